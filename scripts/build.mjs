@@ -1,0 +1,53 @@
+// Emits dist/: compiled sources, declarations and the SQL files beside the modules that read them.
+//
+//   node scripts/build.mjs              always builds, from an empty dist/
+//   node scripts/build.mjs --if-needed  does nothing while dist/ is newer than every source
+//
+// Nothing here writes to stdout: `npm run demo -- --json` promises that the last line of stdout is its document.
+import { spawnSync } from 'node:child_process';
+import { chmodSync, cpSync, existsSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const sources = ['src', 'rotators', 'workflows'];
+const settings = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build.mjs'];
+const stamp = join(root, 'dist', '.built');
+
+const newestMs = (path) => {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return 0;
+  if (!stat.isDirectory()) return stat.mtimeMs;
+  // A folder's own time changes when a file is removed from it, which must rebuild as well.
+  return readdirSync(path).reduce((newest, name) => Math.max(newest, newestMs(join(path, name))), stat.mtimeMs);
+};
+
+const isCurrent = () => {
+  if (!existsSync(stamp)) return false;
+  const builtMs = statSync(stamp).mtimeMs;
+  return [...sources, ...settings].every((path) => newestMs(join(root, path)) < builtMs);
+};
+
+if (!(process.argv.includes('--if-needed') && isCurrent())) {
+  // The stamp is set last and dated at the start: an edit made while the compiler ran is not taken for built.
+  const startedAt = new Date();
+  rmSync(join(root, 'dist'), { recursive: true, force: true });
+
+  const tsc = spawnSync(
+    process.execPath,
+    [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'],
+    { cwd: root, stdio: ['ignore', 2, 2] },
+  );
+  if (tsc.status !== 0) process.exit(tsc.status ?? 1);
+
+  for (const folder of sources.filter((name) => existsSync(join(root, name)))) {
+    cpSync(join(root, folder), join(root, 'dist', folder), {
+      recursive: true,
+      filter: (from) => statSync(from).isDirectory() || from.endsWith('.sql'),
+    });
+  }
+  const bin = join(root, 'dist', 'src', 'cli', 'bin.js');
+  if (existsSync(bin)) chmodSync(bin, 0o755);
+  writeFileSync(stamp, '');
+  utimesSync(stamp, startedAt, startedAt);
+}

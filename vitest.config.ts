@@ -1,0 +1,29 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+// The same names as `paths` in tsconfig.json and `exports` in package.json: the suite runs the source, never dist/.
+const alias = [
+  { find: /^keyturn\/rotators\/([^/]+)$/, replacement: at('./rotators/$1/index.ts') },
+  { find: /^keyturn\/workflows\/([^/]+)$/, replacement: at('./workflows/$1.ts') },
+  { find: /^keyturn\/rotator$/, replacement: at('./src/contract/rotator.ts') },
+  { find: /^keyturn\/workflow$/, replacement: at('./src/contract/workflow.ts') },
+  { find: /^keyturn\/testing$/, replacement: at('./src/testing/index.ts') },
+  { find: /^keyturn\/consumer$/, replacement: at('./src/consumer/index.ts') },
+  { find: /^keyturn$/, replacement: at('./src/index.ts') },
+];
+
+export default defineConfig({
+  resolve: { alias },
+  test: {
+    include: ['test/**/*.test.ts'],
+    // A suite may start a PostgreSQL server and a queue of its own, on a machine that does other things as well.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    teardownTimeout: 30_000,
+    pool: 'forks',
+    // One line of totals at the end, which .ci/run adds up.
+    reporters: ['default', './test/support/totals-reporter.ts'],
+  },
+});
