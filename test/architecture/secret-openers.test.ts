@@ -1,0 +1,67 @@
+import ts from 'typescript';
+import { expect, test } from 'vitest';
+import type { SourceFile } from './source-tree.js';
+import { readSources, walk } from './source-tree.js';
+
+/**
+ * Every file that opens a `Secret`, and why it must. A new one is a line here, and a question in the review.
+ * A file that no longer opens any must leave the list.
+ */
+const openers: Readonly<Record<string, string>> = {
+  'src/core/secret.ts': 'the type itself',
+};
+
+/** The files that name `openSecret`, under whatever local name they import or re-export it. */
+function opening(files: readonly SourceFile[]): readonly string[] {
+  return files
+    .filter((file) => {
+      let opens = false;
+      walk(file, (node) => {
+        if (ts.isIdentifier(node) && node.text === 'openSecret' && !isReExport(node)) opens = true;
+        if (ts.isStringLiteralLike(node) && node.text === 'keyturn.secret.open') opens = true;
+        // Bound whole, a module hands out everything in it: `secrets.openSecret` is seen above, `secrets[name]` here.
+        if (ts.isElementAccessExpression(node) && bindsSecretModule(file, node.expression.getText())) opens = true;
+      });
+      return opens;
+    })
+    .map(({ path }) => path);
+}
+
+/** `export { openSecret } from …` hands the function on and opens nothing. */
+const isReExport = (node: ts.Identifier): boolean =>
+  ts.isExportSpecifier(node.parent) && node.parent.parent.parent.moduleSpecifier !== undefined;
+
+const bindsSecretModule = (file: SourceFile, name: string): boolean =>
+  new RegExp(`import \\* as ${name.replace(/\W/g, '')} from '[^']*(secret\\.js|keyturn/rotator)'`).test(file.text);
+
+const sources = readSources('src', 'rotators', 'workflows', 'examples');
+
+test('only the files listed here open a Secret', () => {
+  expect(opening(sources).filter((path) => !(path in openers))).toEqual([]);
+});
+
+test('every file listed here still opens one', () => {
+  const found = opening(sources);
+
+  expect(Object.keys(openers).filter((path) => !found.includes(path))).toEqual([]);
+});
+
+test('every file listed here has its reason', () => {
+  expect(Object.entries(openers).filter(([, reason]) => reason.trim().length < 8)).toEqual([]);
+});
+
+test.each([
+  "import { openSecret } from '../core/secret.js';\nexport const leak = (s: never) => openSecret(s);",
+  "import { openSecret as open } from '../core/secret.js';\nexport const leak = open;",
+  "import * as secrets from '../core/secret.js';\nexport const leak = secrets.openSecret;",
+  "import * as secrets from '../core/secret.js';\nexport const leak = secrets['open' + 'Secret'];",
+  "export const leak = (s: never) => s[Symbol.for('keyturn.secret.open')]();",
+])('a file that opens a Secret by `%s` is found', (text) => {
+  expect(opening([{ path: 'src/engine/planted.ts', text }])).toEqual(['src/engine/planted.ts']);
+});
+
+test('the contract hands the way in to rotators without opening anything', () => {
+  const text = "export { openSecret } from '../core/secret.js';";
+
+  expect(opening([{ path: 'src/contract/planted.ts', text }])).toEqual([]);
+});
