@@ -1,0 +1,57 @@
+import type { RotationEvent, RotationState } from './rotation.js';
+import { stepState } from './rotation.js';
+
+/** The kinds of webhook. */
+export type WebhookType =
+  | 'rotation.canary'
+  | 'rotation.promoted'
+  | 'rotation.completed'
+  | 'rotation.rolled_back'
+  | 'rotation.parked';
+
+/** A webhook's body: ids and numbers, never a value. */
+export interface WebhookBody {
+  readonly type: WebhookType;
+  /** The database's time of the event. ISO 8601. */
+  readonly timestamp: string;
+  readonly data: {
+    readonly environment: string;
+    readonly secret: string;
+    readonly rotation: string;
+    /** The version consumers should be on now, as far as this rotation decides it; null where there is none. */
+    readonly version: number | null;
+    /** Why it rolled back or parked. */
+    readonly code: string | null;
+    /** Rises with every webhook of a secret: a lower one than the last seen is old news. */
+    readonly sequence: number;
+  };
+}
+
+/** Which webhook an event is told by, given the state after it; `undefined`: none. */
+export function webhookType(event: RotationEvent, state: RotationState): WebhookType | undefined {
+  switch (event.kind) {
+    case 'GateOpened':
+      return event.step === 'canary' ? 'rotation.canary' : undefined;
+    case 'StepDone':
+      return event.step === 'promote' || event.step === 'swap' ? 'rotation.promoted' : undefined;
+    case 'UndoDone':
+      return event.step === 'promote' || event.step === 'swap' ? 'rotation.rolled_back' : undefined;
+    case 'Parked':
+      return 'rotation.parked';
+    case 'RotationClosed':
+      if (event.status === 'completed') return 'rotation.completed';
+      return stepState(state, 'promote').phase === 'undone' ? undefined : 'rotation.rolled_back';
+    default:
+      return undefined;
+  }
+}
+
+/** When to try an endpoint again after the `attempt`-th failure: the schedule Standard Webhooks recommends. */
+const scheduleMs = [5_000, 5 * 60_000, 30 * 60_000, 2 * 3_600_000, 5 * 3_600_000, 10 * 3_600_000, 14 * 3_600_000, 20 * 3_600_000, 24 * 3_600_000];
+
+/** Milliseconds until the next try, at least what the endpoint asked for; null: given up. */
+export function redeliverInMs(attempt: number, retryAfterMs: number | null): number | null {
+  const delay = scheduleMs[attempt - 1];
+  if (delay === undefined) return null;
+  return Math.max(delay, Math.min(retryAfterMs ?? 0, 24 * 3_600_000));
+}

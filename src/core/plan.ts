@@ -1,0 +1,53 @@
+import type { Capabilities } from './capabilities.js';
+import type { CredentialFields } from './credential.js';
+import type { Json } from './json.js';
+import type { Policy } from './policy.js';
+
+/** What asked for a rotation. */
+export type Trigger = 'schedule' | 'demand';
+
+/** An application that reads the secret, as the rotation's snapshot knows it. */
+export interface PlannedConsumer {
+  readonly name: string;
+  /** Where it answers challenges. Null: it cannot be asked. */
+  readonly url: string | null;
+  /** It tries the pending version before anybody else sees it. */
+  readonly canary: boolean;
+  /** The old credential stays until it has proved that it holds the new one. */
+  readonly required: boolean;
+  /** How long it may serve a value from its cache. Milliseconds. */
+  readonly cacheTtlMs: number;
+}
+
+/**
+ * Everything a rotation runs on, taken when it was accepted: later changes of the configuration do not reach it.
+ * It stands in the journal's first event, so it is JSON and holds references to secrets, never secrets.
+ */
+export interface Plan {
+  readonly rotationId: string;
+  readonly environment: string;
+  readonly path: string;
+  /** `environment:/path`. */
+  readonly secret: string;
+  readonly workflow: { readonly name: string; readonly number: number };
+  readonly target: string;
+  readonly rotator: string;
+  /** The rotator's settings, target's and secret's merged, with references in place of secrets. */
+  readonly config: Json;
+  readonly capabilities: Capabilities;
+  /**
+   * How long after it was meant a write to the store may still take effect. Milliseconds; 0 where the store refuses
+   * the writes of an executor that lost its lease.
+   */
+  readonly storeSettleMs: number;
+  readonly fields: CredentialFields;
+  readonly policy: Policy;
+  readonly consumers: readonly PlannedConsumer[];
+  readonly trigger: Trigger;
+  readonly reason: string;
+  readonly requestedBy: string;
+  /** A current credential that is already refused is a recorded fact, not a stop. */
+  readonly repair: boolean;
+  /** The first credential of this secret was made outside and carries no tag: `destroy` may remove it untagged. */
+  readonly adopted: boolean;
+}

@@ -1,0 +1,280 @@
+import type { ErrorCode, ErrorFacts } from './errors.js';
+import type { Json } from './json.js';
+import type { Plan } from './plan.js';
+
+/** How a rotation ends. */
+export type FinalStatus = 'completed' | 'rolled_back' | 'cancelled';
+
+/** Where a rotation stands. `parked` and the first two are open; the rest are ends. */
+export type Status = 'running' | 'rolling_back' | 'parked' | FinalStatus;
+
+/** What a person may ask of an open rotation. */
+export type CommandKind = 'cancel' | 'rollback' | 'resume';
+
+/** The append-only events of a rotation. Its state is their fold. Kinds are never renamed: journals outlive versions. */
+export type RotationEvent =
+  | { readonly kind: 'RotationRequested'; readonly plan: Plan }
+  /** Written ahead: from now on the step's effects may have happened. */
+  | { readonly kind: 'StepIntended'; readonly step: string; readonly attempt: number }
+  | { readonly kind: 'StepDone'; readonly step: string; readonly output: Json; readonly tookMs: number }
+  | ({ readonly kind: 'StepFailed' } & Failure)
+  | { readonly kind: 'GateOpened'; readonly step: string }
+  /** A gate looked and must wait. `facts` are what it saw. */
+  | { readonly kind: 'GateWaiting'; readonly step: string; readonly facts: Json; readonly why: string; readonly againInMs: number }
+  /** What a guarded step was about to rely on has grown too old: the gate before it looks again. */
+  | { readonly kind: 'GateReopened'; readonly step: string; readonly why: string }
+  | { readonly kind: 'FenceRaised' }
+  /** The proposed value was rejected for certain: propose another. */
+  | { readonly kind: 'ValueReplaced'; readonly step: string; readonly code: ErrorCode }
+  | { readonly kind: 'RollbackDecided'; readonly code: ErrorCode; readonly facts: ErrorFacts }
+  | { readonly kind: 'DestroyDecided' }
+  | { readonly kind: 'UndoIntended'; readonly step: string; readonly attempt: number }
+  | { readonly kind: 'UndoDone'; readonly step: string; readonly tookMs: number }
+  | ({ readonly kind: 'UndoFailed' } & Failure)
+  | { readonly kind: 'Parked'; readonly code: ErrorCode; readonly facts: ErrorFacts }
+  | { readonly kind: 'CommandTaken'; readonly command: CommandKind; readonly commandId: number; readonly by: string; readonly reason: string }
+  | { readonly kind: 'RotationClosed'; readonly status: FinalStatus };
+
+/** A try that did not succeed. */
+export interface Failure {
+  readonly step: string;
+  readonly code: ErrorCode;
+  readonly facts: ErrorFacts;
+  /** False where the effect may have happened, or may still happen: the intent stays open and is settled first. */
+  readonly certain: boolean;
+  /** Null: it is not tried again as it is. */
+  readonly retryInMs: number | null;
+}
+
+/** An event as the journal gives it back. */
+export interface Recorded {
+  readonly seq: number;
+  /** The database's time of the commit. Milliseconds since 1970. */
+  readonly atMs: number;
+  /** The executor that wrote it. 0 for the request itself. */
+  readonly epoch: number;
+  readonly event: RotationEvent;
+}
+
+/** What has become of one step. */
+export interface StepState {
+  readonly phase: 'idle' | 'intended' | 'open' | 'done' | 'undoing' | 'undone';
+  /** Tries in the present direction since it was last resumed or turned round. */
+  readonly attempt: number;
+  /** Failed tries since then. */
+  readonly failures: number;
+  readonly output: Json;
+  /** When it may be tried or looked at again. Milliseconds since 1970; 0: at once. */
+  readonly dueMs: number;
+  /** When the gate opened, or was opened again by a resume. */
+  readonly openedMs: number;
+  /** When the step was done. */
+  readonly doneMs: number;
+  /** True once an intent was written: its effects may exist. */
+  readonly touched: boolean;
+  /** Why the gate waits, or how the last try failed. */
+  readonly last: string;
+}
+
+/** An effect that was meant and whose outcome nobody wrote down, because its executor lost the lease. */
+export interface Unsettled {
+  readonly step: string;
+  readonly epoch: number;
+  readonly intendedMs: number;
+}
+
+/** The intent now open: its effects may have happened, and nobody has written down how it ended. */
+export interface Intent {
+  readonly step: string;
+  readonly direction: 'do' | 'undo';
+  readonly epoch: number;
+  readonly atMs: number;
+  /** True once it ended in an error that leaves open whether it happened. Only a newer epoch may go on from there. */
+  readonly failed: boolean;
+}
+
+/** The fold of a rotation's events. */
+export interface RotationState {
+  readonly plan: Plan;
+  readonly seq: number;
+  readonly status: Status;
+  readonly startedMs: number;
+  readonly steps: Readonly<Record<string, StepState>>;
+  readonly intent: Intent | null;
+  readonly unsettled: readonly Unsettled[];
+  /** The epoch up to which the target's fence was raised. 0: never. */
+  readonly raisedEpoch: number;
+  readonly decision: 'roll-back' | 'destroy' | null;
+  /** Why it rolls back or is parked. */
+  readonly because: { readonly code: ErrorCode; readonly facts: ErrorFacts } | null;
+  readonly replacedValues: number;
+  /** The newest command that was taken. */
+  readonly commandId: number;
+}
+
+const idle: StepState = {
+  phase: 'idle',
+  attempt: 0,
+  failures: 0,
+  output: null,
+  dueMs: 0,
+  openedMs: 0,
+  doneMs: 0,
+  touched: false,
+  last: '',
+};
+
+/** The state of a step; one that has not been reached is idle. */
+export function stepState(state: RotationState, step: string): StepState {
+  return state.steps[step] ?? idle;
+}
+
+/** True until the rotation has ended. A parked one is open. */
+export function isOpen(status: Status): boolean {
+  return status === 'running' || status === 'rolling_back' || status === 'parked';
+}
+
+/** The state after the events, in their order. The first must be `RotationRequested`. */
+export function fold(events: readonly Recorded[]): RotationState {
+  const [first, ...rest] = events;
+  if (first?.event.kind !== 'RotationRequested') throw new TypeError('a journal begins with RotationRequested');
+  return rest.reduce(evolve, {
+    plan: first.event.plan,
+    seq: first.seq,
+    status: 'running',
+    startedMs: first.atMs,
+    steps: {},
+    intent: null,
+    unsettled: [],
+    raisedEpoch: 0,
+    decision: null,
+    because: null,
+    replacedValues: 0,
+    commandId: 0,
+  });
+}
+
+/** The state after one more event. Pure. */
+export function evolve(state: RotationState, recorded: Recorded): RotationState {
+  return { ...apply(state, recorded), seq: recorded.seq };
+}
+
+function apply(state: RotationState, { event, atMs, epoch }: Recorded): RotationState {
+  switch (event.kind) {
+    case 'RotationRequested':
+      throw new TypeError('a journal holds one RotationRequested');
+    case 'StepIntended':
+      return withStep(intend(state, event.step, 'do', epoch, atMs), event.step, {
+        phase: 'intended',
+        attempt: event.attempt,
+        touched: true,
+      });
+    case 'UndoIntended':
+      return withStep(intend(state, event.step, 'undo', epoch, atMs), event.step, {
+        phase: 'undoing',
+        attempt: event.attempt,
+      });
+    case 'StepDone':
+      return withStep({ ...state, intent: null }, event.step, {
+        phase: 'done',
+        output: event.output,
+        doneMs: atMs,
+        failures: 0,
+        dueMs: 0,
+        last: '',
+      });
+    case 'UndoDone':
+      return withStep({ ...state, intent: null }, event.step, { phase: 'undone', doneMs: atMs, failures: 0, dueMs: 0, last: '' });
+    case 'StepFailed':
+    case 'UndoFailed':
+      return withStep({ ...state, intent: event.certain ? null : failed(state.intent) }, event.step, {
+        failures: stepState(state, event.step).failures + 1,
+        dueMs: event.retryInMs === null ? 0 : atMs + event.retryInMs,
+        last: event.code,
+      });
+    case 'GateOpened':
+      return withStep(state, event.step, { phase: 'open', openedMs: atMs, dueMs: 0 });
+    case 'GateWaiting':
+      return withStep(state, event.step, { output: event.facts, dueMs: atMs + event.againInMs, last: event.why });
+    case 'GateReopened':
+      return withStep(state, event.step, { phase: 'open', dueMs: 0, last: event.why });
+    case 'FenceRaised':
+      return { ...state, raisedEpoch: epoch };
+    case 'ValueReplaced':
+      return replaceValue(state, event.step);
+    case 'RollbackDecided':
+      return {
+        ...turnRound(state),
+        status: 'rolling_back',
+        decision: 'roll-back',
+        because: { code: event.code, facts: event.facts },
+      };
+    case 'DestroyDecided':
+      return { ...state, decision: 'destroy' };
+    case 'Parked':
+      return { ...state, status: 'parked', because: { code: event.code, facts: event.facts } };
+    case 'CommandTaken':
+      return takeCommand({ ...state, commandId: event.commandId }, event.command, atMs);
+    case 'RotationClosed':
+      return { ...state, status: event.status };
+    default:
+      return event satisfies never;
+  }
+}
+
+function failed(intent: Intent | null): Intent | null {
+  return intent === null ? null : { ...intent, failed: true };
+}
+
+/** A newer executor that means the same again leaves the older executor's effect unsettled: it may still happen. */
+function intend(state: RotationState, step: string, direction: 'do' | 'undo', epoch: number, atMs: number): RotationState {
+  return {
+    ...state,
+    unsettled: orphaned(state, epoch),
+    intent: { step, direction, epoch, atMs, failed: false },
+  };
+}
+
+/** The unsettled intents, with the open one where another executor than `epoch` wrote it. */
+export function orphaned(state: RotationState, epoch: number): readonly Unsettled[] {
+  const open = state.intent;
+  if (open === null || open.epoch === epoch) return state.unsettled;
+  if (state.unsettled.some((each) => each.step === open.step && each.epoch === open.epoch)) return state.unsettled;
+  return [...state.unsettled, { step: open.step, epoch: open.epoch, intendedMs: open.atMs }];
+}
+
+/** Turning round starts every budget anew, so that what failed forwards may be undone at once. */
+function turnRound(state: RotationState): RotationState {
+  const steps: Record<string, StepState> = {};
+  for (const [name, step] of Object.entries(state.steps)) {
+    steps[name] = { ...step, attempt: 0, failures: 0, dueMs: 0 };
+  }
+  return { ...state, steps };
+}
+
+/** The step's intent is closed: it was rejected for certain. `propose` runs again, then the step. */
+function replaceValue(state: RotationState, step: string): RotationState {
+  const steps = { ...state.steps };
+  for (const name of ['propose', step]) {
+    steps[name] = { ...stepState(state, name), phase: 'idle', dueMs: 0 };
+  }
+  return { ...state, intent: null, steps, replacedValues: state.replacedValues + 1 };
+}
+
+function takeCommand(state: RotationState, command: CommandKind, atMs: number): RotationState {
+  if (command !== 'resume') return state;
+  const steps: Record<string, StepState> = {};
+  for (const [name, step] of Object.entries(state.steps)) {
+    steps[name] = { ...step, failures: 0, dueMs: 0, openedMs: step.phase === 'open' ? atMs : step.openedMs };
+  }
+  return {
+    ...state,
+    steps,
+    status: state.decision === 'roll-back' ? 'rolling_back' : 'running',
+    because: state.decision === 'roll-back' ? state.because : null,
+  };
+}
+
+function withStep(state: RotationState, name: string, change: Partial<StepState>): RotationState {
+  return { ...state, steps: { ...state.steps, [name]: { ...stepState(state, name), ...change } } };
+}

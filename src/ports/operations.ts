@@ -1,0 +1,168 @@
+import type { Standing } from './step-ports.js';
+import type { CommandKind, Recorded, Status } from '../core/rotation.js';
+
+/** A secret as the configuration declares it, for the database. */
+export interface RegisteredSecret {
+  /** `environment:/path`. */
+  readonly secret: string;
+  readonly environment: string;
+  readonly path: string;
+  readonly target: string;
+  /** Null: rotated on demand only. Unset never means due. */
+  readonly schedule: { readonly cron: string; readonly timezone: string } | null;
+}
+
+/** A target as the configuration declares it. */
+export interface RegisteredTarget {
+  readonly environment: string;
+  readonly target: string;
+  /** Rotations at work on it at one time, summed over all workers. */
+  readonly concurrency: number;
+}
+
+/** Where signed webhooks go. The signing key stays in the configuration. */
+export interface RegisteredEndpoint {
+  readonly environment: string;
+  readonly name: string;
+  readonly url: string;
+}
+
+/** Puts what the configuration declares into the database. */
+export interface Registry {
+  /**
+   * Makes secrets, targets and webhook endpoints of one environment equal to what is declared. What is no longer
+   * declared is marked so, never deleted. *Returns* the secrets whose schedule is new or has changed, for
+   * {@link Schedules.reschedule}.
+   */
+  declare(declaration: {
+    readonly environment: string;
+    readonly secrets: readonly RegisteredSecret[];
+    readonly targets: readonly RegisteredTarget[];
+    readonly endpoints: readonly RegisteredEndpoint[];
+  }): Promise<readonly RegisteredSecret[]>;
+}
+
+/** What people do to open rotations and to secrets. Each is written with its audit row, under a lock of the secret's row. */
+export interface Operations {
+  /**
+   * Asks an open rotation to turn back or go on, and rings for it. *Errors* `UNKNOWN_ROTATION`, `ROTATION_ENDED`,
+   * `NOT_PARKED`, `DECIDED_DESTROY` (cancel and rollback after the point of no return), `DECIDED_ROLLBACK`
+   * (resuming forwards what turns back is not an error: it goes on turning back).
+   */
+  command(command: { readonly rotationId: string; readonly kind: CommandKind; readonly by: string; readonly reason: string }): Promise<void>;
+  /** *Returns* `in-flight` where a disable or destroy had been meant before the hold was written. */
+  hold(hold: { readonly secret: string; readonly by: string; readonly reason: string }): Promise<{ readonly kind: 'held' } | { readonly kind: 'in-flight'; readonly rotationId: string; readonly step: string }>;
+  release(hold: { readonly secret: string; readonly by: string; readonly reason: string }): Promise<void>;
+  waive(waiver: { readonly rotationId: string; readonly consumer: string; readonly by: string; readonly reason: string }): Promise<void>;
+  /** A new era: our database was restored or moved, and the person says that no other installation is alive. */
+  restored(statement: { readonly by: string; readonly reason: string }): Promise<{ readonly era: number }>;
+}
+
+/** One rotation in a list. */
+export interface RotationRow {
+  readonly rotationId: string;
+  readonly secret: string;
+  readonly workflow: string;
+  readonly workflowNumber: number;
+  readonly trigger: string;
+  readonly status: Status;
+  /** The step it is at, or was last at. */
+  readonly step: string;
+  readonly reason: string;
+  readonly requestedBy: string;
+  /** The code it rolled back or parked for. */
+  readonly code: string | null;
+  readonly requestedAtMs: number;
+  readonly closedAtMs: number | null;
+}
+
+/** One secret in a list. */
+export interface SecretRow extends Standing {
+  readonly secret: string;
+  readonly environment: string;
+  readonly path: string;
+  readonly target: string;
+  readonly heldBecause: string | null;
+  readonly currentVersion: number | null;
+  readonly lastRotatedAtMs: number | null;
+  readonly nextDueAtMs: number | null;
+  readonly openRotation: string | null;
+}
+
+/** Reading for people. */
+export interface Views {
+  /** By id, or by a prefix of it that fits one rotation only. *Returns* null for none. */
+  rotation(idOrPrefix: string): Promise<RotationRow | null>;
+  /** Newest first. */
+  rotations(filter: { readonly environment?: string; readonly secret?: string; readonly open?: boolean; readonly limit: number }): Promise<readonly RotationRow[]>;
+  secrets(environment?: string): Promise<readonly SecretRow[]>;
+  /** The events after a sequence number. */
+  events(rotationId: string, afterSeq: number): Promise<readonly Recorded[]>;
+  /** Who is at work on the secret now. Null: nobody. */
+  leaseHolder(secret: string): Promise<{ readonly holder: string; readonly epoch: number; readonly expiresInMs: number } | null>;
+}
+
+/** What the sweep finds, each by one indexed query, in batches with skip-locked. */
+export interface SweepQueries {
+  /** Secrets whose due time has come, of these environments. */
+  due(environments: readonly string[], limit: number): Promise<readonly { readonly secret: string; readonly cron: string; readonly timezone: string; readonly dueAtMs: number; readonly nowMs: number }[]>;
+  /** Sets the next due time where it still is `fromMs` (null: unset). *Returns* false where another worker was first. */
+  reschedule(secret: string, fromMs: number | null, nextMs: number | null): Promise<boolean>;
+  /**
+   * Open rotations whose time has come, that no live lease works on and for which nobody rang in the last
+   * `quietMs`; marks them as rung.
+   */
+  unattended(limit: number, quietMs: number): Promise<readonly { readonly rotationId: string; readonly key: string; readonly urgent: boolean }[]>;
+  /** Deliveries whose time has come and for which nobody rang in the last `quietMs`; marks them as rung. */
+  undelivered(limit: number, quietMs: number): Promise<readonly { readonly deliveryId: string; readonly key: string }[]>;
+  /** Secrets whose alias is to be audited: every 30 s for 15 min after a takeover, hourly otherwise. Moves their next audit on. */
+  audits(environments: readonly string[], limit: number): Promise<readonly { readonly secret: string; readonly openRotation: string | null }[]>;
+  /** Writes what an audit found into the audit trail; `problem` null: all well. */
+  audited(secret: string, problem: string | null): Promise<void>;
+}
+
+/** The outbox of webhooks. Rows are written in the journal's transaction. */
+export interface Deliveries {
+  /** Takes a delivery whose time has come, for at most `forMs`. *Returns* null where there is nothing to do now. */
+  take(deliveryId: string, forMs: number): Promise<Delivery | null>;
+  /** Writes how it went. `againInMs` null: not again. `gone` disables the endpoint. */
+  record(deliveryId: string, result: { readonly outcome: 'delivered' | 'failed' | 'gone'; readonly status: number | null; readonly tookMs: number; readonly againInMs: number | null }): Promise<void>;
+}
+
+/** One webhook to one endpoint. */
+export interface Delivery {
+  readonly deliveryId: string;
+  readonly environment: string;
+  readonly endpoint: string;
+  readonly url: string;
+  /** Stable over retries. */
+  readonly webhookId: string;
+  /** The body, to the byte. */
+  readonly body: string;
+  /** 1 for the first. */
+  readonly attempt: number;
+  /** The database's time. Milliseconds since 1970. */
+  readonly nowMs: number;
+}
+
+/** Sends one webhook. Never throws: how it went is the answer. */
+export interface WebhookSender {
+  send(delivery: Delivery): Promise<{ readonly outcome: 'delivered' | 'failed' | 'gone'; readonly status: number | null; readonly retryAfterMs: number | null }>;
+}
+
+/** Time zones and cron text. */
+export interface Calendar {
+  /** The first time strictly after `afterMs` at which the expression fires there. Milliseconds since 1970. *Errors* `CONFIG_INVALID`. */
+  next(cron: string, timezone: string, afterMs: number): number;
+}
+
+/** Counts and sums for `/metrics`, taken from what was written in the transactions of the events. */
+export interface Metrics {
+  read(): Promise<{
+    readonly rotations: readonly { readonly workflow: string; readonly trigger: string; readonly outcome: string; readonly count: number }[];
+    readonly steps: readonly { readonly step: string; readonly bucketsMs: readonly { readonly upToMs: number; readonly count: number }[]; readonly count: number; readonly sumMs: number }[];
+    readonly overdue: readonly { readonly environment: string; readonly count: number }[];
+    readonly open: readonly { readonly status: string; readonly count: number }[];
+  }>;
+}
+
