@@ -14,10 +14,11 @@ const alias = [
   { find: /^keyturn$/, replacement: at('./src/index.ts') },
 ];
 
+const architecture = 'test/architecture/**/*.test.ts';
+
 export default defineConfig({
   resolve: { alias },
   test: {
-    include: ['test/**/*.test.ts'],
     // A suite may start a PostgreSQL server and a queue of its own, on a machine that does other things as well.
     testTimeout: 60_000,
     hookTimeout: 120_000,
@@ -25,5 +26,18 @@ export default defineConfig({
     pool: 'forks',
     // One line of totals at the end, which .ci/run adds up.
     reporters: ['default', './test/support/totals-reporter.ts'],
+    projects: [
+      // The tests that keep the house need no server, and `npm run check` runs them alone.
+      { extends: true, test: { name: 'house', include: [architecture] } },
+      {
+        extends: true,
+        test: {
+          name: 'suite',
+          include: ['test/**/*.test.ts'],
+          exclude: [architecture],
+          globalSetup: ['./test/support/global-setup.ts'],
+        },
+      },
+    ],
   },
 });
