@@ -5,7 +5,17 @@
 //
 // Nothing here writes to stdout: `npm run demo -- --json` promises that the last line of stdout is its document.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -28,26 +38,40 @@ const isCurrent = () => {
   return [...sources, ...settings].every((path) => newestMs(join(root, path)) < builtMs);
 };
 
-if (!(process.argv.includes('--if-needed') && isCurrent())) {
-  // The stamp is set last and dated at the start: an edit made while the compiler ran is not taken for built.
-  const startedAt = new Date();
+// Built beside and moved into place whole: a demo or a test that runs meanwhile never sees half a dist/.
+const moveIntoPlace = (built, attemptsLeft = 5) => {
   rmSync(join(root, 'dist'), { recursive: true, force: true });
+  try {
+    renameSync(built, join(root, 'dist'));
+  } catch (error) {
+    // Another build moved its own in between our two calls.
+    if (attemptsLeft === 0 || !['ENOTEMPTY', 'EEXIST'].includes(error.code)) throw error;
+    moveIntoPlace(built, attemptsLeft - 1);
+  }
+};
+
+if (!(process.argv.includes('--if-needed') && isCurrent())) {
+  // The stamp is dated at the start: an edit made while the compiler ran is not taken for built.
+  const startedAt = new Date();
+  const building = join(root, `dist.${process.pid}`);
+  process.once('exit', () => rmSync(building, { recursive: true, force: true }));
 
   const tsc = spawnSync(
     process.execPath,
-    [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'],
+    [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json', '--outDir', building],
     { cwd: root, stdio: ['ignore', 2, 2] },
   );
   if (tsc.status !== 0) process.exit(tsc.status ?? 1);
 
   for (const folder of sources.filter((name) => existsSync(join(root, name)))) {
-    cpSync(join(root, folder), join(root, 'dist', folder), {
+    cpSync(join(root, folder), join(building, folder), {
       recursive: true,
       filter: (from) => statSync(from).isDirectory() || from.endsWith('.sql'),
     });
   }
-  const bin = join(root, 'dist', 'src', 'cli', 'bin.js');
+  const bin = join(building, 'src', 'cli', 'bin.js');
   if (existsSync(bin)) chmodSync(bin, 0o755);
-  writeFileSync(stamp, '');
-  utimesSync(stamp, startedAt, startedAt);
+  writeFileSync(join(building, '.built'), '');
+  utimesSync(join(building, '.built'), startedAt, startedAt);
+  moveIntoPlace(building);
 }
