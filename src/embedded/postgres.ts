@@ -118,7 +118,8 @@ function spawnGuard(): ChildProcess {
 
 async function ask(guard: ChildProcess, guardEnded: Promise<void>, request: GuardRequest): Promise<GuardReady> {
   const { stdin, stdout } = guard;
-  if (stdin === null || stdout === null) throw new TypeError('the guard was spawned without pipes');
+  const unanswered = { finding: 'its guard process ended without an answer', log: 'none was written' };
+  if (stdin === null || stdout === null) throw keyturnError('EMBEDDED_POSTGRES_FAILED', unanswered);
   // A guard that ends early closes its end of the pipe; that it ended is reported below.
   stdin.on('error', () => {});
   stdin.write(`${JSON.stringify(request)}\n`);
@@ -132,10 +133,7 @@ async function ask(guard: ChildProcess, guardEnded: Promise<void>, request: Guar
   });
   await Promise.race([answered, guardEnded]);
   const line = text.split('\n', 1)[0] ?? '';
-  if (line === '') {
-    const finding = 'its guard process ended without an answer';
-    throw keyturnError('EMBEDDED_POSTGRES_FAILED', { finding, log: 'none was written' });
-  }
+  if (line === '') throw keyturnError('EMBEDDED_POSTGRES_FAILED', unanswered);
   // The line was written by a guard of the same version, as this type.
   const report = JSON.parse(line) as GuardReport;
   if (report.kind === 'ready') return report;
