@@ -39,6 +39,8 @@ export const catalogue = {
 
   // This will not work: undone, or the command is refused.
   PREFLIGHT_FAILED: { class: 'undo', sentence: 'preflight of {secret} found: {finding}', cure: '{cure}' },
+  CURRENT_REFUSED: { class: 'undo', sentence: 'the current credential of {secret} is refused at {endpoint}', cure: 'Nothing was changed. If you know why it is refused, run: keyturn rotate {secret} --env {environment} --repair --reason "…"' },
+  CURRENT_UNREADABLE: { class: 'undo', sentence: 'the current version of {secret} cannot be read as a credential', cure: 'Put a readable version, or move the label `current`, then rotate again.' },
   PRIVILEGE_MISSING: { class: 'undo', sentence: 'target {target} refused {action}: a privilege is missing', cure: '{cure}' },
   PRINCIPAL_IN_USE: { class: 'undo', sentence: 'principal {principal} at target {target} is in use or is not ours', cure: 'Give Keyturn a principal of its own, or: {cure}' },
   VALUE_REJECTED: { class: 'undo', sentence: 'target {target} rejected the generated value', cure: 'Adjust the value policy of this secret to what the target accepts.' },
@@ -49,6 +51,7 @@ export const catalogue = {
   CONSUMER_REFUSED: { class: 'undo', sentence: 'consumer {consumer} refused the new version of {secret}: {finding}', cure: 'Fix the consumer, then rotate again.' },
   RETRIES_EXHAUSTED: { class: 'undo', sentence: 'step {step} still failed after {attempts} attempts ({last})', cure: 'Remove the cause, then rotate again.' },
   CANCELLED: { class: 'undo', sentence: '{by} cancelled the rotation', cure: 'Nothing to do.' },
+  ROLLBACK_ORDERED: { class: 'undo', sentence: '{by} ordered the rotation to roll back', cure: 'Nothing to do.' },
   STORE_DENIED: { class: 'undo', sentence: 'the parameter store denied {action}', cure: 'Grant the worker {action} on this path.' },
   STORE_STALE: { class: 'undo', sentence: 'the store refused a write of an executor that lost its lease on {secret}', cure: 'Nothing to do; another worker goes on.' },
   VERSION_LIMIT: { class: 'undo', sentence: 'the store holds as many versions or labels of {secret} as it can', cure: 'Remove a label from the oldest version, then rotate again.' },
@@ -82,14 +85,13 @@ export const catalogue = {
   EMBEDDED_POSTGRES_FAILED: { class: 'undo', sentence: 'the embedded PostgreSQL did not start ({finding})', cure: 'Read its log: {log}' },
 
   // A person must decide.
-  CURRENT_REFUSED: { class: 'park', sentence: 'the current credential of {secret} is refused by target {target}', cure: 'If you know why, run: keyturn rotate {secret} --env {environment} --repair --reason "…"' },
-  CURRENT_UNREADABLE: { class: 'park', sentence: 'the current version of {secret} cannot be read as a credential', cure: 'Put a readable version, or move the label `current`, then: keyturn resume {rotation}' },
   ADMIN_REFUSED: { class: 'park', sentence: 'target {target} refused the admin credential', cure: 'Restore the admin credential of the target, then: keyturn resume {rotation}' },
   TARGET_CHANGED: { class: 'park', sentence: 'target {target} is not the system it was ({finding})', cure: 'Check where its address leads, then: keyturn resume {rotation}' },
   ALIAS_MOVED: { class: 'park', sentence: 'the label `current` of {secret} is not where this rotation left it', cure: 'Find who moved it (`keyturn history`), put it where it belongs, then: keyturn resume {rotation}' },
   FOREIGN_VERSION: { class: 'park', sentence: 'version {version} of {secret} was not written by this rotation', cure: 'Find who wrote it, then: keyturn resume {rotation} or keyturn rollback {rotation}' },
   DRAIN_TIMED_OUT: { class: 'park', sentence: 'the old credential of {secret} could not be proved unused within {maxMs} ms: {finding}', cure: 'Move the consumers named, then: keyturn resume {rotation}; or go back: keyturn rollback {rotation}' },
   OLD_ALIVE_AGAIN: { class: 'park', sentence: 'the old credential of {secret} is accepted again at {endpoint} after it was disabled', cure: 'Find who enabled it, then: keyturn resume {rotation}' },
+  UNDONE_STILL_ALIVE: { class: 'park', sentence: 'the new credential of {secret} is still accepted at {endpoint} after it was destroyed', cure: 'Kill it at the target by hand, then: keyturn resume {rotation}' },
   OLD_STILL_ALIVE: { class: 'park', sentence: 'the old credential of {secret} is still accepted at {endpoint} after it was destroyed', cure: 'Kill it at the target by hand, then: keyturn resume {rotation}' },
   NEW_REFUSED: { class: 'park', sentence: 'the new credential of {secret}, already promoted, is refused at {endpoint}', cure: 'Find who changed it. Go back with: keyturn rollback {rotation}' },
   HELD: { class: 'park', sentence: 'a hold was put on {secret} while the old credential was being disabled; it was enabled again', cure: 'Release it with `keyturn hold {secret} --env {environment} --release`, then: keyturn resume {rotation}' },

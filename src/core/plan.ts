@@ -32,6 +32,8 @@ export interface Plan {
   readonly workflow: { readonly name: string; readonly number: number };
   readonly target: string;
   readonly rotator: string;
+  /** What the identities name at the target. No two rotations work on one principal of one system at a time. */
+  readonly principal: string;
   /** The rotator's settings, target's and secret's merged, with references in place of secrets. */
   readonly config: Json;
   readonly capabilities: Capabilities;

@@ -214,7 +214,7 @@ function apply(state: RotationState, { event, atMs, epoch }: Recorded): Rotation
     case 'Parked':
       return { ...state, status: 'parked', because: { code: event.code, facts: event.facts } };
     case 'CommandTaken':
-      return takeCommand({ ...state, commandId: event.commandId }, event.command, atMs);
+      return takeCommand({ ...state, commandId: event.commandId }, atMs);
     case 'RotationClosed':
       return { ...state, status: event.status };
     default:
@@ -261,8 +261,9 @@ function replaceValue(state: RotationState, step: string): RotationState {
   return { ...state, intent: null, steps, replacedValues: state.replacedValues + 1 };
 }
 
-function takeCommand(state: RotationState, command: CommandKind, atMs: number): RotationState {
-  if (command !== 'resume') return state;
+/** Any command wakes what is parked: in the direction it was going, unless `RollbackDecided` follows. */
+function takeCommand(state: RotationState, atMs: number): RotationState {
+  if (state.status !== 'parked') return state;
   const steps: Record<string, StepState> = {};
   for (const [name, step] of Object.entries(state.steps)) {
     steps[name] = { ...step, failures: 0, dueMs: 0, openedMs: step.phase === 'open' ? atMs : step.openedMs };

@@ -54,16 +54,20 @@ export interface StoredVersion {
 export interface StorePort {
   /** *Returns* null where there is no such version or label; an unreachable store throws. */
   read(selector: VersionSelector): StoredVersion | null;
+  /** What would make this rotation's put fail: no room for another version. *Returns* [] when all is well. */
+  preflight(): readonly Finding[];
   /**
    * Writes the pending version of this rotation and labels it `pending`. *Repeat*: the version this rotation put before
    * is found and answered; no second one is made. *Errors* `STORE_STALE`, `VERSION_LIMIT`, `STORE_DENIED`.
    */
   putPending(value: Secret): { readonly version: number; readonly digest: string };
   /**
-   * Puts `previous` on `from` (none: nowhere) and then `current` on `to`, if `current` is on `from` now.
-   * *Returns* where `current` is afterwards: `to`, or where somebody else has put it. *Repeat*: harmless.
+   * If `current` is on `from` now (null: nowhere): puts `previous` on `previous`, then `current` on `to`, and takes
+   * `pending` off `to`. Null removes a label. If `current` is on `to` already, the rest is done all the same.
+   * *Returns* where `current` is afterwards: `to`, or where somebody else has put it (then nothing was changed).
+   * *Repeat*: harmless. *Errors* `STORE_STALE`.
    */
-  moveCurrent(move: { readonly from: number | null; readonly to: number | null }): { readonly current: number | null };
+  moveCurrent(move: { readonly from: number | null; readonly to: number | null; readonly previous: number | null }): { readonly current: number | null };
   /** Takes the label `pending` off this version if it is there. *Repeat*: harmless. */
   retirePending(version: number): void;
 }

@@ -1,0 +1,307 @@
+import type { ErrorClass, ErrorCode, ErrorFacts } from './errors.js';
+import { catalogue } from './errors.js';
+import type { Json } from './json.js';
+import type { Plan } from './plan.js';
+import { endlessRetryDelayMs, retryDelayMs } from './retry.js';
+import { type CommandKind, type RotationEvent, type RotationState, isOpen, orphaned, stepState } from './rotation.js';
+
+/** The time, and what people say about the secret, as last read from the database. */
+export interface Moment {
+  /** The database's time. Milliseconds since 1970. */
+  readonly nowMs: number;
+  readonly held: boolean;
+  readonly waived: readonly string[];
+  /** Rises with every change of what a guard reads. */
+  readonly guardSeq: number;
+  /** When the gate that is judged opened, or was opened again by a resume. */
+  readonly openedMs: number;
+  /** When each step before was done, by name. */
+  readonly doneMs: Readonly<Record<string, number>>;
+}
+
+/** How a gate judges. */
+export type Verdict<Facts extends Json, Output extends Json> =
+  | { readonly kind: 'pass'; readonly output: Output; readonly claims?: readonly string[] }
+  /** Looks again; `facts` are kept for the next look. */
+  | { readonly kind: 'wait'; readonly facts: Facts; readonly why: string; readonly againInMs: number }
+  | { readonly kind: 'fail'; readonly code: ErrorCode; readonly facts: ErrorFacts }
+  | { readonly kind: 'park'; readonly code: ErrorCode; readonly facts: ErrorFacts };
+
+/** How a guard judges. */
+export type GuardVerdict =
+  /** Allowed if it is meant by then, on the database's clock. Milliseconds since 1970. */
+  | { readonly kind: 'pass'; readonly notAfterMs: number }
+  /** The facts are too old or no longer true: the gate looks again. */
+  | { readonly kind: 'stale'; readonly why: string };
+
+/** What deciding needs to know of a step. */
+export type StepShape =
+  | { readonly kind: 'act'; readonly name: string; readonly touches: readonly ('target' | 'store')[]; readonly guard?: GuardShape }
+  | { readonly kind: 'gate'; readonly name: string; readonly whenBlind: 'undo' | 'park' }
+  | { readonly kind: 'final'; readonly name: string; readonly touches: readonly ('target' | 'store')[]; readonly guard: GuardShape };
+
+interface GuardShape {
+  readonly gate: string;
+  readonly judge: (context: never) => GuardVerdict;
+}
+
+/** What deciding needs to know of a workflow. */
+export interface WorkflowShape {
+  readonly name: string;
+  readonly steps: readonly StepShape[];
+}
+
+/** A command of a person that may not have been taken yet. */
+export interface Command {
+  readonly id: number;
+  readonly kind: CommandKind;
+  readonly by: string;
+  readonly reason: string;
+}
+
+/** What the executor knows besides the journal. */
+export interface Facts {
+  /** The epoch it holds. */
+  readonly epoch: number;
+  readonly nowMs: number;
+  readonly held: boolean;
+  readonly waived: readonly string[];
+  readonly guardSeq: number;
+  /** Oldest first. */
+  readonly commands: readonly Command[];
+}
+
+/** The next move, as data. The engine performs it. */
+export type Move =
+  /** Write these down; nothing happens outside. With `guard`: only if it still holds at the commit. */
+  | { readonly kind: 'record'; readonly events: readonly RotationEvent[]; readonly guard?: { readonly guardSeq: number; readonly notAfterMs: number } }
+  /** Lift the target's fence to our epoch, on behalf of this step. */
+  | { readonly kind: 'raise'; readonly step: string; readonly direction: 'do' | 'undo' }
+  | { readonly kind: 'run'; readonly step: string }
+  | { readonly kind: 'undo'; readonly step: string }
+  | { readonly kind: 'look'; readonly step: string }
+  /** Go on under a newer epoch: what failed under this one may still take effect. */
+  | { readonly kind: 'handover' }
+  /** Nothing to do until then; null: until somebody rings. */
+  | { readonly kind: 'rest'; readonly untilMs: number | null };
+
+/** How often a value that the target rejects is replaced before the rotation gives up. */
+const MAX_REPLACED_VALUES = 3;
+
+/** Decides the next move of a rotation. Pure: the same journal and the same facts give the same move. */
+export function decide(workflow: WorkflowShape, state: RotationState, facts: Facts): Move {
+  if (!isOpen(state.status)) return { kind: 'rest', untilMs: null };
+  const command = facts.commands.find((each) => each.id > state.commandId);
+  if (command !== undefined) return takeCommand(state, command);
+  if (state.status === 'parked') return { kind: 'rest', untilMs: null };
+  const stranger = Object.keys(state.steps).find((name) => workflow.steps.every((step) => step.name !== name));
+  if (stranger !== undefined) {
+    return record({ kind: 'Parked', code: 'UNKNOWN_STEP', facts: { ...naming(state.plan), step: stranger } });
+  }
+  const raise = raiseFor(workflow, state, facts);
+  if (raise !== undefined) {
+    const { dueMs } = stepState(state, raise);
+    if (dueMs > facts.nowMs) return { kind: 'rest', untilMs: dueMs };
+    return { kind: 'raise', step: raise, direction: state.status === 'rolling_back' ? 'undo' : 'do' };
+  }
+  return state.status === 'rolling_back' ? back(workflow, state, facts) : forth(workflow, state, facts);
+}
+
+function takeCommand(state: RotationState, command: Command): Move {
+  const { kind, id, by, reason } = command;
+  const taken: RotationEvent = { kind: 'CommandTaken', command: kind, commandId: id, by, reason };
+  if (kind === 'resume' || state.decision !== null) return record(taken);
+  const code = kind === 'cancel' ? 'CANCELLED' : 'ROLLBACK_ORDERED';
+  return record(taken, { kind: 'RollbackDecided', code, facts: { ...naming(state.plan), by } });
+}
+
+/**
+ * The step on whose behalf the fence must be raised before anything else is done, if any: after a takeover that finds
+ * an intent without a result, and before the first undo. Only then is it certain that an older executor's request can
+ * no longer take effect at the target.
+ */
+function raiseFor(workflow: WorkflowShape, state: RotationState, facts: Facts): string | undefined {
+  if (!state.plan.capabilities.fence || state.raisedEpoch === facts.epoch) return undefined;
+  const atTarget = (step: string): boolean => touches(workflow, step, 'target');
+  const older = orphaned(state, facts.epoch).findLast((each) => each.epoch >= state.raisedEpoch && atTarget(each.step));
+  if (older !== undefined) return older.step;
+  if (state.status !== 'rolling_back') return undefined;
+  return workflow.steps.findLast((step) => stepState(state, step.name).touched && atTarget(step.name))?.name;
+}
+
+function forth(workflow: WorkflowShape, state: RotationState, facts: Facts): Move {
+  for (const step of workflow.steps) {
+    const now = stepState(state, step.name);
+    if (now.phase === 'done') continue;
+    if (now.dueMs > facts.nowMs) return { kind: 'rest', untilMs: now.dueMs };
+    if (step.kind === 'gate') {
+      return now.phase === 'open' ? { kind: 'look', step: step.name } : record({ kind: 'GateOpened', step: step.name });
+    }
+    if (isMine(state, step.name, 'do', facts)) return { kind: 'run', step: step.name };
+    if (state.intent?.failed === true && state.intent.epoch === facts.epoch) return { kind: 'handover' };
+    return intend(step, state, facts);
+  }
+  return close(workflow, state, facts, 'completed');
+}
+
+/** Writes the intent of an act or a final, if its guard allows it now. */
+function intend(step: Exclude<StepShape, { kind: 'gate' }>, state: RotationState, facts: Facts): Move {
+  const events: RotationEvent[] = [];
+  if (step.kind === 'final' && state.decision === null) events.push({ kind: 'DestroyDecided' });
+  events.push({ kind: 'StepIntended', step: step.name, attempt: stepState(state, step.name).attempt + 1 });
+  if (step.guard === undefined) return record(...events);
+  const verdict = step.guard.judge(contextOf(state, facts, step.guard.gate) as never);
+  if (verdict.kind === 'stale') return record({ kind: 'GateReopened', step: step.guard.gate, why: verdict.why });
+  return { kind: 'record', events, guard: { guardSeq: facts.guardSeq, notAfterMs: verdict.notAfterMs } };
+}
+
+function back(workflow: WorkflowShape, state: RotationState, facts: Facts): Move {
+  for (const step of [...workflow.steps].reverse()) {
+    const now = stepState(state, step.name);
+    if (step.kind !== 'act' || !now.touched) continue;
+    const settledMs = settleTime(workflow, state, facts, step.name);
+    if (now.phase === 'undone' && now.doneMs >= settledMs) continue;
+    if (now.dueMs > facts.nowMs) return { kind: 'rest', untilMs: now.dueMs };
+    if (isMine(state, step.name, 'undo', facts)) return { kind: 'undo', step: step.name };
+    if (state.intent?.failed === true && state.intent.epoch === facts.epoch) return { kind: 'handover' };
+    // Re-enabling and moving labels back may be done at once and are done again after settling; nothing else may.
+    const early = step.guard !== undefined || !step.touches.includes('target');
+    const wait = settledMs > facts.nowMs && (now.phase === 'undone' || !early);
+    if (wait) return { kind: 'rest', untilMs: settledMs };
+    return record({ kind: 'UndoIntended', step: step.name, attempt: now.attempt + 1 });
+  }
+  return close(workflow, state, facts, state.because?.code === 'CANCELLED' ? 'cancelled' : 'rolled_back');
+}
+
+/** A rotation is over only when nothing that was meant can still happen. */
+function close(workflow: WorkflowShape, state: RotationState, facts: Facts, status: 'completed' | 'rolled_back' | 'cancelled'): Move {
+  const settledMs = Math.max(0, ...workflow.steps.map((step) => settleTime(workflow, state, facts, step.name)));
+  if (settledMs > facts.nowMs) return { kind: 'rest', untilMs: settledMs };
+  return record({ kind: 'RotationClosed', status });
+}
+
+/**
+ * When the last unsettled request of this step can no longer take effect. Milliseconds since 1970; 0: settled.
+ * What touches a target that can fence was settled by raising ({@link raiseFor} goes first); time settles the rest.
+ */
+function settleTime(workflow: WorkflowShape, state: RotationState, facts: Facts, step: string): number {
+  const { capabilities, storeSettleMs } = state.plan;
+  let latest = 0;
+  for (const each of orphaned(state, facts.epoch)) {
+    if (each.step !== step) continue;
+    if (touches(workflow, step, 'target')) latest = Math.max(latest, capabilities.fence ? 0 : each.intendedMs + capabilities.settleMs);
+    if (touches(workflow, step, 'store') && storeSettleMs > 0) latest = Math.max(latest, each.intendedMs + storeSettleMs);
+  }
+  return latest;
+}
+
+function touches(workflow: WorkflowShape, name: string, what: 'target' | 'store'): boolean {
+  const step = workflow.steps.find((each) => each.name === name);
+  return step !== undefined && step.kind !== 'gate' && step.touches.includes(what);
+}
+
+function isMine(state: RotationState, step: string, direction: 'do' | 'undo', facts: Facts): boolean {
+  const { intent } = state;
+  return intent !== null && intent.step === step && intent.direction === direction && intent.epoch === facts.epoch && !intent.failed;
+}
+
+/** What a step's functions are told, from the state alone. */
+export function contextOf(
+  state: RotationState,
+  facts: Pick<Facts, 'nowMs' | 'held' | 'waived' | 'guardSeq'>,
+  step: string,
+): { readonly plan: Plan; readonly before: Readonly<Record<string, Json>>; readonly moment: Moment } {
+  const before: Record<string, Json> = {};
+  const doneMs: Record<string, number> = {};
+  for (const [name, each] of Object.entries(state.steps)) {
+    if (each.phase === 'idle' || each.phase === 'intended') continue;
+    before[name] = each.output;
+    doneMs[name] = each.doneMs;
+  }
+  const { nowMs, held, waived, guardSeq } = facts;
+  return {
+    plan: state.plan,
+    before,
+    moment: { nowMs, held, waived, guardSeq, doneMs, openedMs: stepState(state, step).openedMs },
+  };
+}
+
+/** An error of a step, as the engine has sorted it. */
+export interface StepError {
+  readonly code: ErrorCode;
+  readonly facts: ErrorFacts;
+}
+
+/** What is written down when a step ends in an error. Never empty. */
+export function onError(
+  workflow: WorkflowShape,
+  state: RotationState,
+  at: { readonly step: string; readonly direction: 'do' | 'undo' },
+  error: StepError,
+): readonly RotationEvent[] {
+  const step = workflow.steps.find((each) => each.name === at.step);
+  if (step === undefined) return [{ kind: 'Parked', code: 'UNKNOWN_STEP', facts: { ...naming(state.plan), step: at.step } }];
+  const { code } = error;
+  const facts = { ...naming(state.plan), step: at.step, ...error.facts };
+  const failures = stepState(state, at.step).failures + 1;
+  const { retry } = state.plan.policy;
+  const key = `${state.plan.rotationId}:${at.step}`;
+  const whatNext: ErrorClass = catalogue[code].class;
+  const failed = (retryInMs: number | null): RotationEvent => ({
+    kind: at.direction === 'undo' ? 'UndoFailed' : 'StepFailed',
+    step: at.step,
+    code,
+    facts,
+    // A gate has no effects; an answer from outside that refuses is an answer. Anything else may have happened.
+    certain: step.kind === 'gate' || whatNext !== 'retry',
+    retryInMs,
+  });
+  const park: RotationEvent = { kind: 'Parked', code, facts };
+  if (at.direction === 'undo' || step.kind === 'final' || state.decision === 'destroy') {
+    return whatNext === 'retry' ? [failed(endlessRetryDelayMs(retry, failures, key))] : [failed(null), park];
+  }
+  switch (whatNext) {
+    case 'retry': {
+      const delay = retryDelayMs(retry, failures, key);
+      if (delay !== undefined) return [failed(delay)];
+      const exhausted = { ...facts, attempts: failures, last: code };
+      if (step.kind === 'gate' && step.whenBlind === 'park') return [failed(null), { kind: 'Parked', code, facts: exhausted }];
+      return [failed(null), { kind: 'RollbackDecided', code: 'RETRIES_EXHAUSTED', facts: exhausted }];
+    }
+    case 'undo':
+      if (code === 'VALUE_REJECTED' && state.plan.capabilities.origin === 'ours' && state.replacedValues < MAX_REPLACED_VALUES) {
+        return [{ kind: 'ValueReplaced', step: at.step, code }];
+      }
+      return [failed(null), { kind: 'RollbackDecided', code, facts }];
+    case 'park':
+      return [failed(null), park];
+    default:
+      return whatNext satisfies never;
+  }
+}
+
+/** What is written down when a gate has judged. */
+export function onVerdict(state: RotationState, step: string, verdict: Verdict<Json, Json>, tookMs: number): readonly RotationEvent[] {
+  switch (verdict.kind) {
+    case 'pass':
+      return [{ kind: 'StepDone', step, output: verdict.output, tookMs }];
+    case 'wait':
+      return [{ kind: 'GateWaiting', step, facts: verdict.facts, why: verdict.why, againInMs: verdict.againInMs }];
+    case 'fail':
+      if (state.decision === 'destroy') return [{ kind: 'Parked', code: verdict.code, facts: { ...naming(state.plan), ...verdict.facts } }];
+      return [{ kind: 'RollbackDecided', code: verdict.code, facts: { ...naming(state.plan), ...verdict.facts } }];
+    case 'park':
+      return [{ kind: 'Parked', code: verdict.code, facts: { ...naming(state.plan), ...verdict.facts } }];
+    default:
+      return verdict satisfies never;
+  }
+}
+
+/** The facts that every sentence of the catalogue may name. */
+export function naming(plan: Plan): ErrorFacts {
+  return { rotation: plan.rotationId, secret: plan.path, environment: plan.environment, target: plan.target };
+}
+
+function record(...events: readonly RotationEvent[]): Move {
+  return { kind: 'record', events };
+}
