@@ -9,6 +9,7 @@ import { readSources, walk } from './source-tree.js';
  */
 const openers: Readonly<Record<string, string>> = {
   'src/core/secret.ts': 'the type itself',
+  'src/adapters/local-keyring/local-keyring.ts': 'seals values and makes their digests, in bytes',
 };
 
 /** The files that name `openSecret`, under whatever local name they import or re-export it. */
