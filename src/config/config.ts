@@ -1,0 +1,74 @@
+import type { Rotator } from '../contract/rotator.js';
+import type { Capabilities } from '../core/capabilities.js';
+import type { Json } from '../core/json.js';
+import type { Policy } from '../core/policy.js';
+
+/** The configuration after it was parsed: checked, complete and frozen. */
+export interface Config {
+  /** The file it came from. Absolute. */
+  readonly file: string;
+  /** Its folder: what relative paths and `file(…)` references are relative to. */
+  readonly folder: string;
+  readonly keyring: { /** Absolute. */ readonly file: string };
+  /** By name; without a prototype. */
+  readonly environments: Readonly<Record<string, EnvironmentConfig>>;
+}
+
+/** See {@link Config}. */
+export interface EnvironmentConfig {
+  readonly name: string;
+  readonly targets: Readonly<Record<string, TargetConfig>>;
+  /** By path. */
+  readonly secrets: Readonly<Record<string, SecretConfig>>;
+  readonly webhooks: readonly WebhookConfig[];
+  readonly allowPrivateAddresses: boolean;
+}
+
+/** See {@link Config}. */
+export interface TargetConfig {
+  readonly name: string;
+  readonly rotator: Rotator;
+  readonly concurrency: number;
+  readonly config: Readonly<Record<string, Json>>;
+}
+
+/** See {@link Config}. */
+export interface SecretConfig {
+  /** `environment:/path`. */
+  readonly id: string;
+  readonly environment: string;
+  readonly path: string;
+  readonly target: string;
+  readonly rotator: Rotator;
+  /** Target's and secret's settings, merged, with references in place of secrets. */
+  readonly config: Readonly<Record<string, Json>>;
+  readonly capabilities: Capabilities;
+  /** What its identities name at the target. */
+  readonly principal: string;
+  readonly workflow: { readonly name: string; readonly number: number };
+  /** Null: on demand only. */
+  readonly schedule: { readonly cron: string; readonly timezone: string } | null;
+  readonly policy: Policy;
+  readonly consumers: readonly ConsumerConfig[];
+  readonly adopted: boolean;
+  readonly group: string | null;
+}
+
+/** See {@link Config}. */
+export interface ConsumerConfig {
+  readonly name: string;
+  readonly url: string | null;
+  readonly canary: boolean;
+  readonly required: boolean;
+  readonly cacheTtlMs: number;
+  /** The reference of its key; null: its challenges are not signed. */
+  readonly key: string | null;
+}
+
+/** See {@link Config}. */
+export interface WebhookConfig {
+  readonly name: string;
+  readonly url: string;
+  /** The reference of the signing key. */
+  readonly key: string;
+}

@@ -1,0 +1,124 @@
+import type { Rotator } from '../contract/rotator.js';
+import type { Json } from '../core/json.js';
+import type { Reference } from './references.js';
+
+/** A length of time as people write it: `500ms`, `30s`, `15m`, `2h`, `7d`. */
+export type Duration = string;
+
+/** What `keyturn.config.ts` exports. Unknown keys are refused. */
+export interface ConfigInput {
+  readonly keyring: {
+    /** The master key. Relative to the configuration file; mode 0600 or it is refused. Made by `keyturn init`. */
+    readonly file: string;
+  };
+  /** By name. A secret belongs to exactly one, and there is no default one. */
+  readonly environments: Readonly<Record<string, EnvironmentInput>>;
+}
+
+/** A named set of targets, secrets and consumers. */
+export interface EnvironmentInput {
+  readonly targets: Readonly<Record<string, TargetInput>>;
+  /** By path: `/prod/billing/db`. */
+  readonly secrets: Readonly<Record<string, SecretInput>>;
+  /** Where a signed webhook goes for every event of a rotation of this environment. Default: nowhere. */
+  readonly webhooks?: readonly WebhookInput[];
+  /** True lets webhooks and challenges go to private and loopback addresses. Default: false, they are refused. */
+  readonly allowPrivateAddresses?: boolean;
+}
+
+/** The system that accepts the credentials. */
+export interface TargetInput {
+  /** The default export of `keyturn/rotators/…` or of a rotator of your own. */
+  // A rotator's own type of settings is known to the rotator alone.
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  readonly rotator: Rotator<any>;
+  /** Rotations at work on it at one time, over all workers. Default 4. */
+  readonly concurrency?: number;
+  /** What the rotator needs to know of the target. Secrets enter by `env(…)` or `file(…)`, never inline. */
+  readonly config: { readonly [key: string]: SettingInput };
+}
+
+/** A setting: plain data, or a reference to a secret. */
+export type SettingInput = Json | Reference | readonly SettingInput[] | { readonly [key: string]: SettingInput };
+
+/** A credential under management. */
+export interface SecretInput {
+  /** The name of a target of the same environment. */
+  readonly target: string;
+  /** What the rotator needs to know of this secret. Laid over the target's settings, key by key. */
+  readonly config?: { readonly [key: string]: SettingInput };
+  /**
+   * Default `staged-rotation`. `in-place-rotation` must be said where the rotator keeps one live credential only: for a
+   * moment the old one is dead and the new one is not yet `current`.
+   */
+  readonly workflow?: 'staged-rotation' | 'in-place-rotation';
+  /** When it rotates by itself. Default: never. */
+  readonly schedule?: {
+    /** Five fields: `0 3 * * 1` is Monday at three. */
+    readonly cron: string;
+    /** An IANA name: `Europe/Berlin`. */
+    readonly timezone: string;
+  };
+  readonly policy?: PolicyInput;
+  /** The applications that read it. Default: none is known. */
+  readonly consumers?: readonly ConsumerInput[];
+  /** True where its first credential was made by hand and carries no tag: the first rotation may destroy it. Default false. */
+  readonly adopted?: boolean;
+  /** Secrets of one group are never rotated at the same time. Default: none. */
+  readonly group?: string;
+}
+
+/** How long a rotation waits, and for what. What is left out keeps its default. */
+export interface PolicyInput {
+  /** How long the canary must stay well after it passed. Default `0s`. */
+  readonly soak?: Duration;
+  /** How long canary consumers may take before the rotation rolls back. Default `10m`. */
+  readonly canaryMax?: Duration;
+  /** The least time between promote and disable. Default `1m`. */
+  readonly grace?: Duration;
+  /** No session with the old identity was opened for this long. Default `1m`. */
+  readonly quiet?: Duration;
+  /** How old a session with the old identity may get before it is ended. Default `1h`. */
+  readonly maxSessionAge?: Duration;
+  /** How long draining may take before the rotation parks. Default `1d`. */
+  readonly drainMax?: Duration;
+  /** How long the old credential stays disabled before it is destroyed. Default `5m`. */
+  readonly watch?: Duration;
+  /** How often a waiting gate looks again. Default `10s`. */
+  readonly poll?: Duration;
+  /** Back-off between failed tries. Defaults `10s`, `5m`, 8 and 3. */
+  readonly retry?: {
+    readonly first?: Duration;
+    readonly max?: Duration;
+    readonly attemptsPerCycle?: number;
+    readonly cycles?: number;
+  };
+}
+
+/** An application that reads the secret. */
+export interface ConsumerInput {
+  readonly name: string;
+  /** Where it answers challenges. Default: it cannot be asked. */
+  readonly url?: string;
+  /** It tries the pending version before anybody else sees it. Default false. */
+  readonly canary?: boolean;
+  /** The old credential stays until it has proved that it holds the new one. Default true. */
+  readonly required?: boolean;
+  /** How long it may serve a value from its cache. Default `0s`. */
+  readonly cacheTtl?: Duration;
+  /** What its challenges are signed with. Default: they are not. */
+  readonly key?: Reference;
+}
+
+/** One receiver of signed webhooks (Standard Webhooks). */
+export interface WebhookInput {
+  readonly name: string;
+  readonly url: string;
+  /** The signing key, `whsec_…` or bytes. */
+  readonly key: Reference;
+}
+
+/** Declares the configuration; only there so that an editor completes and checks it. */
+export function defineConfig(config: ConfigInput): ConfigInput {
+  return config;
+}

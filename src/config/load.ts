@@ -1,0 +1,70 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createJiti } from 'jiti';
+import { keyturnError } from '../core/errors.js';
+import type { Config } from './config.js';
+import type { ParseOptions } from './parse.js';
+import { parseConfig } from './parse.js';
+
+/** What a configuration file is called, in the order in which it is looked for. */
+export const configNames = ['keyturn.config.ts', 'keyturn.config.js', 'keyturn.config.mjs'] as const;
+
+/** *Returns* the configuration of a folder, absolute; `undefined` where it has none. */
+export function findConfig(folder: string): string | undefined {
+  return configNames.map((name) => join(resolve(folder), name)).find((path) => existsSync(path));
+}
+
+/**
+ * Loads and checks a configuration file, TypeScript or JavaScript.
+ *
+ * In it `keyturn` and `keyturn/…` are this very package, wherever the file lies: a folder without `node_modules` will do.
+ *
+ * *Errors* `CONFIG_MISSING`, `CONFIG_FAILED` where running it threw (what it threw is the cause, and nowhere else,
+ * because it may hold a value), and those of `parseConfig`.
+ */
+export async function loadConfig(path: string, options: Omit<ParseOptions, 'file'>): Promise<Config> {
+  const file = resolve(path);
+  if (!existsSync(file)) throw keyturnError('CONFIG_MISSING', { file });
+  return parseConfig(await run(file), { ...options, file });
+}
+
+async function run(file: string): Promise<unknown> {
+  const jiti = createJiti(import.meta.url, { alias: ownDoors(), fsCache: false, moduleCache: false });
+  try {
+    return await jiti.import(file, { default: true });
+  } catch (error) {
+    throw keyturnError('CONFIG_FAILED', { file, finding: nameOf(error) }, error);
+  }
+}
+
+/** The package's doors by specifier, as files of this copy: sources where this file is one, else what was built. */
+function ownDoors(): Record<string, string> {
+  const root = fileURLToPath(new URL('../../', import.meta.url));
+  const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
+  const doors: Record<string, string> = {
+    'keyturn/rotator': join(root, `src/contract/rotator${extension}`),
+    'keyturn/workflow': join(root, `src/contract/workflow${extension}`),
+    'keyturn/testing': join(root, `src/testing/index${extension}`),
+    'keyturn/consumer': join(root, `src/consumer/index${extension}`),
+  };
+  for (const name of namesIn(join(root, 'rotators'))) {
+    const index = join(root, 'rotators', name, `index${extension}`);
+    if (existsSync(index)) doors[`keyturn/rotators/${name}`] = index;
+  }
+  // Last: an alias stands for what begins with it as well.
+  doors['keyturn'] = join(root, `src/index${extension}`);
+  return doors;
+}
+
+function namesIn(folder: string): readonly string[] {
+  return existsSync(folder) ? readdirSync(folder) : [];
+}
+
+/** A code of Node's or the name of the error's class; a message may quote a value. */
+function nameOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'it threw something that is not an error';
+  const code: unknown = 'code' in error ? error.code : undefined;
+  if (typeof code === 'string' && /^[A-Z][A-Z_]{2,40}$/.test(code)) return code;
+  return /^[A-Z][A-Za-z]{2,40}$/.test(error.name) ? error.name : 'Error';
+}

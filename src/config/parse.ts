@@ -1,0 +1,284 @@
+import { dirname, resolve } from 'node:path';
+import type { ZodError } from 'zod';
+import { CONTRACT } from '../contract/rotator.js';
+import type { Rotator } from '../contract/rotator.js';
+import { isKeyturnError, keyturnError } from '../core/errors.js';
+import type { Policy } from '../core/policy.js';
+import { defaultPolicy } from '../core/policy.js';
+import { Secret } from '../core/secret.js';
+import type { Calendar } from '../ports/operations.js';
+import type { Config, EnvironmentConfig, SecretConfig, TargetConfig } from './config.js';
+import { replaceReferences } from './references.js';
+import type { ShapedConfig, ShapedPolicy, ShapedSecret } from './schema.js';
+import { configSchema, isName } from './schema.js';
+import { secretPathFault } from './secret-path.js';
+
+/** What the check of a configuration stands on. */
+export interface ParseOptions {
+  /** The file it came from, for messages and for what is relative to it. Absolute. */
+  readonly file: string;
+  /** Every workflow there is. Of several numbers of one name the highest is taken for new rotations. */
+  readonly workflows: readonly { readonly name: string; readonly number: number }[];
+  readonly calendar: Calendar;
+}
+
+/**
+ * Turns what a configuration file exports into a {@link Config}, or refuses it whole.
+ *
+ * *Errors* `CONTRACT_MISMATCH` for a rotator of another contract, and `CONFIG_INVALID` with all problems at once, each
+ * with its path and none with a value.
+ */
+export function parseConfig(exported: unknown, options: ParseOptions): Config {
+  const shaped = configSchema.safeParse(exported);
+  if (!shaped.success) throw invalid(options.file, problemsOf(shaped.error, []));
+  refuseOtherContracts(shaped.data);
+  const problems: string[] = [];
+  const environments: Record<string, EnvironmentConfig> = emptyRecord();
+  for (const [name, input] of Object.entries(shaped.data.environments)) {
+    environments[name] = checkEnvironment(name, input, { options, problems });
+  }
+  if (problems.length > 0) throw invalid(options.file, problems);
+  const folder = dirname(options.file);
+  return freeze({
+    file: options.file,
+    folder,
+    keyring: { file: resolve(folder, shaped.data.keyring.file) },
+    environments,
+  });
+}
+
+/** Where the checks put what they find. */
+interface Checking {
+  readonly options: ParseOptions;
+  readonly problems: string[];
+}
+
+type ShapedEnvironment = ShapedConfig['environments'][string];
+
+function checkEnvironment(name: string, input: ShapedEnvironment, checking: Checking): EnvironmentConfig {
+  const at = ['environments', name];
+  const { problems } = checking;
+  if (!isName(name)) problems.push(problem(at, 'expected a name of lower-case letters, digits and dashes'));
+  const targets: Record<string, TargetConfig> = emptyRecord();
+  for (const [target, settings] of Object.entries(input.targets)) {
+    if (!isName(target)) {
+      problems.push(problem([...at, 'targets', target], 'expected a name of lower-case letters, digits and dashes'));
+    }
+    targets[target] = { name: target, ...settings };
+  }
+  const secrets: Record<string, SecretConfig> = emptyRecord();
+  for (const [path, secret] of Object.entries(input.secrets)) {
+    const checked = checkSecret({ environment: name, path, input: secret, targets }, checking);
+    if (checked !== undefined) secrets[path] = checked;
+  }
+  refuseShared(Object.values(secrets), at, problems);
+  refuseTwice(input.webhooks, [...at, 'webhooks'], problems);
+  return {
+    name,
+    targets,
+    secrets,
+    webhooks: input.webhooks,
+    allowPrivateAddresses: input.allowPrivateAddresses,
+  };
+}
+
+function checkSecret(
+  subject: {
+    readonly environment: string;
+    readonly path: string;
+    readonly input: ShapedSecret;
+    readonly targets: Readonly<Record<string, TargetConfig>>;
+  },
+  checking: Checking,
+): SecretConfig | undefined {
+  const { environment, path, input, targets } = subject;
+  const { problems, options } = checking;
+  const at = ['environments', environment, 'secrets', path];
+  const before = problems.length;
+  const fault = secretPathFault(path);
+  if (fault !== undefined) problems.push(problem(at, fault));
+  if (input.schedule !== undefined) checkSchedule(input.schedule, [...at, 'schedule'], checking);
+  refuseTwice(input.consumers, [...at, 'consumers'], problems);
+  const target = targets[input.target];
+  if (target === undefined) {
+    problems.push(problem([...at, 'target'], `there is no such target in ${environment}`));
+    return undefined;
+  }
+  const config = { ...target.config, ...input.config };
+  const opened = tryRotator(target.rotator, config, [...at, 'config'], problems);
+  if (opened === undefined) return undefined;
+  const workflow = chooseWorkflow(input.workflow, opened.capabilities.overlap, options.workflows);
+  if (typeof workflow === 'string') problems.push(problem([...at, 'workflow'], workflow));
+  if (typeof workflow === 'string' || problems.length > before) return undefined;
+  return {
+    id: `${environment}:${path}`,
+    environment,
+    path,
+    target: input.target,
+    rotator: target.rotator,
+    config,
+    ...opened,
+    workflow,
+    schedule: input.schedule ?? null,
+    policy: policyOf(input.policy),
+    consumers: input.consumers.map(({ cacheTtl, url, key, ...rest }) => ({
+      ...rest,
+      url: url ?? null,
+      key: key ?? null,
+      cacheTtlMs: cacheTtl,
+    })),
+    adopted: input.adopted,
+    group: input.group ?? null,
+  };
+}
+
+/** Shows the rotator its settings with something in the place of every secret: what it holds is not known yet. */
+function tryRotator(
+  rotator: Rotator,
+  config: SecretConfig['config'],
+  at: readonly string[],
+  problems: string[],
+): Pick<SecretConfig, 'capabilities' | 'principal'> | undefined {
+  const shown = replaceReferences(config, () => Secret.fromText('stands-for-a-reference'));
+  const parsed = rotator.config.safeParse(shown);
+  if (!parsed.success) {
+    problems.push(...problemsOf(parsed.error, at));
+    return undefined;
+  }
+  try {
+    return { capabilities: rotator.capabilities(parsed.data), principal: rotator.principal(parsed.data) };
+  } catch {
+    problems.push(problem(at, `the rotator ${rotator.name} cannot work with these settings`));
+    return undefined;
+  }
+}
+
+/** *Returns* the workflow, or what is wrong with the choice. */
+function chooseWorkflow(
+  chosen: string | undefined,
+  overlap: 'two-live' | 'one-live',
+  workflows: ParseOptions['workflows'],
+): SecretConfig['workflow'] | string {
+  if (overlap === 'one-live' && chosen !== 'in-place-rotation') {
+    return (
+      'with these settings the rotator keeps one live credential only, so for a moment the old one is dead and the new ' +
+      "one is not yet current; accept that with workflow: 'in-place-rotation', or choose settings with two"
+    );
+  }
+  if (overlap === 'two-live' && chosen === 'in-place-rotation') {
+    return 'with these settings the rotator keeps two live credentials; leave workflow out';
+  }
+  const name = chosen ?? 'staged-rotation';
+  const newest = workflows.filter((each) => each.name === name).sort((a, b) => b.number - a.number)[0];
+  if (newest === undefined) return `expected one of ${[...new Set(workflows.map((each) => each.name))].join(', ')}`;
+  return { name: newest.name, number: newest.number };
+}
+
+function checkSchedule(
+  schedule: { readonly cron: string; readonly timezone: string },
+  at: readonly string[],
+  { options, problems }: Checking,
+): void {
+  try {
+    options.calendar.next(schedule.cron, schedule.timezone, 0);
+  } catch (error) {
+    if (!isKeyturnError(error)) throw error;
+    problems.push(problem(at, 'expected a cron expression of five fields and an IANA time zone such as Europe/Berlin'));
+  }
+}
+
+/** Two secrets with one principal would each destroy what the other has just created. */
+function refuseShared(secrets: readonly SecretConfig[], at: readonly string[], problems: string[]): void {
+  const holders = new Map<string, string>();
+  for (const secret of secrets) {
+    const key = JSON.stringify([secret.target, secret.principal]);
+    const holder = holders.get(key);
+    if (holder === undefined) holders.set(key, secret.path);
+    else
+      problems.push(problem([...at, 'secrets', secret.path], `it has the same principal as ${holder} on one target`));
+  }
+}
+
+function refuseTwice(list: readonly { readonly name: string }[], at: readonly string[], problems: string[]): void {
+  const names = list.map((each) => each.name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) problems.push(problem(at, `the name ${twice} stands there twice`));
+}
+
+function refuseOtherContracts(config: ShapedConfig): void {
+  for (const environment of Object.values(config.environments)) {
+    for (const { rotator } of Object.values(environment.targets)) {
+      if (rotator.contract !== CONTRACT) {
+        throw keyturnError('CONTRACT_MISMATCH', {
+          rotator: rotator.name,
+          contract: rotator.contract,
+          spoken: CONTRACT,
+        });
+      }
+    }
+  }
+}
+
+function policyOf(written: ShapedPolicy): Policy {
+  const { retry } = written;
+  return {
+    soakMs: written.soak ?? defaultPolicy.soakMs,
+    canaryMaxMs: written.canaryMax ?? defaultPolicy.canaryMaxMs,
+    graceMs: written.grace ?? defaultPolicy.graceMs,
+    quietMs: written.quiet ?? defaultPolicy.quietMs,
+    maxSessionAgeMs: written.maxSessionAge ?? defaultPolicy.maxSessionAgeMs,
+    drainMaxMs: written.drainMax ?? defaultPolicy.drainMaxMs,
+    watchMs: written.watch ?? defaultPolicy.watchMs,
+    pollMs: written.poll ?? defaultPolicy.pollMs,
+    retry: {
+      firstMs: retry?.first ?? defaultPolicy.retry.firstMs,
+      maxMs: retry?.max ?? defaultPolicy.retry.maxMs,
+      attemptsPerCycle: retry?.attemptsPerCycle ?? defaultPolicy.retry.attemptsPerCycle,
+      cycles: retry?.cycles ?? defaultPolicy.retry.cycles,
+    },
+  };
+}
+
+type Issue = ZodError['issues'][number];
+
+/** Zod's messages name types and keys, never what was found. */
+function problemsOf(error: ZodError, at: readonly PropertyKey[]): readonly string[] {
+  return error.issues.flatMap((issue) => flatten(issue)).map(({ path, message }) => problem([...at, ...path], message));
+}
+
+/** Of a union the alternative that came furthest says what is wrong; "Invalid input" says nothing. */
+function flatten(issue: Issue): readonly Pick<Issue, 'path' | 'message'>[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const [closest] = [...issue.errors].sort((a, b) => a.length - b.length);
+  if (closest === undefined) return [issue];
+  return closest.flatMap((inner) => flatten({ ...inner, path: [...issue.path, ...inner.path] }));
+}
+
+/** `environments.demo.secrets["/demo/db"].target: there is no such target` */
+function problem(path: readonly PropertyKey[], sentence: string): string {
+  const where = path.map((key, index) => {
+    if (typeof key === 'number') return `[${key}]`;
+    const text = String(key);
+    if (/^[A-Za-z_$][\w$-]*$/.test(text)) return index === 0 ? text : `.${text}`;
+    return `[${JSON.stringify(text)}]`;
+  });
+  return where.length === 0 ? sentence : `${where.join('')}: ${sentence}`;
+}
+
+function invalid(file: string, problems: readonly string[]): Error {
+  return keyturnError('CONFIG_INVALID', { file, count: problems.length, problems: problems.join('; ') });
+}
+
+/** Names come from people: without a prototype, `constructor` is a name like any other. */
+function emptyRecord<Value>(): Record<string, Value> {
+  return Object.create(null) as Record<string, Value>;
+}
+
+/** Freezes our own data to the bottom; a rotator is its author's and stays as it is. */
+function freeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null && !Array.isArray(value)) return value;
+  for (const [key, item] of Object.entries(value)) if (key !== 'rotator') freeze(item);
+  return Object.freeze(value);
+}

@@ -1,0 +1,151 @@
+import { z } from 'zod';
+import type { Rotator } from '../contract/rotator.js';
+import type { Json } from '../core/json.js';
+import { findNonJson } from '../core/json.js';
+import { parseDuration } from './duration.js';
+import { isReference, referenceFault } from './references.js';
+
+const name = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,62}$/, 'expected a name of lower-case letters, digits and dashes, beginning with a letter');
+
+const duration = z.string().transform((text, ctx) => {
+  const ms = parseDuration(text);
+  if (ms !== undefined) return ms;
+  ctx.addIssue({ code: 'custom', message: 'expected a duration such as 500ms, 30s, 15m, 2h or 7d' });
+  return z.NEVER;
+});
+
+const reference = z.custom<{ readonly $ref: string }>().transform((value, ctx) => {
+  const fault = isReference(value) ? referenceFault(value.$ref) : referenceFault(undefined);
+  if (fault === undefined) return value.$ref;
+  ctx.addIssue({ code: 'custom', message: fault });
+  return z.NEVER;
+});
+
+const url = z.string().superRefine((text, ctx) => {
+  const fault = urlFault(text);
+  if (fault !== undefined) ctx.addIssue({ code: 'custom', message: fault });
+});
+
+/** Says what is wrong with an address. It is public: it stands in the database, so credentials have no place in it. */
+function urlFault(text: string): string | undefined {
+  const parsed = URL.canParse(text) ? new URL(text) : undefined;
+  if (parsed === undefined || !/^https?:$/.test(parsed.protocol)) return 'expected an http or https address';
+  if (parsed.username !== '' || parsed.password !== '') return 'an address holds no credentials; use key: env(…)';
+  return undefined;
+}
+
+/** Settings of a rotator: plain JSON with well-formed references. What they mean is the rotator's to check. */
+const settings = z.custom<Readonly<Record<string, Json>>>().transform((value, ctx) => {
+  const fault = settingsFault(value);
+  if (fault === undefined) return value;
+  ctx.addIssue({ code: 'custom', message: fault });
+  return z.NEVER;
+});
+
+function settingsFault(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'expected an object of settings';
+  const at = findNonJson(value, 'it');
+  if (at !== undefined) return `${at} is not plain data; secrets enter by env(…) or file(…)`;
+  return malformedReference(value);
+}
+
+function malformedReference(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (isReference(value)) {
+    return Object.keys(value).length === 1 ? referenceFault(value.$ref) : referenceFault(undefined);
+  }
+  for (const item of Object.values(value)) {
+    const fault = malformedReference(item);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}
+
+const rotator = z.custom<Rotator>(
+  isRotator,
+  'expected a rotator: the default export of keyturn/rotators/… or your own',
+);
+
+function isRotator(value: unknown): value is Rotator {
+  if (typeof value !== 'object' || value === null) return false;
+  const has = value as Readonly<Record<string, unknown>>;
+  return (
+    typeof has['name'] === 'string' &&
+    typeof has['contract'] === 'number' &&
+    typeof has['config'] === 'object' &&
+    typeof has['credential'] === 'object' &&
+    ['capabilities', 'principal', 'connect', 'classify'].every((member) => typeof has[member] === 'function')
+  );
+}
+
+const policy = z.strictObject({
+  soak: duration.optional(),
+  canaryMax: duration.optional(),
+  grace: duration.optional(),
+  quiet: duration.optional(),
+  maxSessionAge: duration.optional(),
+  drainMax: duration.optional(),
+  watch: duration.optional(),
+  poll: duration.optional(),
+  retry: z
+    .strictObject({
+      first: duration.optional(),
+      max: duration.optional(),
+      attemptsPerCycle: z.int().min(1).max(1000).optional(),
+      cycles: z.int().min(1).max(1000).optional(),
+    })
+    .optional(),
+});
+
+const consumer = z.strictObject({
+  name,
+  url: url.optional(),
+  canary: z.boolean().default(false),
+  required: z.boolean().default(true),
+  cacheTtl: duration.default(0),
+  key: reference.optional(),
+});
+
+const secret = z.strictObject({
+  target: z.string(),
+  config: settings.default({}),
+  workflow: z.string().optional(),
+  schedule: z.strictObject({ cron: z.string(), timezone: z.string() }).optional(),
+  policy: policy.default({}),
+  consumers: z.array(consumer).default([]),
+  adopted: z.boolean().default(false),
+  group: name.optional(),
+});
+
+const target = z.strictObject({
+  rotator,
+  concurrency: z.int().min(1).max(1000).default(4),
+  config: settings,
+});
+
+const environment = z.strictObject({
+  targets: z.record(z.string(), target),
+  secrets: z.record(z.string(), secret),
+  webhooks: z.array(z.strictObject({ name, url, key: reference })).default([]),
+  allowPrivateAddresses: z.boolean().default(false),
+});
+
+/** The shape of a configuration. What spans several places of it is checked by `parseConfig`. */
+export const configSchema = z.strictObject({
+  keyring: z.strictObject({ file: z.string().min(1) }),
+  environments: z.record(z.string(), environment),
+});
+
+/** True for a name that an environment, a target or a consumer may have. */
+export function isName(text: string): boolean {
+  return name.safeParse(text).success;
+}
+
+/** A configuration of the right shape. */
+export type ShapedConfig = z.output<typeof configSchema>;
+/** A policy of the right shape: durations are milliseconds, under the names people write. */
+export type ShapedPolicy = z.output<typeof policy>;
+/** A secret of the right shape. */
+export type ShapedSecret = z.output<typeof secret>;

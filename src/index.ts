@@ -1,0 +1,13 @@
+export {
+  type ConfigInput,
+  type ConsumerInput,
+  type Duration,
+  type EnvironmentInput,
+  type PolicyInput,
+  type SecretInput,
+  type SettingInput,
+  type TargetInput,
+  type WebhookInput,
+  defineConfig,
+} from './config/define.js';
+export { type Reference, env, file } from './config/references.js';
