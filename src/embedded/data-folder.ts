@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, chown, mkdir, mkdtemp, open, readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { keyturnError } from '../core/errors.js';
 import { identifyProcess, isServerOf } from './process-identity.js';
 import type { ServerUser } from './run-program.js';
@@ -91,7 +91,11 @@ async function makeOwnFolder(asked: string, user: ServerUser | undefined): Promi
   let folder: string;
   let names: readonly string[];
   try {
-    await mkdir(asked, { recursive: true, mode: 0o700 });
+    // The folder is ours alone; missing parents are made as everybody's are.
+    await mkdir(dirname(asked), { recursive: true });
+    await mkdir(asked, { mode: 0o700 }).catch((error: unknown) => {
+      if (codeOf(error) !== 'EEXIST') throw error;
+    });
     folder = await realpath(asked);
     names = await readdir(folder);
   } catch (error) {
@@ -183,8 +187,9 @@ async function keepPassword(folder: string, isNew: boolean): Promise<string> {
   return password;
 }
 
+/** Tried rather than computed from modes, which access lists and security modules overrule. */
 async function canEnter(folder: string, user: ServerUser | undefined): Promise<boolean> {
-  const { status } = await runProgram('true', [], { user, cwd: folder });
+  const { status } = await runProgram('sh', ['-c', 'cd "$1"', 'sh', folder], { user });
   return status === 0;
 }
 

@@ -17,7 +17,7 @@ import { stopServer } from './server-process.js';
 export interface EmbeddedPostgresOptions {
   /** A folder that outlives the run; made where it is missing. Default: an ephemeral one, removed at the end. */
   readonly dataDir?: string;
-  /** True writes through to disk. False is for what may be lost with the machine: tests, a demo. */
+  /** True writes through to disk. False survives a crash of the server but not of the machine: tests, a demo. */
   readonly fsync: boolean;
   /**
    * Settings of the server by name, for example `{ log_statement: 'all' }`. They are arguments of a process, which

@@ -9,8 +9,6 @@ export interface ServerUser {
 /** How a program is run. */
 export interface ProgramOptions {
   readonly user?: ServerUser | undefined;
-  /** Its working folder; a folder the user cannot enter makes the run fail with `EACCES`. Default `/`. */
-  readonly cwd?: string;
   /** Kills the program, and whatever it has started, with SIGKILL. */
   readonly signal?: AbortSignal;
 }
@@ -46,11 +44,11 @@ export async function runProgram(
   options: ProgramOptions = {},
 ): Promise<ProgramResult> {
   return new Promise((resolve) => {
-    const { user, cwd = '/', signal } = options;
+    const { user, signal } = options;
     // A process group of its own, because initdb starts servers which must not outlive it.
     const child = spawn(program, args, {
       ...user,
-      cwd,
+      cwd: '/',
       env: { ...programEnvironment },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,

@@ -105,7 +105,7 @@ function argumentsFor(options: ServerOptions, port: number): string[] {
   const settings: Record<string, string> = {
     timezone: 'UTC',
     log_timezone: 'UTC',
-    ...(options.fsync ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
+    ...(options.fsync ? {} : { fsync: 'off', full_page_writes: 'off' }),
     ...options.settings,
     // What keeps it on this machine comes last and wins.
     listen_addresses: '127.0.0.1',
