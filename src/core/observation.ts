@@ -1,5 +1,5 @@
 /** What one endpoint answered to a login. */
-export interface EndpointAnswer {
+export type EndpointAnswer = {
   /** Name of the endpoint, without credentials: `db1:5432`. */
   readonly endpoint: string;
   /**
@@ -9,7 +9,7 @@ export interface EndpointAnswer {
   readonly answer: 'accepted' | 'refused' | 'absent' | 'unknown';
   /** Why, in words without values. */
   readonly reason?: string;
-}
+};
 
 /** Who uses an identity now, over all endpoints. Ages are by the target's clock. Milliseconds. */
 export type Usage =
@@ -24,21 +24,21 @@ export type Usage =
   | { readonly kind: 'unknown'; readonly reason: string };
 
 /** One thing that must be mended before a rotation may start. */
-export interface Finding {
+export type Finding = {
   /** What is wrong, in one sentence without values. */
   readonly sentence: string;
   /** What to run or change, complete: the SQL, the setting. */
   readonly cure: string;
-}
+};
 
 /** A credential at the target that carries our tag. */
-export interface Tagged {
+export type Tagged = {
   readonly identity: string;
   /** The rotation that created it. */
   readonly rotationId: string;
   /** False for a tombstone: it can no longer log in and only keeps the tag. */
   readonly live: boolean;
-}
+};
 
 /** True where there is at least one endpoint and all of them gave this answer. No endpoints prove nothing. */
 export function everywhere(answers: readonly EndpointAnswer[], answer: EndpointAnswer['answer']): boolean {

@@ -1,0 +1,44 @@
+/** What `current` names, by content; `unreadable`: it could not be read, which is never the same as "nothing". */
+export type Named =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'credential'; readonly version: number; readonly digest: string; readonly identity: string }
+  | { readonly kind: 'unreadable' };
+
+/**
+ * May a compensation switch off or destroy this credential? Invariant I13: never what `current` names. Identity is
+ * compared by content, because versions are renumbered when a parameter is deleted and made again.
+ *
+ * *Returns* why not, or `undefined` where it may.
+ */
+export function guardUndoCreate(current: Named, created: { readonly identity: string; readonly digest: string | null }): string | undefined {
+  if (current.kind === 'unreadable') return 'what `current` names cannot be read';
+  if (current.kind === 'nothing') return undefined;
+  if (current.identity === created.identity) return '`current` names the identity that would be destroyed';
+  if (created.digest !== null && current.digest === created.digest) return '`current` names the value that would be destroyed';
+  return undefined;
+}
+
+/** What undoing a promotion does with the label. */
+export type LabelUndo =
+  | { readonly kind: 'move' }
+  /** It is back already. */
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'unsafe'; readonly finding: string };
+
+/**
+ * May the label `current` be moved back from `from` to `to`? Only where this rotation put it, and only to a credential
+ * that is accepted now. `unknown` is answered by trying again, never by moving.
+ */
+export function guardUndoPromote(at: {
+  readonly current: number | null;
+  readonly from: number;
+  readonly to: number | null;
+  /** What a fresh login with the old credential was answered; `none`: there is no old one. */
+  readonly old: 'accepted' | 'refused' | 'unknown' | 'none';
+}): LabelUndo {
+  if (at.current === at.to) return { kind: 'nothing' };
+  if (at.current !== at.from) return { kind: 'unsafe', finding: 'the label `current` is not where this rotation put it' };
+  if (at.old === 'refused') return { kind: 'unsafe', finding: 'the old credential is refused' };
+  if (at.old === 'unknown') return { kind: 'unsafe', finding: 'it is unknown whether the old credential is accepted' };
+  return { kind: 'move' };
+}

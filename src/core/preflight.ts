@@ -1,0 +1,62 @@
+import { type Moment, type Verdict, naming } from './decide.js';
+import { type EndpointAnswer, type Finding, everywhere, whereAnswered } from './observation.js';
+import type { Plan } from './plan.js';
+
+/** The credential that is current when a rotation begins: public facts only. */
+export type OldCredential = {
+  readonly version: number;
+  readonly identity: string;
+  readonly digest: string;
+  /** The rotation that made it; null: it came from outside. */
+  readonly createdBy: string | null;
+  /** False where it was refused already and the rotation repairs. */
+  readonly accepted: boolean;
+};
+
+/** What preflight hands on. */
+export type Preflight = {
+  /** Null: the secret has no version yet; gates about the old one pass. */
+  readonly old: OldCredential | null;
+  /** Where the label `previous` was. */
+  readonly previous: number | null;
+  /** The target by its own identifier, not by its address. */
+  readonly system: string;
+};
+
+/** What preflight saw. */
+export type PreflightFacts = {
+  readonly old: Omit<OldCredential, 'accepted'> | null;
+  readonly previous: number | null;
+  readonly system: string;
+  readonly answers: readonly EndpointAnswer[];
+  readonly findings: readonly Finding[];
+};
+
+/** May the rotation start? "Unknown" is not "accepted": it waits, and gives up without having touched anything. */
+export function judgePreflight(
+  { plan, moment }: { readonly plan: Plan; readonly moment: Moment },
+  facts: PreflightFacts,
+): Verdict<PreflightFacts, Preflight> {
+  const wait = (why: string): Verdict<PreflightFacts, Preflight> => ({ kind: 'wait', facts, why, againInMs: plan.policy.pollMs });
+  if (moment.held) return wait('held');
+  const [finding] = facts.findings;
+  if (finding !== undefined) {
+    return { kind: 'fail', code: 'PREFLIGHT_FAILED', facts: { finding: finding.sentence, cure: finding.cure } };
+  }
+  const pass = (old: OldCredential | null): Verdict<PreflightFacts, Preflight> => ({
+    kind: 'pass',
+    output: { old, previous: facts.previous, system: facts.system },
+    claims: [`principal:${facts.system}:${plan.principal}`],
+  });
+  if (facts.old === null) return pass(null);
+  if (everywhere(facts.answers, 'accepted')) return pass({ ...facts.old, accepted: true });
+  const unknown = whereAnswered(facts.answers, 'unknown');
+  if (unknown !== undefined || facts.answers.length === 0) {
+    const endpoint = unknown?.endpoint ?? plan.target;
+    if (moment.nowMs - moment.openedMs < plan.policy.canaryMaxMs) return wait(`no answer from ${endpoint}`);
+    return { kind: 'fail', code: 'RETRIES_EXHAUSTED', facts: { ...naming(plan), step: 'preflight', attempts: 1, last: 'TARGET_UNREACHABLE' } };
+  }
+  if (plan.repair) return pass({ ...facts.old, accepted: false });
+  const refused = whereAnswered(facts.answers, 'refused', 'absent');
+  return { kind: 'fail', code: 'CURRENT_REFUSED', facts: { endpoint: refused?.endpoint ?? plan.target } };
+}

@@ -1,0 +1,41 @@
+import type { Moment, Verdict } from './decide.js';
+import { type EvidenceFacts, type Expected, contradiction } from './drain.js';
+import { type EndpointAnswer, deadEverywhere, everywhere, whereAnswered } from './observation.js';
+import type { Plan } from './plan.js';
+
+/** What the watch gate saw. */
+export type WatchFacts = EvidenceFacts & {
+  /** What the old credential was answered; null: there is none, or it cannot be disabled. */
+  readonly oldAnswers: readonly EndpointAnswer[] | null;
+};
+
+/** What watch hands on: the evidence. */
+export type Watch = WatchFacts;
+
+/**
+ * Does everything still work without the old credential? It is off, and can be switched on again: whatever contradicts
+ * turns the rotation back, so that it is switched on first and looked at afterwards.
+ */
+export function judgeWatch(
+  { plan, moment }: { readonly plan: Plan; readonly moment: Moment },
+  at: { readonly expected: Expected; readonly disabledMs: number },
+  facts: WatchFacts,
+): Verdict<WatchFacts, Watch> {
+  const harm = contradiction(facts, at.expected, plan);
+  if (harm !== undefined) return harm.code === 'TARGET_CHANGED' ? harm : { kind: 'fail', code: harm.code, facts: harm.facts };
+  const wait = (why: string, againInMs: number): Verdict<WatchFacts, Watch> => {
+    const blind = moment.nowMs - moment.openedMs >= plan.policy.drainMaxMs + plan.policy.watchMs;
+    if (blind && !moment.held) return { kind: 'park', code: 'DRAIN_TIMED_OUT', facts: { maxMs: plan.policy.drainMaxMs, finding: why } };
+    return { kind: 'wait', facts, why, againInMs: Math.max(1, Math.min(againInMs, plan.policy.pollMs)) };
+  };
+  if (facts.oldAnswers !== null && !deadEverywhere(facts.oldAnswers)) {
+    const alive = whereAnswered(facts.oldAnswers, 'accepted');
+    if (alive !== undefined) return { kind: 'park', code: 'OLD_ALIVE_AGAIN', facts: { endpoint: alive.endpoint } };
+    return wait('no answer to a login with the old credential', plan.policy.pollMs);
+  }
+  if (!everywhere(facts.answers, 'accepted')) return wait('no answer to our own login', plan.policy.pollMs);
+  if (moment.held) return wait('held', plan.policy.pollMs);
+  const watched = facts.atMs - at.disabledMs;
+  if (watched < plan.policy.watchMs) return wait('watching', plan.policy.watchMs - watched);
+  return { kind: 'pass', output: facts };
+}
