@@ -1,13 +1,20 @@
+import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { startRedis } from './redis.js';
-import { startTestPostgres, testDatabasePrefix, withDatabase } from './test-server.js';
+import { startTestPostgres, withDatabase } from './test-server.js';
 
 declare module 'vitest' {
   /** What the suite starts once and every test file may use. */
   interface ProvidedContext {
-    /** A superuser's connection string; `logFile` holds every statement where we started the server. */
-    readonly postgres: { readonly url: string; readonly logFile: string | undefined };
+    readonly postgres: {
+      /** A superuser's connection string. */
+      readonly url: string;
+      /** Holds every statement, where we started the server. */
+      readonly logFile: string | undefined;
+      /** The names of this run's databases begin so; the run fails when one is left at its end. */
+      readonly databasePrefix: string;
+    };
     /** A Redis, or why there is none. */
     readonly redis: { readonly url: string | undefined; readonly reason: string | undefined };
   }
@@ -18,7 +25,9 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   const given = process.env['KEYTURN_TEST_POSTGRES_URL'];
   const [server, redis] = await Promise.all([given === undefined ? startTestPostgres(18) : undefined, startRedis()]);
   const url = given ?? server?.url('postgres') ?? '';
-  project.provide('postgres', { url, logFile: server?.serverLogPath });
+  // A server given by URL may serve two runs at the same time.
+  const databasePrefix = `keyturn_test_${randomBytes(4).toString('hex')}_`;
+  project.provide('postgres', { url, logFile: server?.serverLogPath, databasePrefix });
   if (redis.kind === 'running') {
     project.provide('redis', { url: redis.url, reason: undefined });
   } else {
@@ -27,7 +36,7 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   }
   return async () => {
     try {
-      await refuseLeftDatabases(url);
+      await refuseLeftDatabases(url, databasePrefix);
     } finally {
       if (redis.kind === 'running') await redis.stop();
       await server?.stop();
@@ -35,17 +44,19 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   };
 }
 
-async function refuseLeftDatabases(url: string): Promise<void> {
+async function refuseLeftDatabases(url: string, prefix: string): Promise<void> {
   const client = new pg.Client(withDatabase(url, 'postgres'));
   await client.connect();
   try {
     const left = await client.query<{ datname: string }>(
       'SELECT datname FROM pg_database WHERE starts_with(datname, $1)',
-      [testDatabasePrefix],
+      [prefix],
     );
     for (const { datname } of left.rows) await client.query(`DROP DATABASE ${datname} WITH (FORCE)`);
     if (left.rows.length > 0) {
-      throw new Error(`tests left ${left.rows.length} database(s): ${left.rows.map((row) => row.datname).join(', ')}`);
+      // Vitest swallows what a teardown throws.
+      process.stderr.write(`tests left databases behind: ${left.rows.map((row) => row.datname).join(', ')}\n`);
+      process.exitCode = 1;
     }
   } finally {
     await client.end();

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { inject, onTestFinished } from 'vitest';
 import type { PostgresMajor } from './test-server.js';
-import { startTestPostgres, testDatabasePrefix, withDatabase } from './test-server.js';
+import { startTestPostgres, withDatabase } from './test-server.js';
 
 /** A server to test against, with superuser rights. */
 export interface TestPostgres {
@@ -58,7 +58,7 @@ export async function withPostgres<T>(
  */
 export async function freshDatabase({ major = 18 }: { readonly major?: PostgresMajor } = {}): Promise<TestDatabase> {
   const server = await sharedPostgres({ major });
-  const name = `${testDatabasePrefix}${randomBytes(6).toString('hex')}`;
+  const name = `${inject('postgres').databasePrefix}${randomBytes(6).toString('hex')}`;
   await runAsSuperuser(server, `CREATE DATABASE ${name}`);
   const drop = async (): Promise<void> => runAsSuperuser(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
   try {

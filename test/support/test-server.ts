@@ -6,9 +6,6 @@ import { startEmbeddedPostgres } from '../../src/embedded/postgres.js';
 /** The major versions the suite can start. */
 export type PostgresMajor = 15 | 18;
 
-/** Every test database begins so; the suite fails when one is left at its end. */
-export const testDatabasePrefix = 'keyturn_test_';
-
 /** What every test server is started with. A parallel suite holds many sessions; its log is searched for secrets. */
 export const testServerSettings = { log_statement: 'all', max_connections: '300' } as const;
 
