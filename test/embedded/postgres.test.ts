@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { inspect } from 'node:util';
 import pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import type { EmbeddedPostgres, EmbeddedPostgresOptions } from '../../src/embedded/postgres.js';
@@ -121,13 +122,17 @@ test('a package that is not installed is named', async () => {
 });
 
 test('a setting the server refuses is the reason given, and the password is not', async () => {
-  const logFile = join(await temporaryFolder(), 'server.log');
-  const failure: unknown = await start({ settings: { no_such_setting: '1' }, logFile }).catch(
+  const dataDir = await temporaryFolder();
+  const failure: unknown = await start({ settings: { no_such_setting: '1' }, dataDir }).catch(
     (error: unknown) => error,
   );
 
   expect(failure).toMatchObject({
     code: 'EMBEDDED_POSTGRES_FAILED',
-    facts: { finding: expect.stringContaining('no_such_setting') as string, log: logFile },
+    facts: { finding: expect.stringContaining('no_such_setting') as string, log: join(dataDir, 'server.log') },
   });
+  const password = readFileSync(join(dataDir, 'superuser-password'), 'utf8').trim();
+  expect(password).toMatch(/^.{32}$/);
+  expect(inspect(failure, { depth: 9 })).not.toContain(password);
+  expect(readFileSync(join(dataDir, 'server.log'), 'utf8')).not.toContain(password);
 });
