@@ -103,7 +103,7 @@ export interface Leases {
   /** The newest era and epoch this database has given out to anybody. */
   newest(): FenceToken;
   /** Tells the target's breaker how a call went. *Returns* nothing; the next `acquire` sees it. */
-  report(target: string, outcome: 'answered' | 'unreachable'): void;
+  report(target: { readonly environment: string; readonly target: string }, outcome: 'answered' | 'unreachable'): void;
 }
 
 /** See {@link Leases.acquire}. */
@@ -111,3 +111,13 @@ export type Lease =
   | { readonly kind: 'granted'; readonly secret: string; readonly fence: FenceToken & { readonly known: boolean } }
   | { readonly kind: 'busy' | 'full' | 'broken'; readonly againInMs: number }
   | { readonly kind: 'unknown-rotation' };
+
+/**
+ * What an adapter implements for {@link Journal}, {@link RotationIntake} or {@link Leases}: the same members, which may
+ * answer later.
+ */
+export type Async<Port> = {
+  readonly [Member in keyof Port]: Port[Member] extends (...args: infer Args) => infer Answer
+    ? (...args: Args) => Answer | Promise<Answer>
+    : never;
+};
