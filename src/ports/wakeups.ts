@@ -17,7 +17,11 @@ export interface Wakeup {
 
 /** The other end: hands rings to the engine. */
 export interface WakeupSource {
-  /** Begins to take rings, at most `concurrency` at a time. Resolves when it is ready. */
+  /**
+   * Begins to take rings, at most `concurrency` of rotations and as many of deliveries at a time. Resolves when it is
+   * ready. *Errors* `QUEUE_UNAVAILABLE`, `DATABASE_UNMIGRATED` where the first try fails; it keeps trying by itself
+   * until `stop`, and work goes on by the sweep meanwhile.
+   */
   start(handlers: WakeupHandlers, concurrency: number): Promise<void>;
   /** Takes no further rings and resolves when those in work have ended. */
   stop(): Promise<void>;
