@@ -9,6 +9,8 @@ import { readSources, walk } from './source-tree.js';
  */
 const openers: Readonly<Record<string, string>> = {
   'src/core/secret.ts': 'the type itself',
+  'src/adapters/bullmq/postgres-backend.ts': 'the driver takes the password of the queue as text',
+  'src/adapters/bullmq/redis-backend.ts': 'the driver takes the password of the queue as text',
   'src/adapters/local-keyring/local-keyring.ts': 'seals values and makes their digests, in bytes',
 };
 

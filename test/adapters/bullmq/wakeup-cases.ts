@@ -1,0 +1,437 @@
+import { inspect } from 'node:util';
+import { expect, onTestFinished, test } from 'vitest';
+import type { BullmqWakeupSource } from '../../../src/adapters/bullmq/wakeup-source.js';
+import { bullmqWakeupSource } from '../../../src/adapters/bullmq/wakeup-source.js';
+import type { BullmqWakeups } from '../../../src/adapters/bullmq/wakeups.js';
+import { bullmqWakeups } from '../../../src/adapters/bullmq/wakeups.js';
+import type { Wakeup, WakeupHandlers } from '../../../src/ports/wakeups.js';
+import { eventually } from '../../support/eventually.js';
+import type { TcpProxy } from '../../support/tcp-proxy.js';
+import { startTcpProxy } from '../../support/tcp-proxy.js';
+import type { QueueUnderTest } from './queue-under-test.js';
+
+const ring = (id: string, more: Partial<Wakeup> = {}): Wakeup => ({
+  about: 'rotation',
+  id,
+  key: '1',
+  delayMs: 0,
+  urgent: false,
+  ...more,
+});
+
+const isUnavailable = { code: 'QUEUE_UNAVAILABLE' };
+
+/** A rotation handler that waits until the test lets it go on. */
+function gate(): { readonly open: () => void; readonly passed: Promise<void> } {
+  let open: () => void = () => {};
+  const passed = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { open, passed };
+}
+
+/** What the wakeups over BullMQ must do on any server it works on. */
+export function wakeupCases(setUp: () => Promise<QueueUnderTest>): void {
+  async function queue(): Promise<QueueUnderTest> {
+    const made = await setUp();
+    onTestFinished(made.close);
+    return made;
+  }
+
+  const names: string[] = [];
+  const fast = {
+    checkEveryMs: 50,
+    backoffMs: { first: 20, longest: 100 },
+    onError: (name: string) => void names.push(name),
+  };
+
+  function wakeups(of: QueueUnderTest, url = of.url): BullmqWakeups {
+    const made = bullmqWakeups({ ...fast, url, prefix: of.prefix });
+    onTestFinished(made.close);
+    return made;
+  }
+
+  function source(of: QueueUnderTest, url = of.url): BullmqWakeupSource {
+    const made = bullmqWakeupSource({ ...fast, url, prefix: of.prefix });
+    onTestFinished(made.stop);
+    return made;
+  }
+
+  /** Starts a source that notes what rang. */
+  async function listen(
+    of: QueueUnderTest,
+    handlers: Partial<WakeupHandlers> = {},
+    concurrency = 4,
+  ): Promise<{ readonly rang: string[]; readonly source: BullmqWakeupSource }> {
+    const rang: string[] = [];
+    const started = source(of);
+    await started.start(
+      {
+        rotation: async (id) => {
+          rang.push(id);
+          await handlers.rotation?.(id);
+        },
+        delivery: async (id) => {
+          rang.push(`delivery ${id}`);
+          await handlers.delivery?.(id);
+        },
+      },
+      concurrency,
+    );
+    return { rang, source: started };
+  }
+
+  async function proxied(of: QueueUnderTest): Promise<TcpProxy> {
+    const { hostname, port } = new URL(of.url);
+    const proxy = await startTcpProxy({ host: hostname, port: Number(port) });
+    onTestFinished(proxy.stop);
+    return proxy;
+  }
+
+  test('a ring reaches the handler of what it is about', async () => {
+    const of = await queue();
+    const { rang } = await listen(of);
+    const { ring: call } = wakeups(of);
+
+    await call(ring('r-1'));
+    await call(ring('d-1', { about: 'delivery' }));
+
+    await eventually('both rang', () => rang.length === 2);
+    expect(rang.toSorted()).toEqual(['delivery d-1', 'r-1']);
+  });
+
+  test('nothing of a finished ring stays behind', async () => {
+    const of = await queue();
+    const { rang } = await listen(of);
+
+    await wakeups(of).ring(ring('r-1'));
+
+    await eventually('it rang', () => rang.length === 1);
+    await eventually('the job is gone', async () => (await of.jobs()) === 0);
+  });
+
+  test('the same ring twice is one job', async () => {
+    const of = await queue();
+    const { ring: call } = wakeups(of);
+    await call(ring('r-1'));
+    await call(ring('r-1'));
+
+    expect(await of.jobs()).toBe(1);
+  });
+
+  test('a ring with another key rings again, before and after the first has ended', async () => {
+    const of = await queue();
+    const { ring: call } = wakeups(of);
+    await call(ring('r-1', { key: '1' }));
+    await call(ring('r-1', { key: '2' }));
+    const { rang } = await listen(of);
+    await eventually('both rang', () => rang.length === 2);
+
+    await call(ring('r-1', { key: '3' }));
+
+    await eventually('the third rang', () => rang.length === 3);
+  });
+
+  test('an urgent ring overtakes a thousand that wait', async () => {
+    const of = await queue();
+    const { ring: call } = wakeups(of);
+    await Promise.all(Array.from({ length: 1_000 }, async (_, index) => call(ring(`r-${index}`))));
+    await call(ring('r-urgent', { urgent: true }));
+
+    const { rang } = await listen(of, {}, 1);
+
+    await eventually('something rang', () => rang.length > 0);
+    expect(rang[0]).toBe('r-urgent');
+  });
+
+  test('a delay holds back neither the queue nor another ring for the same rotation', async () => {
+    const of = await queue();
+    const { ring: call } = wakeups(of);
+    const { rang } = await listen(of);
+    await call(ring('r-1', { key: '1', delayMs: 3_600_000 }));
+
+    await call(ring('r-1', { key: '2' }));
+
+    await eventually('the second rang', () => rang.length === 1);
+  });
+
+  test('a delayed ring rings', async () => {
+    const of = await queue();
+    const { rang } = await listen(of);
+
+    await wakeups(of).ring(ring('r-1', { delayMs: 30 }));
+
+    await eventually('it rang', () => rang.length === 1);
+  });
+
+  test('losing all that is queued does no harm', async () => {
+    const of = await queue();
+    const { ring: call } = wakeups(of);
+    const { rang } = await listen(of);
+    await call(ring('r-1', { delayMs: 3_600_000 }));
+
+    await of.lose();
+    await call(ring('r-1', { delayMs: 0 }));
+
+    await eventually('the ring after the loss rang', () => rang.length === 1);
+  });
+
+  test('losing the queue while a handler works does no harm', async () => {
+    const of = await queue();
+    const { open, passed } = gate();
+    const { ring: call } = wakeups(of);
+    const { rang } = await listen(of, { rotation: async () => passed }, 1);
+    await call(ring('r-1'));
+    await eventually('it is in work', () => rang.length === 1);
+
+    await of.lose();
+    open();
+    await call(ring('r-2'));
+
+    await eventually('the next rang', () => rang.includes('r-2'));
+  });
+
+  test('a server that goes away and comes back is used again', async () => {
+    const of = await queue();
+    const proxy = await proxied(of);
+    const through = { ...of, url: proxy.url(of.url) };
+    const { ring: call, health } = wakeups(through);
+    const { rang, source: listening } = await listen(through);
+    await call(ring('r-1'));
+    await eventually('it rang', () => rang.length === 1);
+
+    await proxy.setMode({ kind: 'refuse' });
+    await eventually('both ends know', () => health() === 'down' && listening.health() === 'down');
+    await expect(call(ring('r-2'))).rejects.toMatchObject(isUnavailable);
+    await proxy.setMode({ kind: 'pass' });
+    await eventually('both ends are ready', () => health() === 'ready' && listening.health() === 'ready');
+    await call(ring('r-3'));
+
+    await eventually('it rings again', () => rang.includes('r-3'));
+  });
+
+  test('a handler in work when the server goes away finishes, once', async () => {
+    const of = await queue();
+    const proxy = await proxied(of);
+    const through = { ...of, url: proxy.url(of.url) };
+    const { open, passed } = gate();
+    let finished = 0;
+    const { rang, source: listening } = await listen(
+      through,
+      {
+        rotation: async () => {
+          await passed;
+          finished += 1;
+        },
+      },
+      1,
+    );
+    await wakeups(through).ring(ring('r-1'));
+    await eventually('it is in work', () => rang.length === 1);
+
+    await proxy.setMode({ kind: 'refuse' });
+    await eventually('it is down', () => listening.health() === 'down');
+    await proxy.setMode({ kind: 'pass' });
+    await eventually('it is ready', () => listening.health() === 'ready');
+    open();
+
+    await eventually('it has finished', () => finished === 1);
+    expect(rang).toEqual(['r-1']);
+  });
+
+  test('a server that is down at first is used when it comes', async () => {
+    const of = await queue();
+    const proxy = await proxied(of);
+    await proxy.setMode({ kind: 'refuse' });
+    const through = { ...of, url: proxy.url(of.url) };
+    const { ring: call, health } = wakeups(through);
+    const listening = source(through);
+    const rang: string[] = [];
+    const handlers = { rotation: async (id: string) => void rang.push(id), delivery: async () => {} };
+
+    await expect(listening.start(handlers, 2)).rejects.toMatchObject(isUnavailable);
+    await expect(call(ring('r-1'))).rejects.toMatchObject(isUnavailable);
+    await proxy.setMode({ kind: 'pass' });
+    await eventually('both ends are ready', () => health() === 'ready' && listening.health() === 'ready');
+    await call(ring('r-2'));
+
+    await eventually('it rang', () => rang.includes('r-2'));
+  });
+
+  test('a server that swallows everything makes a ring fail, not wait', async () => {
+    const of = await queue();
+    const proxy = await proxied(of);
+    const made = bullmqWakeups({ ...fast, url: proxy.url(of.url), prefix: of.prefix, ringTimeoutMs: 200 });
+    onTestFinished(made.close);
+    await made.ring(ring('r-1'));
+
+    await proxy.setMode({ kind: 'blackHole' });
+
+    await expect(made.ring(ring('r-2'))).rejects.toMatchObject(isUnavailable);
+  });
+
+  test('what a refused ring throws names no host, user or password', async () => {
+    const of = await queue();
+    const proxy = await proxied(of);
+    await proxy.setMode({ kind: 'refuse' });
+    const url = new URL(proxy.url(of.url));
+    url.username = 'some-user';
+    url.password = 'planted-password';
+    const { ring: call } = wakeups(of, url.href);
+
+    const thrown = await call(ring('r-1')).catch((error: unknown) => error);
+
+    expect(inspect(thrown, { depth: 20, showHidden: true })).not.toMatch(/planted-password|some-user|127\.0\.0\.1/);
+  });
+
+  test('no print of either end shows the password', async () => {
+    const of = await queue();
+    const url = new URL(of.url);
+    if (url.password === '') url.password = 'planted-password';
+    const ends = [wakeups(of, url.href), source(of, url.href)];
+
+    expect(inspect(ends, { depth: 20, showHidden: true, showProxy: true })).not.toContain(url.password);
+  });
+
+  test('forged jobs are dropped and counted', async () => {
+    const of = await queue();
+    const { rang, source: listening } = await listen(of);
+    const forged = [
+      {},
+      'text',
+      17,
+      [],
+      { rotationId: 17 },
+      { rotationId: '' },
+      { rotationId: 'r-1', step: 'destroy' },
+      { deliveryId: 'd-1' },
+      { rotationId: '../../etc' },
+      { rotationId: 'x'.repeat(1_000_000) },
+    ];
+    for (const [index, data] of forged.entries()) await of.forge('rotations', data, `forged-${index}`);
+
+    await eventually('all are dropped', () => listening.counts().dropped === forged.length);
+    await wakeups(of).ring(ring('r-1'));
+    await eventually('a true one rings', () => rang.length === 1);
+    await eventually('none of them stays in work', async () => !(await of.dump()).includes('"state":"active"'));
+    expect(rang).toEqual(['r-1']);
+  });
+
+  test('a handler that throws is reported by name, and its text reaches neither the queue nor us', async () => {
+    const of = await queue();
+    const { rang, source: listening } = await listen(of, {
+      rotation: async () => {
+        throw new RangeError('planted-password');
+      },
+    });
+
+    await wakeups(of).ring(ring('r-1'));
+
+    await eventually('it has failed', () => listening.counts().failed === 1);
+    await eventually('the job is gone', async () => (await of.jobs()) === 0);
+    expect(rang).toEqual(['r-1']);
+    expect(names).toContain('RangeError');
+    expect(await of.dump()).not.toContain('planted-password');
+    expect(names.join()).not.toContain('planted-password');
+  });
+
+  test('the queue holds ids and nothing else', async () => {
+    const of = await queue();
+    const { ring: call } = wakeups(of);
+
+    await call(ring('rotation-id-of-this-test'));
+    await call(ring('delivery-id-of-this-test', { about: 'delivery' }));
+
+    const dump = await of.dump();
+    expect(dump).toMatch(/rotation-id-of-this-test/);
+    const stored = [...dump.matchAll(/"data":("(?:[^"\\]|\\.)*"|\{[^}]*\})/g)].map(([, text = '']) =>
+      text.replaceAll('\\', '').replace(/^"(\{.*\})"$/, '$1'),
+    );
+    // The events of the PostgreSQL backend have data of their own: the job's name and id.
+    expect(
+      stored.filter((text) => !/^\{("name":"(rotation|delivery)",)?"jobId":"[^"]*"\}$/.test(text)).toSorted(),
+    ).toEqual(['{"deliveryId":"delivery-id-of-this-test"}', '{"rotationId":"rotation-id-of-this-test"}']);
+  });
+
+  test('no more handlers run at one time than allowed, a rebuild included', async () => {
+    const of = await queue();
+    const { open, passed } = gate();
+    let running = 0;
+    let most = 0;
+    const { rang, source: listening } = await listen(
+      of,
+      {
+        rotation: async () => {
+          running += 1;
+          most = Math.max(most, running);
+          await passed;
+          running -= 1;
+        },
+      },
+      2,
+    );
+    const { ring: call } = wakeups(of);
+    for (let index = 0; index < 8; index += 1) await call(ring(`r-${index}`));
+    await eventually('two are in work', () => running === 2);
+
+    listening.rebuild();
+    await eventually('it is ready again', () => listening.health() === 'ready');
+    open();
+
+    await eventually('all rang', () => new Set(rang).size === 8);
+    expect(most).toBe(2);
+  });
+
+  test('a rebuild takes rings again', async () => {
+    const of = await queue();
+    const { rang, source: listening } = await listen(of);
+    listening.rebuild();
+    await wakeups(of).ring(ring('r-1'));
+
+    await eventually('it rang', () => rang.length === 1);
+  });
+
+  test('stop waits for the handler in work and takes nothing more', async () => {
+    const of = await queue();
+    const { open, passed } = gate();
+    const { ring: call } = wakeups(of);
+    let finished = false;
+    const { rang, source: listening } = await listen(
+      of,
+      {
+        rotation: async () => {
+          await passed;
+          finished = true;
+        },
+      },
+      1,
+    );
+    await call(ring('r-1'));
+    await call(ring('r-2'));
+    await eventually('one is in work', () => rang.length === 1);
+
+    const stopped = listening.stop();
+    await eventually('it is closing', () => listening.health() === 'down');
+    expect(finished).toBe(false);
+    open();
+    await stopped;
+
+    expect(finished).toBe(true);
+    expect(rang).toEqual(['r-1']);
+    expect(await of.jobs()).toBe(1);
+  });
+
+  test('stop and close end while the server is away', async () => {
+    const of = await queue();
+    const proxy = await proxied(of);
+    const through = { ...of, url: proxy.url(of.url) };
+    const calling = wakeups(through);
+    const { source: listening } = await listen(through);
+    await calling.ring(ring('r-1'));
+    await proxy.setMode({ kind: 'refuse' });
+
+    await Promise.all([calling.close(), listening.stop()]);
+
+    await expect(calling.ring(ring('r-2'))).rejects.toMatchObject(isUnavailable);
+  });
+}
