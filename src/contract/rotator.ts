@@ -1,9 +1,9 @@
-import type { ZodType } from 'zod';
+import { type ZodType, z } from 'zod';
 import type { Capabilities } from '../core/capabilities.js';
 import type { Credential, Proposal } from '../core/credential.js';
 import type { FenceToken } from '../core/fence.js';
 import type { EndpointAnswer, Finding, Tagged, Usage } from '../core/observation.js';
-import type { Secret } from '../core/secret.js';
+import { type Secret, isSecret } from '../core/secret.js';
 
 export type { Credential, Proposal } from '../core/credential.js';
 export type { Capabilities } from '../core/capabilities.js';
@@ -20,6 +20,9 @@ export {
 
 /** The number of this contract. A rotator built for another one is refused by name at start. */
 export const CONTRACT = 1;
+
+/** For a secret in a rotator's `config`: it was written as a reference and arrives as a `Secret`, never as text. */
+export const secretSchema: ZodType<Secret> = z.custom<Secret>(isSecret, 'must be a secret reference');
 
 /** A logger that scrubs the values the engine has shown to this rotator. */
 export interface RotatorLog {

@@ -13,6 +13,15 @@ export type { Plan, PlannedConsumer } from '../core/plan.js';
 export { type Secret, sameSecret } from '../core/secret.js';
 export type { ConsumerAnswer, Standing, StepPorts, StoredVersion } from '../ports/step-ports.js';
 
+// The judges and guards of our own workflows, for workflows that vary them. Pure, and the only ones that are proved.
+export { type Canary, type CanaryFacts, type ConsumerFact, judgeCanary } from '../core/canary.js';
+export { type LabelUndo, type Named, guardUndoCreate, guardUndoPromote } from '../core/compensation-guard.js';
+export { type Drain, type DrainFacts, judgeDrain } from '../core/drain.js';
+export type { EvidenceFacts, Expected } from '../core/evidence.js';
+export { type OldCredential, type Preflight, type PreflightFacts, judgePreflight } from '../core/preflight.js';
+export { guardDestroy, guardDisable } from '../core/revoke-guard.js';
+export { type Watch, type WatchFacts, judgeWatch } from '../core/watch.js';
+
 /** One question of a step to a port, as data: production awaits the answer, a simulation gives it at once. */
 export interface Request {
   readonly port: keyof StepPorts;

@@ -1,92 +1,84 @@
-import type { GuardVerdict, Moment } from './decide.js';
 import type { ConsumerFact } from './canary.js';
-import type { EvidenceFacts, Expected } from './drain.js';
+import type { GuardVerdict, Moment } from './decide.js';
+import type { DrainFacts } from './drain.js';
+import {
+  ALIAS_MAX_AGE_MS,
+  type EvidenceFacts,
+  type Expected,
+  PROOF_MAX_AGE_MS,
+  VERIFIED_MAX_AGE_MS,
+  graceMs,
+  namesNew,
+  unprovedConsumer,
+  unquiet,
+} from './evidence.js';
 import { type EndpointAnswer, deadEverywhere, everywhere } from './observation.js';
 import type { Plan } from './plan.js';
 
-/** I2 (a): the label was read at most this long before the old credential is touched. Milliseconds. */
-export const ALIAS_MAX_AGE_MS = 5_000;
-/** I2 (b): the new credential was accepted on every endpoint at most this long ago. Milliseconds. */
-export const VERIFIED_MAX_AGE_MS = 60_000;
-/** I2 (c): every required consumer was challenged at most this long ago. Milliseconds. */
-export const PROOF_MAX_AGE_MS = 60_000;
-
-/** What both guards rely on. Ages are counted on the database's clock, from before the look began. */
-export interface RevokeEvidence {
+interface Evidence<Facts extends EvidenceFacts> {
   readonly plan: Plan;
   readonly moment: Pick<Moment, 'nowMs' | 'held' | 'waived' | 'guardSeq'>;
   readonly expected: Expected;
-  readonly facts: EvidenceFacts;
-  readonly consumers: readonly ConsumerFact[];
-  readonly promotedMs: number;
+  /** What the gate before saw. Ages count on the database's clock, from before that look began. */
+  readonly facts: Facts;
 }
 
 /**
  * May the old credential be disabled now? Invariant I2, clause by clause. It answers `stale` rather than `no`: the gate
  * then looks again, and it is the gate that waits, parks or turns back.
  */
-export function guardDisable(evidence: RevokeEvidence & { readonly quiet: boolean }): GuardVerdict {
-  const { plan, moment, promotedMs } = evidence;
-  const common = commonClauses(evidence);
-  if (common !== undefined) return stale(common);
+export function guardDisable(evidence: Evidence<DrainFacts> & { readonly promotedMs: number }): GuardVerdict {
+  const { plan, moment, facts, promotedMs } = evidence;
+  const broken = brokenClause(evidence);
+  if (broken !== undefined) return stale(broken);
   // (c) young proofs, or named waivers.
-  const proof = unprovedFor(evidence, PROOF_MAX_AGE_MS);
-  if (proof !== undefined) return stale(`no proof from ${proof}`);
-  // (d) grace since promote, at least the longest cache that a consumer declares.
-  const graceMs = Math.max(plan.policy.graceMs, ...plan.consumers.map((each) => each.cacheTtlMs));
-  if (moment.nowMs - promotedMs < graceMs) return stale('grace is not over');
+  const unproved = unprovedConsumer(plan, { ...moment, consumers: facts.consumers, maxAgeMs: PROOF_MAX_AGE_MS });
+  if (unproved !== undefined) return stale(`no proof from ${unproved}`);
+  // (d) grace since promote.
+  if (moment.nowMs - promotedMs < graceMs(plan)) return stale('grace is not over');
   // (e) quiet at the target, where it can tell.
-  if (!evidence.quiet) return stale('the old credential is not quiet');
-  return { kind: 'pass', notAfterMs: expiryMs(evidence, PROOF_MAX_AGE_MS) };
+  const pending = unquiet(plan, facts, promotedMs);
+  if (pending !== undefined) return stale(pending.why);
+  return { kind: 'pass', notAfterMs: expiryMs(evidence, facts.consumers) };
 }
 
 /** May the old credential be destroyed now? Clauses (a) (b) (c) (f) (g) again, the watch window, and (h). */
 export function guardDestroy(
-  evidence: RevokeEvidence & {
-    /** When `disable` was done; the window counts from there. */
-    readonly disabledMs: number;
+  evidence: Evidence<EvidenceFacts> & {
+    /** Who proved before `disable`. */
+    readonly consumers: readonly ConsumerFact[];
+    /** When `disable` was done, from where the window counts; null: there is no window, only one could live. */
+    readonly disabledMs: number | null;
     /** What the old credential was answered at this moment; null: there is none, or it cannot be disabled. */
     readonly oldAnswers: readonly EndpointAnswer[] | null;
   },
 ): GuardVerdict {
-  const { plan, moment } = evidence;
-  const common = commonClauses(evidence);
-  if (common !== undefined) return stale(common);
-  const proof = unprovedFor(evidence, Number.POSITIVE_INFINITY);
-  if (proof !== undefined) return stale(`no proof from ${proof}`);
-  if (moment.nowMs - evidence.disabledMs < plan.policy.watchMs) return stale('the watch window is not over');
+  const { plan, moment, consumers, disabledMs, oldAnswers } = evidence;
+  const broken = brokenClause(evidence);
+  if (broken !== undefined) return stale(broken);
+  const unproved = unprovedConsumer(plan, { ...moment, consumers, maxAgeMs: Number.POSITIVE_INFINITY });
+  if (unproved !== undefined) return stale(`no proof from ${unproved}`);
+  if (disabledMs !== null && moment.nowMs - disabledMs < plan.policy.watchMs) return stale('the watch window is not over');
   // (h) refused on every endpoint at this moment.
-  if (evidence.oldAnswers !== null && !deadEverywhere(evidence.oldAnswers)) return stale('the old credential is not refused everywhere');
-  return { kind: 'pass', notAfterMs: expiryMs(evidence, Number.POSITIVE_INFINITY) };
+  if (oldAnswers !== null && !deadEverywhere(oldAnswers)) return stale('the old credential is not refused everywhere');
+  return { kind: 'pass', notAfterMs: expiryMs(evidence, []) };
 }
 
-/** (a) alias, (b) accepted, (f) hold, (g) identity of the target; and that nothing the guard reads has changed since. */
-function commonClauses({ moment, expected, facts }: RevokeEvidence): string | undefined {
+/** (a) label, (b) accepted, (f) hold, (g) the target itself; and that nothing a guard reads has changed since the look. */
+function brokenClause({ moment, expected, facts }: Evidence<EvidenceFacts>): string | undefined {
   if (moment.guardSeq !== facts.guardSeq) return 'hold, waivers or consumers have changed';
   if (moment.held) return 'held';
-  if (facts.current === null || facts.current.version !== expected.version || facts.current.digest !== expected.digest) {
-    return 'the label `current` is not on the new version';
-  }
+  if (!namesNew(facts, expected)) return 'the label `current` is not on the new version';
   if (moment.nowMs - facts.atMs > ALIAS_MAX_AGE_MS) return 'the label was read too long ago';
   if (!everywhere(facts.answers, 'accepted')) return 'the new credential is not accepted everywhere';
-  if (moment.nowMs - facts.atMs > VERIFIED_MAX_AGE_MS) return 'the new credential was verified too long ago';
   if (facts.system !== expected.system) return 'the target is another system';
   return undefined;
 }
 
-function unprovedFor({ plan, moment, consumers }: RevokeEvidence, maxAgeMs: number): string | undefined {
-  return plan.consumers.find((consumer) => {
-    if (!consumer.required || moment.waived.includes(consumer.name)) return false;
-    const fact = consumers.find((each) => each.consumer === consumer.name);
-    return fact === undefined || fact.answer !== 'proved' || moment.nowMs - fact.atMs > maxAgeMs;
-  })?.name;
-}
-
-/** Until when the facts are young enough, so that the commit of the intent can be refused after it. */
-function expiryMs({ plan, moment, facts, consumers }: RevokeEvidence, proofMaxAgeMs: number): number {
-  const proofs = plan.consumers
-    .filter((consumer) => consumer.required && !moment.waived.includes(consumer.name))
-    .map((consumer) => (consumers.find((each) => each.consumer === consumer.name)?.atMs ?? 0) + proofMaxAgeMs);
+/** Until when the facts are young enough, so that the commit of the intent is refused after it. */
+function expiryMs({ plan, moment, facts }: Evidence<EvidenceFacts>, consumers: readonly ConsumerFact[]): number {
+  const required = plan.consumers.filter((each) => each.required && !moment.waived.includes(each.name)).map((each) => each.name);
+  const proofs = consumers.filter((each) => required.includes(each.consumer)).map((each) => each.atMs + PROOF_MAX_AGE_MS);
   return Math.min(facts.atMs + ALIAS_MAX_AGE_MS, facts.atMs + VERIFIED_MAX_AGE_MS, ...proofs);
 }
 

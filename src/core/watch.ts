@@ -1,5 +1,5 @@
 import type { Moment, Verdict } from './decide.js';
-import { type EvidenceFacts, type Expected, contradiction } from './drain.js';
+import { type EvidenceFacts, type Expected, contradiction } from './evidence.js';
 import { type EndpointAnswer, deadEverywhere, everywhere, whereAnswered } from './observation.js';
 import type { Plan } from './plan.js';
 
@@ -22,7 +22,7 @@ export function judgeWatch(
   facts: WatchFacts,
 ): Verdict<WatchFacts, Watch> {
   const harm = contradiction(facts, at.expected, plan);
-  if (harm !== undefined) return harm.code === 'TARGET_CHANGED' ? harm : { kind: 'fail', code: harm.code, facts: harm.facts };
+  if (harm !== undefined) return { kind: harm.code === 'TARGET_CHANGED' ? 'park' : 'fail', ...harm };
   const wait = (why: string, againInMs: number): Verdict<WatchFacts, Watch> => {
     const blind = moment.nowMs - moment.openedMs >= plan.policy.drainMaxMs + plan.policy.watchMs;
     if (blind && !moment.held) return { kind: 'park', code: 'DRAIN_TIMED_OUT', facts: { maxMs: plan.policy.drainMaxMs, finding: why } };

@@ -1,0 +1,26 @@
+import { type ConsumerAnswer, type ConsumerFact, type Plan, type Steps, ask, keyturnError } from 'keyturn/workflow';
+
+/**
+ * Asks the consumers of a phase to use a version and to prove that they hold it. Level-triggered: those who have
+ * proved are asked again, because a proof is only as good as it is young.
+ */
+export function* challenge(
+  plan: Plan,
+  phase: 'canary' | 'drain',
+  version: number,
+  atMs: number,
+  previous: readonly ConsumerFact[],
+): Steps<readonly ConsumerFact[]> {
+  const asked = plan.consumers.some((each) => (phase === 'canary' ? each.canary : each.required));
+  if (!asked) return [];
+  const stored = yield* ask('store', 'read', version);
+  if (stored === null) throw keyturnError('FOREIGN_VERSION', { version, secret: plan.path });
+  const answers = yield* ask('consumers', 'challenge', phase, version, stored.value);
+  return answers.map((answer) => asFact(answer, atMs, previous));
+}
+
+function asFact({ consumer, instance, answer, reason }: ConsumerAnswer, atMs: number, previous: readonly ConsumerFact[]): ConsumerFact {
+  const last = previous.find((each) => each.consumer === consumer);
+  const sinceMs = last !== undefined && last.answer === answer ? last.sinceMs : atMs;
+  return { consumer, instance, answer, reason, atMs, sinceMs };
+}

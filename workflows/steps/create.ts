@@ -1,0 +1,75 @@
+import { type Act, type Context, type Plan, type Steps, ask, deadEverywhere, guardUndoCreate, keyturnError, sameSecret, unfitValue, whereAnswered } from 'keyturn/workflow';
+import { openNew, readNamed } from './named.js';
+import type { Proposed } from './propose.js';
+
+/** What create hands on. */
+export type Created = {
+  readonly identity: string;
+};
+
+/** Makes the new credential live at the target, tagged with this rotation. */
+export const create: Act<{ readonly propose: Proposed }, Created> = {
+  touches: ['target'],
+  run: (context) => (context.plan.capabilities.origin === 'ours' ? createOurs(context) : createAtProvider(context)),
+  *undo({ plan, before, output }) {
+    for (const identity of yield* madeByUs(plan, output?.identity ?? before.propose.identity)) {
+      yield* destroyNew(plan, identity);
+    }
+  },
+};
+
+function* createOurs({ plan, before }: Context<{ readonly propose: Proposed }>) {
+  const { identity } = yield* ask('target', 'create', yield* openNew(plan, before.propose.identity));
+  return { output: { identity } };
+}
+
+/**
+ * The provider shows the value once. A key of an earlier try carries our tag and nobody can read it any more: it is
+ * deleted first, so that at most one spare ever lives, and only until the next try.
+ */
+function* createAtProvider({ plan, before }: Context<{ readonly propose: Proposed }>) {
+  for (const tagged of yield* ask('target', 'list')) {
+    if (tagged.live && tagged.rotationId === plan.rotationId) {
+      yield* ask('target', 'destroy', tagged.identity, { createdBy: plan.rotationId });
+    }
+  }
+  const { identity, value } = yield* ask('target', 'create', { identity: before.propose.identity });
+  if (value === undefined) throw keyturnError('VALUE_UNFIT', { secret: plan.path, finding: 'the provider returned none' });
+  const finding = unfitValue(value, [], sameSecret);
+  if (finding !== undefined) throw keyturnError('VALUE_UNFIT', { secret: plan.path, finding });
+  return { output: { identity }, seal: { new: value } };
+}
+
+/** Identities that this rotation may have made: the one it knows, and what the target lists under its tag. */
+function* madeByUs(plan: Plan, known: string): Steps<readonly string[]> {
+  if (plan.capabilities.origin === 'ours') return [known];
+  const listed = yield* ask('target', 'list');
+  return listed.filter((each) => each.live && each.rotationId === plan.rotationId).map((each) => each.identity);
+}
+
+/**
+ * Switches the new credential off, reads the label again, and only then destroys it: a label that somebody moved onto
+ * it in between must find it alive.
+ */
+function* destroyNew(plan: Plan, identity: string): Steps<void> {
+  const value = yield* ask('sealed', 'open', 'new');
+  const unsafe = (finding: string) => keyturnError('UNDO_UNSAFE', { step: 'create', secret: plan.path, finding });
+  const before = guardUndoCreate(yield* readNamed(plan), { identity, digest: null });
+  if (before !== undefined) throw unsafe(before);
+  if (plan.capabilities.disable) {
+    yield* ask('target', 'disable', identity);
+    const after = guardUndoCreate(yield* readNamed(plan), { identity, digest: null });
+    if (after !== undefined) {
+      yield* ask('target', 'enable', identity);
+      throw unsafe(after);
+    }
+  }
+  const usage = yield* ask('target', 'usage', identity);
+  if (plan.capabilities.endsSessions && usage.kind === 'known' && usage.sessions > 0) throw keyturnError('TARGET_BUSY', { target: plan.target });
+  yield* ask('target', 'destroy', identity, { createdBy: plan.rotationId });
+  if (value === null) return;
+  const answers = yield* ask('target', 'probe', { identity, value });
+  const alive = whereAnswered(answers, 'accepted');
+  if (alive !== undefined) throw keyturnError('UNDONE_STILL_ALIVE', { secret: plan.path, endpoint: alive.endpoint });
+  if (!deadEverywhere(answers)) throw keyturnError('TARGET_UNREACHABLE', { target: plan.target, endpoint: whereAnswered(answers, 'unknown')?.endpoint ?? '?' });
+}

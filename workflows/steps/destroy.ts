@@ -1,0 +1,59 @@
+import { type Drain, type EndpointAnswer, type Final, type OldCredential, type Plan, type Preflight, type Steps, type Watch, ask, deadEverywhere, guardDestroy, keyturnError, whereAnswered } from 'keyturn/workflow';
+import type { Disabled } from './disable.js';
+import { expected } from './evidence.js';
+import { openStored } from './named.js';
+import type { Promoted } from './promote.js';
+import type { Proposed } from './propose.js';
+import type { Staged } from './stage.js';
+
+interface Before {
+  readonly preflight: Preflight;
+  readonly propose: Proposed;
+  readonly stage: Staged;
+  readonly promote: Promoted;
+  readonly drain: Drain;
+  readonly disable: Disabled;
+  readonly watch: Watch;
+}
+
+/** What destroy hands on: the proof. */
+export type Destroyed = {
+  /** What a login with the old credential was answered on every endpoint after it was destroyed; []: there was none. */
+  readonly proof: readonly EndpointAnswer[];
+};
+
+/** The old credential is removed, and a login with it must be refused: only then is the rotation complete. */
+export const destroy: Final<Before, Destroyed> = {
+  touches: ['target'],
+  guard: {
+    gate: 'watch',
+    judge: ({ plan, before, moment }) =>
+      guardDestroy({
+        plan,
+        moment,
+        expected: expected(before),
+        facts: before.watch,
+        consumers: before.drain.consumers,
+        disabledMs: moment.doneMs['disable'] ?? moment.nowMs,
+        oldAnswers: before.watch.oldAnswers,
+      }),
+  },
+  *run({ plan, before }) {
+    const { old } = before.preflight;
+    if (old === null) return { output: { proof: [] } };
+    if (old.createdBy === null && !plan.adopted) throw keyturnError('NOT_OURS', { identity: old.identity, target: plan.target });
+    yield* ask('target', 'destroy', old.identity, { createdBy: old.createdBy });
+    return { output: { proof: yield* proveDead(plan, old) } };
+  },
+};
+
+/** A login with the old credential on every endpoint, all of which must turn it away. */
+export function* proveDead(plan: Plan, old: OldCredential): Steps<readonly EndpointAnswer[]> {
+  const answers = yield* ask('target', 'probe', yield* openStored(plan, old.version));
+  const alive = whereAnswered(answers, 'accepted');
+  if (alive !== undefined) throw keyturnError('OLD_STILL_ALIVE', { secret: plan.path, endpoint: alive.endpoint });
+  if (!deadEverywhere(answers)) {
+    throw keyturnError('TARGET_UNREACHABLE', { target: plan.target, endpoint: whereAnswered(answers, 'unknown')?.endpoint ?? '?' });
+  }
+  return answers;
+}

@@ -1,0 +1,61 @@
+import { type Act, type Drain, type OldCredential, type Plan, type Preflight, type Steps, ask, guardDisable, keyturnError } from 'keyturn/workflow';
+import { expected } from './evidence.js';
+import type { Promoted } from './promote.js';
+import type { Proposed } from './propose.js';
+import type { Staged } from './stage.js';
+
+interface Before {
+  readonly preflight: Preflight;
+  readonly propose: Proposed;
+  readonly stage: Staged;
+  readonly promote: Promoted;
+  readonly drain: Drain;
+}
+
+/** What disable hands on. */
+export type Disabled = {
+  /** Why nothing was switched off; null: it was. */
+  readonly skipped: 'no old credential' | 'the target cannot disable' | null;
+  readonly endedSessions: number;
+};
+
+/** The old credential is switched off, reversibly, and its sessions are ended. */
+export const disable: Act<Before, Disabled> = {
+  touches: ['target'],
+  guard: {
+    gate: 'drain',
+    judge: ({ plan, before, moment }) =>
+      guardDisable({
+        plan,
+        moment,
+        expected: expected(before),
+        facts: before.drain,
+        promotedMs: moment.doneMs['promote'] ?? moment.nowMs,
+      }),
+  },
+  *run({ plan, before }) {
+    const { old } = before.preflight;
+    if (old === null) return { output: { skipped: 'no old credential', endedSessions: 0 } };
+    if (!plan.capabilities.disable) return { output: { skipped: 'the target cannot disable', endedSessions: 0 } };
+    const { endedSessions } = yield* ask('target', 'disable', old.identity);
+    yield* lookBehind(plan, old, before.stage);
+    return { output: { skipped: null, endedSessions } };
+  },
+  *undo({ plan, before }) {
+    const { old } = before.preflight;
+    // What was refused before this rotation began (`--repair`) is not brought to life by turning back.
+    if (old !== null && old.accepted && plan.capabilities.disable) yield* ask('target', 'enable', old.identity);
+  },
+};
+
+/**
+ * A label that a person moved, or a hold that a person put, between the guard and the effect is found at once: the old
+ * credential is switched on again first, and looked at afterwards.
+ */
+function* lookBehind(plan: Plan, old: OldCredential, staged: Staged): Steps<void> {
+  const current = yield* ask('store', 'read', 'current');
+  const { held } = yield* ask('standing', 'read');
+  if (current?.digest === staged.digest && !held) return;
+  yield* ask('target', 'enable', old.identity);
+  throw keyturnError(held ? 'HELD' : 'ALIAS_MOVED', { secret: plan.path });
+}

@@ -1,0 +1,40 @@
+import { type Drain, type DrainFacts, type Gate, type Preflight, type Steps, type Usage, ask, judgeDrain } from 'keyturn/workflow';
+import { challenge } from './consumers.js';
+import type { Created } from './create.js';
+import { expected, lookAtNew } from './evidence.js';
+import type { Promoted } from './promote.js';
+import type { Proposed } from './propose.js';
+import type { Staged } from './stage.js';
+
+interface Before {
+  readonly preflight: Preflight;
+  readonly propose: Proposed;
+  readonly create: Created;
+  readonly stage: Staged;
+  readonly promote: Promoted;
+}
+
+/** Closed by evidence, bounded by policy: required consumers proved, the old one quiet at the target, grace over. */
+export const drain: Gate<Before, DrainFacts, Drain> = {
+  whenBlind: 'park',
+  *observe({ plan, before, moment, previous }): Steps<DrainFacts> {
+    const { old } = before.preflight;
+    // What was refused before this rotation began is used by nobody.
+    const usage = old === null || !old.accepted ? null : yield* ask('target', 'usage', old.identity);
+    const seen = yield* lookAtNew(plan, moment, before.create.identity);
+    const consumers = yield* challenge(plan, 'drain', before.stage.version, moment.nowMs, previous?.consumers ?? []);
+    return { ...seen, usage, consumers, lastOpenedMs: lastOpened(usage, moment.nowMs, previous?.lastOpenedMs ?? null) };
+  },
+  judge: ({ plan, before, moment }, facts) =>
+    judgeDrain(
+      { plan, moment },
+      { expected: expected(before), promotedMs: moment.doneMs['promote'] ?? moment.nowMs },
+      facts,
+    ),
+};
+
+/** The newest opening of a session with the old identity that any look has seen. */
+function lastOpened(usage: Usage | null, nowMs: number, before: number | null): number | null {
+  if (usage?.kind !== 'known' || usage.youngestAgeMs === null) return before;
+  return Math.max(before ?? 0, nowMs - usage.youngestAgeMs);
+}

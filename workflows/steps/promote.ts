@@ -1,0 +1,62 @@
+import { type Act, type OldCredential, type Plan, type Preflight, type Steps, ask, everywhere, guardUndoPromote, keyturnError, whereAnswered } from 'keyturn/workflow';
+import { openStored } from './named.js';
+import type { Staged } from './stage.js';
+
+/** What promote hands on. */
+export type Promoted = {
+  readonly from: number | null;
+  readonly to: number;
+};
+
+/** The pivot of what consumers see: `previous` on the old version, then `current` on the new one; then read back. */
+export const promote: Act<{ readonly preflight: Preflight; readonly stage: Staged }, Promoted> = {
+  touches: ['store'],
+  *run({ plan, before }) {
+    const from = before.preflight.old?.version ?? null;
+    yield* moveLabel(plan, before.stage, { from, previous: from });
+    return { output: { from, to: before.stage.version } };
+  },
+  *undo({ plan, before }) {
+    yield* moveLabelBack(plan, before.preflight, before.stage);
+  },
+};
+
+/** Moves `current` onto what this rotation staged, if it is where preflight saw it, and reads it back by content. */
+export function* moveLabel(plan: Plan, staged: Staged, at: { readonly from: number | null; readonly previous: number | null }): Steps<void> {
+  const candidate = yield* ask('store', 'read', staged.version);
+  if (candidate === null || candidate.digest !== staged.digest) {
+    throw keyturnError('FOREIGN_VERSION', { version: staged.version, secret: plan.path });
+  }
+  const moved = yield* ask('store', 'moveCurrent', { from: at.from, to: staged.version, previous: at.previous });
+  if (moved.current !== staged.version) throw keyturnError('ALIAS_MOVED', { secret: plan.path });
+  const read = yield* ask('store', 'read', 'current');
+  if (read?.digest !== staged.digest) throw keyturnError('ALIAS_MOVED', { secret: plan.path });
+}
+
+/** Moves `current` back, if this rotation put it where it is and the old credential is accepted now. */
+export function* moveLabelBack(plan: Plan, { old, previous }: Preflight, staged: Staged): Steps<void> {
+  const current = (yield* ask('store', 'read', 'current'))?.version ?? null;
+  const at = { current, from: staged.version, to: old?.version ?? null };
+  const accepted = current === staged.version && old !== null ? yield* probeOld(plan, old) : 'none';
+  const undo = guardUndoPromote({ ...at, old: accepted });
+  switch (undo.kind) {
+    case 'nothing':
+      return;
+    case 'unsafe':
+      throw keyturnError('UNDO_UNSAFE', { step: 'promote', secret: plan.path, finding: undo.finding });
+    case 'move': {
+      const moved = yield* ask('store', 'moveCurrent', { from: staged.version, to: at.to, previous });
+      if (moved.current !== at.to) throw keyturnError('ALIAS_MOVED', { secret: plan.path });
+      return;
+    }
+    default:
+      undo satisfies never;
+  }
+}
+
+function* probeOld(plan: Plan, old: OldCredential): Steps<'accepted' | 'refused'> {
+  const answers = yield* ask('target', 'probe', yield* openStored(plan, old.version));
+  if (everywhere(answers, 'accepted')) return 'accepted';
+  if (whereAnswered(answers, 'refused', 'absent') !== undefined) return 'refused';
+  throw keyturnError('TARGET_UNREACHABLE', { target: plan.target, endpoint: whereAnswered(answers, 'unknown')?.endpoint ?? '?' });
+}

@@ -1,0 +1,23 @@
+import { type Act, type Preflight, ask, keyturnError, parseCredential, sameSecret, unfitValue } from 'keyturn/workflow';
+
+/** What propose hands on. */
+export type Proposed = {
+  readonly identity: string;
+};
+
+/** Chooses the identity and, where the value is ours, the value. It is sealed before the target hears of it. */
+export const propose: Act<{ readonly preflight: Preflight }, Proposed> = {
+  touches: [],
+  *run({ plan, before }) {
+    const { old } = before.preflight;
+    const proposal = yield* ask('target', 'propose', old === null ? null : { identity: old.identity });
+    if (proposal.value === undefined) return { output: { identity: proposal.identity } };
+    const stored = old === null ? null : yield* ask('store', 'read', old.version);
+    const previous = stored === null ? [] : [parseCredential(stored.value, plan.fields, plan.path).value];
+    const finding = unfitValue(proposal.value, previous, sameSecret);
+    if (finding !== undefined) throw keyturnError('VALUE_UNFIT', { secret: plan.path, finding });
+    return { output: { identity: proposal.identity }, seal: { new: proposal.value } };
+  },
+  // Nothing to take back: the sealed value goes with the rotation's other sealed values when it closes.
+  *undo() {},
+};

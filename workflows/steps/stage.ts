@@ -1,0 +1,28 @@
+import { type Act, ask, keyturnError, renderCredential } from 'keyturn/workflow';
+import { openNew } from './named.js';
+import type { Proposed } from './propose.js';
+
+/** What stage hands on. */
+export type Staged = {
+  readonly version: number;
+  readonly digest: string;
+};
+
+/** Writes the pending version into the store: exactly one put per rotation, whatever the number of tries. */
+export const stage: Act<{ readonly propose: Proposed }, Staged> = {
+  touches: ['store'],
+  *run({ plan, before }) {
+    const credential = yield* openNew(plan, before.propose.identity);
+    const put = yield* ask('store', 'putPending', renderCredential(credential, plan.fields));
+    const read = yield* ask('store', 'read', put.version);
+    if (read === null || read.rotationId !== plan.rotationId || read.digest !== put.digest) {
+      throw keyturnError('FOREIGN_VERSION', { version: put.version, secret: plan.path });
+    }
+    return { output: { version: put.version, digest: put.digest } };
+  },
+  *undo({ plan, output }) {
+    const pending = output === null ? yield* ask('store', 'read', 'pending') : null;
+    const version = output?.version ?? (pending?.rotationId === plan.rotationId ? pending.version : null);
+    if (version !== null) yield* ask('store', 'retirePending', version);
+  },
+};
