@@ -1,6 +1,6 @@
-// Holds an embedded PostgreSQL for a process that may die at any moment, by kill -9 too. It has a session of its own, so
-// a Ctrl-C in a terminal does not reach it or the server; it lives until its stdin closes, which the kernel does when
-// the launcher is gone, and leaves nothing behind. Protocol: guard-protocol.ts.
+// Holds an embedded PostgreSQL for a process that may die at any moment, by kill -9 too. It has a session of its own,
+// so a Ctrl-C in a terminal does not reach it or the server; it lives until its stdin closes, which the kernel does
+// when the launcher is gone, and leaves nothing behind. Protocol: guard-protocol.ts.
 import { rm } from 'node:fs/promises';
 import { isKeyturnError, keyturnError } from '../core/errors.js';
 import { makeCluster } from './cluster.js';
@@ -49,9 +49,19 @@ async function hold(request: GuardRequest): Promise<ServerProcess> {
     await makeCluster({ folder, initdb, scratch, user, fsync: request.fsync }, launcherGone.signal);
   }
   const serverLogPath = request.logFile ?? folder.serverLogPath;
-  const { fsync, settings } = request;
-  const options = { postgres: binaries.postgres, cluster: folder.cluster, user, fsync, settings, serverLogPath };
-  const server = await startServer(options, launcherGone.signal);
+  const isLogKept = request.logFile !== null || request.dataDir !== null;
+  const server = await startServer(
+    {
+      postgres: binaries.postgres,
+      cluster: folder.cluster,
+      user,
+      fsync: request.fsync,
+      settings: request.settings,
+      serverLogPath,
+      logRemark: isLogKept ? serverLogPath : 'it went with the temporary folder',
+    },
+    launcherGone.signal,
+  );
   giveBack.push(() => stopServer(server.pid));
   const { pid: serverPid, port } = server;
   const { password, cluster } = folder;

@@ -7,6 +7,7 @@ export interface GuardRequest {
   /** A folder that outlives the run; `null` for an ephemeral one. */
   readonly dataDir: string | null;
   readonly fsync: boolean;
+  readonly port: number | null;
   readonly settings: Readonly<Record<string, string>>;
   /** Where the server's log goes; `null` for beside the cluster. */
   readonly logFile: string | null;

@@ -19,6 +19,8 @@ export interface EmbeddedPostgresOptions {
   readonly dataDir?: string;
   /** True writes through to disk. False survives a crash of the server but not of the machine: tests, a demo. */
   readonly fsync: boolean;
+  /** The port to listen on; one that is taken is `EMBEDDED_POSTGRES_FAILED`. Default: a free one, another at every start. */
+  readonly port?: number;
   /**
    * Settings of the server by name, for example `{ log_statement: 'all' }`. They are arguments of a process, which
    * others can read: no secrets. Address and port cannot be set. Default: none.
@@ -32,7 +34,7 @@ export interface EmbeddedPostgresOptions {
 
 /** A running embedded server. It accepts logins by SCRAM on 127.0.0.1 and nothing else. */
 export interface EmbeddedPostgres {
-  /** The free port that was found; another one at every start. */
+  /** The port that was asked for, or the free one that was found. */
   readonly port: number;
   /** The role that owns everything. */
   readonly superuser: string;
@@ -67,6 +69,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     native: findNativeFolder(options.packageName ?? 'embedded-postgres'),
     dataDir: options.dataDir === undefined ? null : resolvePath(options.dataDir),
     fsync: options.fsync,
+    port: options.port ?? null,
     settings: options.settings ?? {},
     logFile: options.logFile === undefined ? null : resolvePath(options.logFile),
     temporaryFolders: [...new Set([tmpdir(), '/tmp', '/var/tmp'])],

@@ -15,8 +15,12 @@ export interface ServerOptions {
   readonly cluster: string;
   readonly user: ServerUser | undefined;
   readonly fsync: boolean;
+  /** Null: a free one. */
+  readonly port: number | null;
   readonly settings: Readonly<Record<string, string>>;
   readonly serverLogPath: string;
+  /** What an error says about the log: its path, or that it went with an ephemeral folder. */
+  readonly logRemark: string;
 }
 
 /** A server that accepts connections. */
@@ -34,14 +38,14 @@ const maxStartMs = 120_000;
 const maxOrphansMs = 10_000;
 
 /**
- * Starts a server on a free port of 127.0.0.1 and waits until it accepts connections. There is no Unix socket.
+ * Starts a server on 127.0.0.1 and waits until it accepts connections. There is no Unix socket.
  *
  * *Errors*: `EMBEDDED_POSTGRES_FAILED`; `EMBEDDED_POSTGRES_FOLDER_IN_USE` where another server won the cluster.
  */
 export async function startServer(options: ServerOptions, signal: AbortSignal): Promise<ServerProcess> {
   const orphansDeadline = performance.now() + maxOrphansMs;
   for (let attempt = 1; ; attempt += 1) {
-    const outcome = await tryStart(options, await findFreePort(), signal);
+    const outcome = await tryStart(options, options.port ?? (await findFreePort()), signal);
     if (typeof outcome !== 'string') return outcome;
     if (signal.aborted) throw failed(options, 'it was told to stop');
     if (/lock file "postmaster.pid" already exists/.test(outcome)) {
@@ -156,5 +160,5 @@ export function lastComplaint(output: string): string {
 }
 
 function failed(options: ServerOptions, finding: string): Error {
-  return keyturnError('EMBEDDED_POSTGRES_FAILED', { finding, log: options.serverLogPath });
+  return keyturnError('EMBEDDED_POSTGRES_FAILED', { finding, log: options.logRemark });
 }

@@ -43,6 +43,17 @@ test('the server listens on the loopback and on no socket, whatever the settings
   expect(rows).toEqual([{ setting: '127.0.0.1' }, { setting: '' }]);
 });
 
+test('a port that is asked for is taken, and one that is taken is refused', async () => {
+  const server = await start();
+  const second = startEmbeddedPostgres({ fsync: false, port: server.port });
+  await expect(second).rejects.toMatchObject({ code: 'EMBEDDED_POSTGRES_FAILED' });
+  await server.stop();
+
+  const third = await start({ port: server.port });
+
+  expect(third.port).toBe(server.port);
+});
+
 test('settings and the log file are as asked, and only the owner reads the log', async () => {
   const logFile = join(await temporaryFolder(), 'statements.log');
   const server = await start({ settings: { log_statement: 'all' }, logFile });
