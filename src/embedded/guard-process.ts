@@ -56,6 +56,7 @@ async function hold(request: GuardRequest): Promise<ServerProcess> {
       cluster: folder.cluster,
       user,
       fsync: request.fsync,
+      port: request.port,
       settings: request.settings,
       serverLogPath,
       logRemark: isLogKept ? serverLogPath : 'it went with the temporary folder',
@@ -85,7 +86,7 @@ async function readRequest(): Promise<GuardRequest> {
     process.stdin.on('data', (chunk: string) => {
       text += chunk;
       const end = text.indexOf('\n');
-      // The line was written by launcher of the same version, as this type.
+      // The line was written by a launcher of the same version, as this type.
       if (end >= 0) resolve(JSON.parse(text.slice(0, end)) as GuardRequest);
     });
     const end = (): void => {
