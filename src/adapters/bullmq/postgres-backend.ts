@@ -4,8 +4,8 @@ import pg from 'pg';
 import { keyturnError } from '../../core/errors.js';
 import { openSecret } from '../../core/secret.js';
 import type { ConnectOptions, QueueBackend } from './queue-backend.js';
-import { connectTimeoutMs, workerOptions } from './queue-backend.js';
 import type { PostgresServer } from './queue-url.js';
+import { connectTimeoutMs, workerOptions } from './worker-options.js';
 
 /** Where the queue's tables live. */
 export const queueSchema = 'bullmq';

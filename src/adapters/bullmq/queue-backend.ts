@@ -60,19 +60,3 @@ export async function connectQueue(options: ConnectOptions): Promise<QueueBacken
       return server satisfies never;
   }
 }
-
-/** What both backends build workers with. */
-export const workerOptions = {
-  autorun: false,
-  // A second net only: leases and the sweep give the recovery time.
-  lockDuration: 30_000,
-  stalledInterval: 30_000,
-  maxStalledCount: 1,
-  // Between tries while the connection is lost. Milliseconds.
-  runRetryDelay: 1_000,
-  removeOnComplete: { count: 0 },
-  removeOnFail: { count: 0 },
-} as const;
-
-/** How long a connection may take to open. Milliseconds. */
-export const connectTimeoutMs = 5_000;

@@ -2,8 +2,8 @@ import { Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { openSecret } from '../../core/secret.js';
 import type { ConnectOptions, QueueBackend } from './queue-backend.js';
-import { connectTimeoutMs, workerOptions } from './queue-backend.js';
 import type { RedisServer } from './queue-url.js';
+import { connectTimeoutMs, workerOptions } from './worker-options.js';
 
 /** See `connectQueue`. */
 export async function connectRedis(options: ConnectOptions & { readonly server: RedisServer }): Promise<QueueBackend> {

@@ -1,0 +1,15 @@
+/** What both backends build workers with. */
+export const workerOptions = {
+  autorun: false,
+  // A second net only: leases and the sweep give the recovery time.
+  lockDuration: 30_000,
+  stalledInterval: 30_000,
+  maxStalledCount: 1,
+  // Between tries while the connection is lost. Milliseconds.
+  runRetryDelay: 1_000,
+  removeOnComplete: { count: 0 },
+  removeOnFail: { count: 0 },
+} as const;
+
+/** How long a connection may take to open. Milliseconds. */
+export const connectTimeoutMs = 5_000;
