@@ -1,0 +1,133 @@
+import { type KeyturnError, type Provenance, type RotatorContext, keyturnError } from 'keyturn/rotator';
+import pg from 'pg';
+import { type PostgresConfig, loginsOf, nameOf, primaryOf, tokenRoleOf } from './config.js';
+import { type Change, type Role, noChange } from './fence.js';
+import { writeComment } from './role-comment.js';
+
+const { escapeIdentifier, escapeLiteral } = pg;
+
+type Roles = ReadonlyMap<string, Role>;
+
+/** What the decisions below need to know beside the roles. */
+export interface Deciding {
+  readonly config: PostgresConfig;
+  readonly ctx: RotatorContext;
+  /** `180004` for 18.4. */
+  readonly versionNumber: number;
+}
+
+/**
+ * Makes the login live with this verifier, tagged with the rotation.
+ *
+ * *Errors* `PRINCIPAL_IN_USE` where the role can log in or lacks our dead tag, unless this rotation made it (half-made,
+ * or repeated); `PREFLIGHT_FAILED` where there is no owner.
+ */
+export function decideCreate(roles: Roles, identity: string, verifier: string, deciding: Deciding): Change {
+  const { config, ctx } = deciding;
+  if (!loginsOf(config).includes(identity)) throw inUse(identity, deciding, 'name it among the logins of this secret');
+  if (config.mode !== 'in-place' && !roles.has(config.owner)) throw ownerMissing(config.owner, deciding);
+  const role = roles.get(identity);
+  if (role !== undefined && !mayBeMade(role, deciding)) throw inUse(identity, deciding, deadTag(identity, deciding));
+  const login = escapeIdentifier(identity);
+  const verb = role === undefined ? 'CREATE' : 'ALTER';
+  const statements = [`${verb} ROLE ${login} LOGIN INHERIT PASSWORD ${escapeLiteral(verifier)}`];
+  if (config.mode !== 'in-place') statements.push(...membership(config.owner, identity, deciding.versionNumber));
+  return { statements, tags: new Map([[identity, { rotation: ctx.rotationId, dead: false }]]) };
+}
+
+/** The statements that make a login act as the owner from its first statement on. */
+export function membership(owner: string, login: string, versionNumber: number): readonly string[] {
+  const [group, member] = [escapeIdentifier(owner), escapeIdentifier(login)];
+  const options = versionNumber >= 160_000 ? ' WITH INHERIT TRUE, SET TRUE' : '';
+  return [`GRANT ${group} TO ${member}${options}`, `ALTER ROLE ${member} SET role TO ${escapeLiteral(owner)}`];
+}
+
+/** In place the login is live by nature, and only a comment of somebody else keeps us off. */
+export function mayBeMade({ found, canLogin }: Role, { config, ctx }: Pick<Deciding, 'config' | 'ctx'>): boolean {
+  if (found.kind === 'foreign') return false;
+  if (found.kind === 'none') return config.mode === 'in-place';
+  const { secret, rotation, dead } = found.comment;
+  if (secret !== ctx.secret) return false;
+  return config.mode === 'in-place' || (dead ? !canLogin : rotation === ctx.rotationId);
+}
+
+/** Login off or on. A role that is not there stays so; the tag is kept. *Errors* `NOT_OURS` for one we must not touch. */
+export function decideLogin(roles: Roles, identity: string, canLogin: boolean, deciding: Deciding): Change {
+  const role = roles.get(identity);
+  if (role === undefined) return noChange;
+  refuseForeign(role, deciding);
+  // A tombstone has no password; to let it log in again would say that it is alive.
+  const isDead = role.found.kind === 'ours' && role.found.comment.dead;
+  if (role.canLogin === canLogin || (canLogin && isDead)) return noChange;
+  return {
+    statements: [`ALTER ROLE ${escapeIdentifier(identity)} ${canLogin ? 'LOGIN' : 'NOLOGIN'}`],
+    tags: new Map(),
+  };
+}
+
+/**
+ * Turns the login into a tombstone: no login, no password, the tag kept. The role is not dropped, because with it would
+ * go the tag, and in place the fence token.
+ *
+ * In place the old password went when the new one came, so there is nothing left to remove, except where this very
+ * rotation made the login and is undone.
+ */
+export function decideDestroy(roles: Roles, identity: string, provenance: Provenance, deciding: Deciding): Change {
+  const role = roles.get(identity);
+  if (role === undefined) return noChange;
+  const { config, ctx } = deciding;
+  const tag = role.found.kind === 'ours' ? role.found.comment : null;
+  if (config.mode === 'in-place') {
+    if (tag?.rotation !== provenance.createdBy || provenance.createdBy !== ctx.rotationId) return noChange;
+  } else {
+    refuseForeign(role, deciding);
+    if ((tag?.rotation ?? null) !== provenance.createdBy) throw notOurs(identity, deciding);
+  }
+  const tags = new Map([[identity, { rotation: tag?.rotation ?? null, dead: true }]]);
+  if (tag?.dead === true && !role.canLogin) return { statements: [], tags };
+  return { statements: [`ALTER ROLE ${escapeIdentifier(identity)} NOLOGIN PASSWORD NULL`], tags };
+}
+
+function refuseForeign({ name, found }: Role, deciding: Deciding): void {
+  const isOther = found.kind === 'ours' && found.comment.secret !== deciding.ctx.secret;
+  if (found.kind === 'foreign' || isOther) throw notOurs(name, deciding);
+  if (name === deciding.config.admin.username) throw notOurs(name, deciding);
+}
+
+/** The SQL by which a person hands a login over: switched off, and with our dead tag. */
+export function deadTag(identity: string, { ctx }: Pick<Deciding, 'ctx'>): string {
+  const role = escapeIdentifier(identity);
+  const comment = writeComment({ secret: ctx.secret, token: null, rotation: null, dead: true });
+  return `ALTER ROLE ${role} NOLOGIN PASSWORD NULL; COMMENT ON ROLE ${role} IS ${escapeLiteral(comment)};`;
+}
+
+function inUse(principal: string, { config }: Deciding, cure: string): KeyturnError {
+  return keyturnError('PRINCIPAL_IN_USE', { principal, target: nameOf(primaryOf(config)), cure });
+}
+
+function notOurs(identity: string, { config }: Deciding): KeyturnError {
+  return keyturnError('NOT_OURS', { identity, target: nameOf(primaryOf(config)) });
+}
+
+function ownerMissing(owner: string, { ctx }: Deciding): KeyturnError {
+  const finding = `there is no owner role ${owner}`;
+  return keyturnError('PREFLIGHT_FAILED', { secret: ctx.secret, finding, cure: createOwner(owner) });
+}
+
+/** The SQL that makes the owner role. */
+export function createOwner(owner: string): string {
+  return `CREATE ROLE ${escapeIdentifier(owner)} NOLOGIN;`;
+}
+
+/** The SQL that gives the admin what it needs over a role: from PostgreSQL 16 on CREATEROLE alone is not enough. */
+export function adminOption(config: PostgresConfig, roles: readonly string[], versionNumber: number): string {
+  const admin = escapeIdentifier(config.admin.username);
+  if (versionNumber < 160_000) return `ALTER ROLE ${admin} CREATEROLE;`;
+  const names = roles.map(escapeIdentifier).join(', ');
+  return `ALTER ROLE ${admin} CREATEROLE; GRANT ${names} TO ${admin} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;`;
+}
+
+/** The SQL for a change that was refused for want of a privilege, before it is known which role it was about. */
+export function changeCure(config: PostgresConfig, identity: string): string {
+  return adminOption(config, [...new Set([tokenRoleOf(config), identity])], 160_000);
+}
