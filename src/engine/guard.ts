@@ -1,0 +1,90 @@
+import type { Connection, Rotator, RotatorContext, RotatorLog } from '../contract/rotator.js';
+import { type ErrorFacts, type KeyturnError, isKeyturnError, keyturnError } from '../core/errors.js';
+import { Scrubber } from '../core/scrub.js';
+import type { Bound, Scope, TargetPort } from '../ports/step-ports.js';
+
+/** What the guard tells of a target, for its breaker. */
+export type ReportTarget = (target: string, outcome: 'answered' | 'unreachable') => void;
+
+/**
+ * Stands between the engine and a rotator: gives it its context, scrubs the values it has seen from whatever it throws
+ * or answers, and sorts what it throws. Safety does not depend on the author's care.
+ */
+export function guardRotator(rotator: Rotator, connection: Connection, log: RotatorLog, report: ReportTarget): Bound<TargetPort> {
+  const scrubber = new Scrubber();
+  const guarded = async <Answer>(scope: Scope, call: (ctx: RotatorContext) => Promise<Answer>, ...values: readonly unknown[]): Promise<Answer> => {
+    scrubber.learn(values);
+    try {
+      const answer = await call(contextFor(scope, log));
+      scrubber.learn([answer]);
+      report(scope.plan.target, isUnreachable(answer) ? 'unreachable' : 'answered');
+      return scrubber.clean(answer);
+    } catch (thrown) {
+      const error = sort(thrown, rotator, scope, scrubber);
+      report(scope.plan.target, error.code === 'TARGET_UNREACHABLE' || error.code === 'DEADLINE_EXCEEDED' ? 'unreachable' : 'answered');
+      log.debug({ step: scope.step, code: error.code, error: scrubber.text(describe(thrown)) }, 'rotator failed');
+      throw error;
+    }
+  };
+  return {
+    preflight: (scope, current) => guarded(scope, (ctx) => connection.preflight(current, ctx), current),
+    identify: (scope) => guarded(scope, (ctx) => connection.identify(ctx)),
+    propose: (scope, current) => guarded(scope, (ctx) => connection.propose(current, ctx)),
+    create: (scope, proposal) => guarded(scope, (ctx) => connection.create(proposal, ctx), proposal),
+    probe: (scope, credential) => guarded(scope, (ctx) => connection.probe(credential, ctx), credential),
+    verify: (scope, credential) => guarded(scope, (ctx) => connection.verify(credential, ctx), credential),
+    usage: (scope, identity) => guarded(scope, (ctx) => connection.usage(identity, ctx)),
+    raise: (scope) => guarded(scope, (ctx) => connection.raise(ctx)),
+    disable: (scope, identity) => guarded(scope, (ctx) => connection.disable(identity, ctx)),
+    enable: (scope, identity) => guarded(scope, (ctx) => connection.enable(identity, ctx)),
+    destroy: (scope, identity, provenance) => guarded(scope, (ctx) => connection.destroy(identity, provenance, ctx)),
+    list: (scope) => guarded(scope, (ctx) => connection.list(ctx)),
+  };
+}
+
+function contextFor(scope: Scope, log: RotatorLog): RotatorContext {
+  return {
+    rotationId: scope.plan.rotationId,
+    secret: scope.plan.secret,
+    step: scope.step,
+    attempt: scope.attempt,
+    fence: scope.fence,
+    signal: scope.signal,
+    deadlineMs: scope.deadlineMs,
+    databaseTimeMs: scope.nowMs,
+    log,
+  };
+}
+
+/** An unknown throw is what the rotator says it is; what it cannot name is unknown, and unknown is looked at again. */
+function sort(thrown: unknown, rotator: Rotator, { plan, step }: Scope, scrubber: Scrubber): KeyturnError {
+  const named = { target: plan.target, endpoint: plan.target, step };
+  if (isKeyturnError(thrown)) return keyturnError(thrown.code, { ...named, ...cleanFacts(thrown.facts, scrubber) });
+  switch (rotator.classify(thrown)) {
+    case 'rejected-by-policy':
+      return keyturnError('VALUE_REJECTED', named);
+    case 'rejected-by-authority':
+      return keyturnError('ADMIN_REFUSED', named);
+    case 'transient':
+      return keyturnError('TARGET_BUSY', named);
+    case 'unknown':
+      return keyturnError('STEP_FAILED', { ...named, name: thrown instanceof Error ? scrubber.text(thrown.name) : typeof thrown });
+  }
+}
+
+function cleanFacts(facts: ErrorFacts, scrubber: Scrubber): ErrorFacts {
+  return Object.fromEntries(Object.entries(facts).map(([name, fact]) => [name, typeof fact === 'string' ? scrubber.text(fact) : fact]));
+}
+
+function describe(thrown: unknown): string {
+  return thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : typeof thrown;
+}
+
+/** Logins that no endpoint answered. */
+function isUnreachable(answer: unknown): boolean {
+  return Array.isArray(answer) && answer.length > 0 && answer.every((each: unknown) => isObject(each) && each['answer'] === 'unknown');
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
