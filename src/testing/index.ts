@@ -1,0 +1,2 @@
+export { type JournalCase, type JournalHarness, journalCases } from './journal-cases.js';
+export { type StoreCase, type StoreHarness, storeCases } from './store-cases.js';
