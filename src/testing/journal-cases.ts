@@ -47,7 +47,7 @@ const intakeCases: readonly JournalCase[] = [
     name: 'of many requests for one secret one is accepted and the others are told its id',
     async run(harness) {
       const answers = await Promise.all(
-        Array.from({ length: 20 }, (_, index) =>
+        Array.from({ length: 20 }, async (_, index) =>
           harness.intake.accept(planFor('crowd', { rotationId: `crowd-${index}` }), ['prod:/crowd']),
         ),
       );

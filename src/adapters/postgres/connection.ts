@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs';
+import pg from 'pg';
+import { keyturnError } from '../../core/errors.js';
+
+/** How many sessions a pool may open. */
+const DEFAULT_SESSIONS = 10;
+
+const loopback = /^(localhost|127(\.\d+){3}|\[?::1\]?)$/;
+
+/**
+ * Opens a pool on a connection string: `postgres://user:password@host:5432/database`.
+ *
+ * TLS is `verify-full` for anything but loopback and Unix sockets, and a weaker `sslmode` is raised to it; only a
+ * written `sslmode=disable` turns it off. `sslrootcert` names a file of authorities.
+ * *Errors* `SETTING_MISSING` for a string that is none.
+ */
+export function createPool(url: string, { sessions = DEFAULT_SESSIONS }: { readonly sessions?: number } = {}): pg.Pool {
+  const pool = new pg.Pool({ ...connectionFields(url), max: sessions });
+  // Without a listener an idle session that the server ends would end the process. The next statement opens another.
+  pool.on('error', () => undefined);
+  return pool;
+}
+
+/**
+ * The fields of a connection string. A client built from the string itself prints its password when it is inspected;
+ * one built from fields does not.
+ */
+export function connectionFields(url: string): pg.ClientConfig {
+  const parsed = parse(url);
+  const socket = parsed.searchParams.get('host');
+  const host = socket ?? decodeURIComponent(parsed.hostname);
+  return {
+    host: host.replace(/^\[|\]$/g, ''),
+    port: parsed.port === '' ? 5432 : Number(parsed.port),
+    ...(parsed.username === '' ? {} : { user: decodeURIComponent(parsed.username) }),
+    ...(parsed.password === '' ? {} : { password: decodeURIComponent(parsed.password) }),
+    database: decodeURIComponent(parsed.pathname.slice(1)),
+    ssl: tlsOf(host, parsed.searchParams),
+    application_name: 'keyturn',
+    keepAlive: true,
+    connectionTimeoutMillis: 5_000,
+    statement_timeout: 30_000,
+    // The server's answer to a statement that timed out has 5 s to arrive; then the outcome is unknown.
+    query_timeout: 35_000,
+    idle_in_transaction_session_timeout: 10_000,
+  };
+}
+
+function parse(url: string): URL {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (parsed === undefined || !['postgres:', 'postgresql:'].includes(parsed.protocol)) {
+    throw keyturnError('SETTING_MISSING', {
+      setting: 'KEYTURN_DATABASE_URL',
+      cure: 'Set it to postgres://user@host:5432/database.',
+    });
+  }
+  return parsed;
+}
+
+function tlsOf(host: string, parameters: URLSearchParams): pg.ClientConfig['ssl'] {
+  const mode = parameters.get('sslmode');
+  const local = host === '' || host.startsWith('/') || loopback.test(host);
+  if (mode === 'disable' || (local && (mode === null || mode === 'prefer' || mode === 'allow'))) return false;
+  const authorities = parameters.get('sslrootcert');
+  return {
+    rejectUnauthorized: true,
+    ...(authorities === null ? {} : { ca: readFileSync(authorities, 'utf8') }),
+  };
+}

@@ -1,0 +1,89 @@
+import type pg from 'pg';
+import { keyturnError } from '../../core/errors.js';
+import { type Session, inTransaction, rowOf, rowsOf } from './statements.js';
+
+/** Where we are: read from the server, not from what was stored. */
+interface Place {
+  readonly systemIdentifier: string;
+  readonly timeline: number;
+}
+
+/**
+ * Compares the server with the one this installation was started on. The first start stores it. Another timeline means
+ * that the database was restored or failed over: the era rises, with its audit row.
+ *
+ * *Repeat*: harmless. *Errors* `DATABASE_MOVED` where the database was copied from another server, until somebody says
+ * {@link Operations.restored}; `STATE_UNAVAILABLE`, `DATABASE_UNMIGRATED`.
+ */
+export async function checkInstallation(pool: pg.Pool): Promise<{ readonly era: number }> {
+  return inTransaction(pool, async (session) => {
+    const place = await placeOf(session);
+    const stored = await rowOf<{ systemIdentifier: string | null; timeline: number | null; era: number }>(
+      session,
+      `SELECT system_identifier::text AS "systemIdentifier", timeline, era FROM keyturn.installation FOR UPDATE`,
+    );
+    if (stored === undefined) throw keyturnError('DATABASE_UNMIGRATED');
+    if (stored.systemIdentifier === null) {
+      await settleHere(session, place, 0);
+      return { era: stored.era };
+    }
+    if (stored.systemIdentifier !== place.systemIdentifier) throw keyturnError('DATABASE_MOVED');
+    if (stored.timeline === place.timeline) return { era: stored.era };
+    await settleHere(session, place, 1);
+    await auditEra(session, { principal: 'keyturn', action: 'TimelineChanged', reason: null });
+    return { era: stored.era + 1 };
+  });
+}
+
+/** A person says that no other installation is alive: we live here from now on, in a new era. */
+export async function beginEra(
+  session: Session,
+  statement: { readonly by: string; readonly reason: string },
+): Promise<{ readonly era: number }> {
+  await rowsOf(session, 'SELECT FROM keyturn.installation FOR UPDATE');
+  const era = await settleHere(session, await placeOf(session), 1);
+  await auditEra(session, { principal: statement.by, action: 'Restored', reason: statement.reason });
+  return { era };
+}
+
+/**
+ * The identity of the cluster, and its timeline. The control file tells the timeline of the last checkpoint only; the
+ * name of the file being written tells it from the moment of a promotion on.
+ */
+async function placeOf(session: Session): Promise<Place> {
+  const place = await rowOf<Place>(
+    session,
+    `SELECT (SELECT system_identifier::text FROM pg_control_system()) AS "systemIdentifier",
+       greatest((SELECT timeline_id FROM pg_control_checkpoint()),
+                ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::integer) AS timeline`,
+  );
+  if (place === undefined) throw new TypeError('a SELECT without FROM gives one row');
+  return place;
+}
+
+async function settleHere(session: Session, place: Place, erasOn: 0 | 1): Promise<number> {
+  const row = await rowOf<{ era: number }>(
+    session,
+    'UPDATE keyturn.installation SET system_identifier = $1, timeline = $2, era = era + $3 RETURNING era',
+    [place.systemIdentifier, place.timeline, erasOn],
+  );
+  return row?.era ?? 1;
+}
+
+async function auditEra(
+  session: Session,
+  {
+    principal,
+    action,
+    reason,
+  }: { readonly principal: string; readonly action: string; readonly reason: string | null },
+): Promise<void> {
+  // In: who and why. Effect: one row that holds where the installation stands now.
+  await rowsOf(
+    session,
+    `INSERT INTO keyturn.audit (principal, action, reason, facts)
+     SELECT $1, $2, $3, jsonb_build_object('era', era, 'timeline', timeline, 'systemIdentifier', system_identifier::text)
+     FROM keyturn.installation`,
+    [principal, action, reason],
+  );
+}

@@ -1,0 +1,64 @@
+import { readdir } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { runner } from 'node-pg-migrate';
+import pg from 'pg';
+import { keyturnError } from '../../core/errors.js';
+import { connectionFields } from './connection.js';
+import { grants } from './grants.js';
+import { rowsOf, stateError } from './statements.js';
+
+/** Beside this file in the source and in `dist`. */
+const folder = fileURLToPath(new URL('./migrations', import.meta.url));
+
+const SCHEMA = 'keyturn';
+const LEDGER = 'migrations';
+
+/** node-pg-migrate's lock, which whoever migrates or grants holds; the number is its own. */
+const LOCK = 7241865325823964n;
+
+const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/**
+ * Brings the state database to this version: the schema `keyturn` and all in it, the ledger of migrations included.
+ * With `appRole` it grants that role what a worker needs and no more; the role must exist.
+ *
+ * *Repeat*: harmless, and several at once wait for each other.
+ * *Errors* `STATE_UNAVAILABLE`, `STATE_REFUSED`.
+ */
+export async function migrate(url: string, { appRole }: { readonly appRole?: string } = {}): Promise<void> {
+  // A migration may take longer than a statement of a worker.
+  const client = new pg.Client({ ...connectionFields(url), statement_timeout: 0, query_timeout: 0 });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await client.query('SELECT pg_advisory_lock($1)', [LOCK]);
+    await runner({
+      dbClient: client,
+      dir: folder,
+      direction: 'up',
+      schema: SCHEMA,
+      createSchema: true,
+      migrationsSchema: SCHEMA,
+      migrationsTable: LEDGER,
+      singleTransaction: true,
+      // Held already, and until the grants are made as well: concurrent GRANTs on one table fail.
+      noLock: true,
+      logger: silent,
+    });
+    if (appRole !== undefined) await client.query(grants(pg.escapeIdentifier(appRole)));
+  } catch (error) {
+    throw stateError(error);
+  } finally {
+    // Ends the session and with it the lock.
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** Refuses a database that lacks a migration of this version. *Errors* `DATABASE_UNMIGRATED`. */
+export async function assertMigrated(pool: pg.Pool): Promise<void> {
+  const files = (await readdir(folder)).filter((name) => name.endsWith('.sql')).map((name) => basename(name, '.sql'));
+  const run = await rowsOf<{ name: string }>(pool, `SELECT name FROM ${SCHEMA}.${LEDGER}`);
+  const names = new Set(run.map(({ name }) => name));
+  if (!files.every((file) => names.has(file))) throw keyturnError('DATABASE_UNMIGRATED');
+}

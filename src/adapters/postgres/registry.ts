@@ -1,0 +1,109 @@
+import type pg from 'pg';
+import type { RegisteredSecret, Registry } from '../../ports/operations.js';
+import { type Session, inTransaction, rowsOf } from './statements.js';
+
+/** A secret's row, as far as the registry answers with it. */
+interface Unscheduled {
+  readonly secret: string;
+  readonly environment: string;
+  readonly path: string;
+  readonly target: string;
+  readonly cron: string;
+  readonly timezone: string;
+}
+
+/** Makes the rows of one environment equal to what its configuration declares, in one transaction. */
+export function postgresRegistry(pool: pg.Pool): Registry {
+  return {
+    declare: ({ environment, secrets, targets, endpoints }) =>
+      inTransaction(pool, async (session) => {
+        await declareTargets(session, environment, targets);
+        await declareEndpoints(session, environment, endpoints);
+        await declareSecrets(session, environment, secrets);
+        return unscheduled(session, environment);
+      }),
+  };
+}
+
+// In: [{"target","concurrency"}…]. Effect: these are declared, others are not. Unchanged rows are not written; sorted,
+// so that workers that start together do not wait for each other in a circle.
+async function declareTargets(session: Session, environment: string, targets: readonly object[]): Promise<void> {
+  await rowsOf(
+    session,
+    `INSERT INTO keyturn.targets AS t (environment, target, concurrency, declared)
+     SELECT $1, d.target, d.concurrency, true FROM jsonb_to_recordset($2) AS d (target text, concurrency integer) ORDER BY d.target
+     ON CONFLICT (environment, target) DO UPDATE SET concurrency = excluded.concurrency, declared = true
+     WHERE (t.concurrency, t.declared) IS DISTINCT FROM (excluded.concurrency, true)`,
+    [environment, JSON.stringify(targets)],
+  );
+  await rowsOf(
+    session,
+    `UPDATE keyturn.targets SET declared = false, concurrency = NULL WHERE environment = $1 AND declared
+     AND target NOT IN (SELECT d.target FROM jsonb_to_recordset($2) AS d (target text))`,
+    [environment, JSON.stringify(targets)],
+  );
+}
+
+// In: [{"name","url"}…]. Effect: as above; an endpoint that answered that it is gone comes back with another URL.
+async function declareEndpoints(session: Session, environment: string, endpoints: readonly object[]): Promise<void> {
+  await rowsOf(
+    session,
+    `INSERT INTO keyturn.webhook_endpoints AS e (environment, name, url)
+     SELECT $1, d.name, d.url FROM jsonb_to_recordset($2) AS d (name text, url text) ORDER BY d.name
+     ON CONFLICT (environment, name) DO UPDATE SET declared = true, url = excluded.url, gone = e.gone AND e.url = excluded.url
+     WHERE NOT e.declared OR e.url <> excluded.url`,
+    [environment, JSON.stringify(endpoints)],
+  );
+  await rowsOf(
+    session,
+    `UPDATE keyturn.webhook_endpoints SET declared = false WHERE environment = $1 AND declared
+     AND name NOT IN (SELECT d.name FROM jsonb_to_recordset($2) AS d (name text))`,
+    [environment, JSON.stringify(endpoints)],
+  );
+}
+
+// In: [{"secret","path","target","cron","timezone"}…]. Effect: as above; a changed schedule has no due time until it is
+// set, so that it is never due by the old one; another target is something a guard relies on.
+async function declareSecrets(
+  session: Session,
+  environment: string,
+  secrets: readonly RegisteredSecret[],
+): Promise<void> {
+  const declared = JSON.stringify(
+    secrets.map(({ secret, path, target, schedule }) => ({
+      secret,
+      path,
+      target,
+      cron: schedule?.cron ?? null,
+      timezone: schedule?.timezone ?? null,
+    })),
+  );
+  await rowsOf(
+    session,
+    `INSERT INTO keyturn.secrets AS s (secret, environment, path, target, cron, timezone, declared)
+     SELECT d.secret, $1, d.path, d.target, d.cron, d.timezone, true
+     FROM jsonb_to_recordset($2) AS d (secret text, path text, target text, cron text, timezone text) ORDER BY d.secret
+     ON CONFLICT (secret) DO UPDATE SET declared = true, target = excluded.target, cron = excluded.cron, timezone = excluded.timezone,
+       next_due_at = CASE WHEN (s.cron, s.timezone) IS DISTINCT FROM (excluded.cron, excluded.timezone) THEN NULL ELSE s.next_due_at END,
+       guard_seq = s.guard_seq + (s.target <> excluded.target)::integer
+     WHERE (s.target, s.cron, s.timezone, s.declared) IS DISTINCT FROM (excluded.target, excluded.cron, excluded.timezone, true)`,
+    [environment, declared],
+  );
+  await rowsOf(
+    session,
+    `UPDATE keyturn.secrets SET declared = false, cron = NULL, timezone = NULL, next_due_at = NULL WHERE environment = $1 AND declared
+     AND secret NOT IN (SELECT d.secret FROM jsonb_to_recordset($2) AS d (secret text))`,
+    [environment, declared],
+  );
+}
+
+/** Those whose schedule is new or has changed, and those whose first due time a worker that died never set. */
+async function unscheduled(session: Session, environment: string): Promise<readonly RegisteredSecret[]> {
+  const rows = await rowsOf<Unscheduled>(
+    session,
+    `SELECT secret, environment, path, target, cron, timezone FROM keyturn.secrets
+     WHERE environment = $1 AND declared AND cron IS NOT NULL AND next_due_at IS NULL ORDER BY secret`,
+    [environment],
+  );
+  return rows.map(({ cron, timezone, ...rest }) => ({ ...rest, schedule: { cron, timezone } }));
+}

@@ -1,0 +1,95 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { onTestFinished } from 'vitest';
+import { createPool } from '../../../src/adapters/postgres/connection.js';
+import { postgresDeliveries } from '../../../src/adapters/postgres/deliveries.js';
+import { postgresIntake } from '../../../src/adapters/postgres/intake.js';
+import { postgresJournal } from '../../../src/adapters/postgres/journal.js';
+import { postgresLeases } from '../../../src/adapters/postgres/leases.js';
+import { postgresMetrics } from '../../../src/adapters/postgres/metrics.js';
+import { migrate } from '../../../src/adapters/postgres/migrate.js';
+import { postgresOperations } from '../../../src/adapters/postgres/operations.js';
+import { postgresRegistry } from '../../../src/adapters/postgres/registry.js';
+import { postgresSweep } from '../../../src/adapters/postgres/sweep.js';
+import { postgresViews } from '../../../src/adapters/postgres/views.js';
+import type { JournalHarness } from '../../../src/testing/journal-harness.js';
+import { freshDatabase } from '../../support/postgres.js';
+import type { PostgresMajor } from '../../support/test-server.js';
+
+/** A migrated database of one test, seen by a worker's role with no more than its grants, and by the superuser. */
+export async function freshState(major: PostgresMajor = 18) {
+  const database = await freshDatabase({ major });
+  const role = `keyturn_app_${randomBytes(6).toString('hex')}`;
+  const admin = createPool(database.url, { sessions: 2 });
+  await admin.query(`CREATE ROLE ${role} LOGIN PASSWORD '${role}'`);
+  await migrate(database.url, { appRole: role });
+  const url = new URL(database.url);
+  url.username = role;
+  url.password = role;
+  const pool = createPool(url.href);
+  onTestFinished(async () => {
+    await pool.end();
+    await admin.end();
+    await database.drop();
+    const client = new pg.Client(withoutDatabase(database.url));
+    await client.connect();
+    await client.query(`DROP ROLE ${role}`);
+    await client.end();
+  });
+  return { url: database.url, role, admin, pool, ...adapters(pool) };
+}
+
+function adapters(pool: pg.Pool) {
+  return {
+    journal: postgresJournal(pool),
+    intake: postgresIntake(pool),
+    leases: postgresLeases(pool),
+    operations: postgresOperations(pool),
+    registry: postgresRegistry(pool),
+    sweep: postgresSweep(pool),
+    views: postgresViews(pool),
+    deliveries: postgresDeliveries(pool),
+    metrics: postgresMetrics(pool),
+  };
+}
+
+export type State = Awaited<ReturnType<typeof freshState>>;
+
+/** The harness of the journal's cases. Time passes by moving what is stored into the past: the server's clock is its own. */
+export function harnessOf(state: State): JournalHarness {
+  const { admin } = state;
+  return {
+    ...state,
+    async pass(ms) {
+      const by = `interval '1 millisecond' * ${ms}`;
+      await admin.query(`UPDATE keyturn.leases SET expires_at = expires_at - ${by}`);
+      await admin.query(`UPDATE keyturn.rotations SET due_at = due_at - ${by}, rung_at = rung_at - ${by}`);
+      await admin.query(`UPDATE keyturn.targets SET probe_at = probe_at - ${by}`);
+      await admin.query(`UPDATE keyturn.deliveries SET next_at = next_at - ${by}, rung_at = rung_at - ${by}`);
+      await admin.query(
+        `UPDATE keyturn.secrets SET next_due_at = next_due_at - ${by}, next_audit_at = next_audit_at - ${by}, audit_until = audit_until - ${by}`,
+      );
+    },
+    async bound({ environment, target, concurrency }) {
+      await state.registry.declare({
+        environment,
+        secrets: [],
+        targets: [{ environment, target, concurrency }],
+        endpoints: [],
+      });
+    },
+    async sealedSlots(rotationId) {
+      const { rows } = await admin.query<{ slot: string }>(
+        'SELECT slot FROM keyturn.sealed_values WHERE rotation_id = $1 ORDER BY slot',
+        [rotationId],
+      );
+      return rows.map(({ slot }) => slot);
+    },
+  };
+}
+
+function withoutDatabase(url: string): string {
+  const changed = new URL(url);
+  changed.pathname = '/postgres';
+  return changed.href;
+}
