@@ -7,6 +7,7 @@ export interface GuardRequest {
   /** A folder that outlives the run; `null` for an ephemeral one. */
   readonly dataDir: string | null;
   readonly fsync: boolean;
+  /** Where the server listens; `null` for a free port. */
   readonly port: number | null;
   readonly settings: Readonly<Record<string, string>>;
   /** Where the server's log goes; `null` for beside the cluster. */

@@ -53,7 +53,11 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
     }
     if (/shared memory block .*still in use/.test(outcome) && performance.now() < orphansDeadline) {
       await delay(100);
-    } else if (!/Address already in use|could not create any TCP\/IP sockets/.test(outcome) || attempt >= 5) {
+      continue;
+    }
+    const isPortTaken = /Address already in use/.test(outcome);
+    if (isPortTaken && options.port !== null) throw failed(options, `port ${options.port} is taken`);
+    if (!isPortTaken || attempt >= 5) {
       throw failed(options, lastComplaint(outcome));
     }
   }
@@ -153,10 +157,10 @@ async function readFrom(path: string, start: number): Promise<string> {
   }
 }
 
-/** What a program gave as its reason: its last line of that kind, cut to a sentence's length. */
+/** What a program gave as its reason: the last line of that kind, without its time, cut to a sentence's length. */
 export function lastComplaint(output: string): string {
-  const lines = output.split('\n').filter((line) => /FATAL|PANIC|error:/.test(line));
-  return (lines.at(-1) ?? output.trim().split('\n').at(-1) ?? '').trim().slice(0, 300) || 'it gave no reason';
+  const complaints = output.match(/(FATAL|PANIC|error): .*/g);
+  return (complaints?.at(-1) ?? output.trim().split('\n').at(-1) ?? '').slice(0, 300) || 'it gave no reason';
 }
 
 function failed(options: ServerOptions, finding: string): Error {

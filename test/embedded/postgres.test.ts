@@ -46,7 +46,10 @@ test('the server listens on the loopback and on no socket, whatever the settings
 test('a port that is asked for is taken, and one that is taken is refused', async () => {
   const server = await start();
   const second = startEmbeddedPostgres({ fsync: false, port: server.port });
-  await expect(second).rejects.toMatchObject({ code: 'EMBEDDED_POSTGRES_FAILED' });
+  await expect(second).rejects.toMatchObject({
+    code: 'EMBEDDED_POSTGRES_FAILED',
+    facts: { finding: `port ${server.port} is taken` },
+  });
   await server.stop();
 
   const third = await start({ port: server.port });
