@@ -19,7 +19,7 @@ export interface EmbeddedPostgresOptions {
   readonly dataDir?: string;
   /** True writes through to disk. False survives a crash of the server but not of the machine: tests, a demo. */
   readonly fsync: boolean;
-  /** The port to listen on. Default: a free one, another at every start. *Errors*: `EMBEDDED_POSTGRES_FAILED` if taken. */
+  /** Where to listen; a taken one is `EMBEDDED_POSTGRES_FAILED`. Default: a free port, another one at every start. */
   readonly port?: number;
   /**
    * Settings of the server by name, for example `{ log_statement: 'all' }`. They are arguments of a process, which
