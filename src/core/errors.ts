@@ -59,7 +59,7 @@ export const catalogue = {
   VERSION_EXISTS: { class: 'undo', usage: true, sentence: 'the current version of {secret} is {version}, which is not what you said it was', cure: 'To replace it on purpose, name the version it is.' },
   KEYRING_DENIED: { class: 'undo', sentence: 'the keyring could not open or seal a value of {secret}', cure: 'Check that the master key is the one the value was sealed with.' },
   OUTPUT_NOT_JSON: { class: 'undo', sentence: 'step {step} returned something that is not JSON at {path}', cure: 'Return plain data from the step; keep secrets in `seal`.' },
-  REFERENCE_UNRESOLVED: { class: 'undo', usage: true, sentence: 'the reference {reference} could not be resolved', cure: 'Set that environment variable or create that file for the worker.' },
+  REFERENCE_UNRESOLVED: { class: 'park', usage: true, sentence: 'the reference {reference} could not be resolved', cure: 'Set that environment variable or create that file for the worker.' },
   UNKNOWN_ENVIRONMENT: { class: 'undo', usage: true, sentence: 'there is no environment {environment}', cure: 'Name one of: {known}.' },
   UNKNOWN_SECRET: { class: 'undo', usage: true, sentence: 'there is no secret {secret} in environment {environment}', cure: 'Name one of: {known}.' },
   UNKNOWN_ROTATION: { class: 'undo', usage: true, sentence: 'there is no rotation {rotation}', cure: 'List rotations with `keyturn history`.' },

@@ -4,7 +4,7 @@ import { Scrubber } from '../core/scrub.js';
 import type { Bound, Scope, TargetPort } from '../ports/step-ports.js';
 
 /** What the guard tells of a target, for its breaker. */
-export type ReportTarget = (target: string, outcome: 'answered' | 'unreachable') => void;
+export type ReportTarget = (target: { readonly environment: string; readonly target: string }, outcome: 'answered' | 'unreachable') => void;
 
 /**
  * Stands between the engine and a rotator: gives it its context, scrubs the values it has seen from whatever it throws
@@ -17,11 +17,11 @@ export function guardRotator(rotator: Rotator, connection: Connection, log: Rota
     try {
       const answer = await call(contextFor(scope, log));
       scrubber.learn([answer]);
-      report(scope.plan.target, isUnreachable(answer) ? 'unreachable' : 'answered');
+      report(scope.plan, isUnreachable(answer) ? 'unreachable' : 'answered');
       return scrubber.clean(answer);
     } catch (thrown) {
       const error = sort(thrown, rotator, scope, scrubber);
-      report(scope.plan.target, error.code === 'TARGET_UNREACHABLE' || error.code === 'DEADLINE_EXCEEDED' ? 'unreachable' : 'answered');
+      report(scope.plan, error.code === 'TARGET_UNREACHABLE' || error.code === 'DEADLINE_EXCEEDED' ? 'unreachable' : 'answered');
       log.debug({ step: scope.step, code: error.code, error: scrubber.text(describe(thrown)) }, 'rotator failed');
       throw error;
     }

@@ -1,5 +1,5 @@
 import type { Secret } from '../core/secret.js';
-import type { Journal, Leases } from './journal.js';
+import type { Async, Journal, Leases } from './journal.js';
 import type { Bound, BoundStepPorts, StepPorts } from './step-ports.js';
 
 /** Seals small values with a data key and an authenticated context. */
@@ -23,10 +23,6 @@ export interface EnginePorts extends StepPorts {
   readonly journal: Journal;
   readonly leases: Leases;
 }
-
-type Async<Port> = {
-  readonly [Member in keyof Port]: Port[Member] extends (...args: infer Args) => infer Answer ? (...args: Args) => Answer | Promise<Answer> : never;
-};
 
 /** All ports of the engine as adapters implement them: those that act for a rotation are told for which. */
 export interface BoundEnginePorts extends BoundStepPorts {

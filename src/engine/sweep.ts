@@ -1,0 +1,125 @@
+import type { Calendar, SweepQueries } from '../ports/operations.js';
+import type { Wakeups } from '../ports/wakeups.js';
+import type { WorkerHandlers, WorkerLog } from './worker.js';
+
+/** What the sweep stands on. */
+export interface SweepParts {
+  readonly queries: SweepQueries;
+  readonly calendar: Calendar;
+  readonly wakeups: Wakeups;
+  /** The environments whose configuration this worker has. */
+  readonly environments: readonly string[];
+  /** Asks for a scheduled rotation. One that is open already, or a principal at work, is not an error. */
+  readonly startScheduled: (secret: string) => Promise<void>;
+  /** Audits what `current` names; null: all well. */
+  readonly audit: (secret: string) => Promise<string | null>;
+  readonly log: WorkerLog;
+  /** Milliseconds between two sweeps. */
+  readonly everyMs: number;
+  /** How many each query takes at a time. */
+  readonly batch: number;
+}
+
+/** Rings that nobody answers before the sweep does the work itself: the queue takes them and hands out nothing. */
+const UNANSWERED_RINGS = 5;
+
+/**
+ * The safety net under the queue, on every worker: due secrets, unattended rotations, unsent webhooks, audits of what
+ * `current` names. Each is one indexed query. What it finds it rings for; what the queue does not take, or takes and
+ * never hands out, it does itself.
+ */
+export class Sweep {
+  readonly #parts: SweepParts;
+  readonly #handlers: WorkerHandlers;
+  readonly #unanswered = new Map<string, number>();
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(parts: SweepParts, handlers: WorkerHandlers) {
+    this.#parts = parts;
+    this.#handlers = handlers;
+  }
+
+  start(): void {
+    const again = (): void => {
+      if (this.#stopped) return;
+      this.#running = this.once();
+      void this.#running.then(() => {
+        if (!this.#stopped) this.#timer = setTimeout(again, this.#parts.everyMs);
+      });
+    };
+    again();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  /** One sweep. A part that fails is left to the next. */
+  async once(): Promise<void> {
+    await this.#guarded('due secrets', () => this.#startDue());
+    await this.#guarded('unattended rotations', () => this.#ringUnattended());
+    await this.#guarded('unsent webhooks', () => this.#ringUndelivered());
+    await this.#guarded('alias audits', () => this.#audit());
+  }
+
+  async #guarded(part: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (thrown) {
+      this.#parts.log.debug({ part, error: thrown instanceof Error ? thrown.name : typeof thrown }, 'sweep left to the next');
+    }
+  }
+
+  /** The next due time is set first: a worker that dies in between misses one occurrence and never makes two of one. */
+  async #startDue(): Promise<void> {
+    const { queries, calendar, environments, batch, startScheduled } = this.#parts;
+    for (const due of await queries.due(environments, batch)) {
+      const nextMs = calendar.next(due.cron, due.timezone, due.nowMs);
+      if (await queries.reschedule(due.secret, due.dueAtMs, nextMs)) await startScheduled(due.secret);
+    }
+  }
+
+  async #ringUnattended(): Promise<void> {
+    const { queries, batch, everyMs } = this.#parts;
+    const found = await queries.unattended(batch, everyMs);
+    const seen = new Set(found.map((each) => each.rotationId));
+    for (const rotationId of this.#unanswered.keys()) if (!seen.has(rotationId)) this.#unanswered.delete(rotationId);
+    for (const { rotationId, key, urgent } of found) {
+      const rings = (this.#unanswered.get(rotationId) ?? 0) + 1;
+      this.#unanswered.set(rotationId, rings);
+      const rung = rings < UNANSWERED_RINGS && (await this.#ring('rotation', rotationId, key, urgent));
+      if (!rung) await this.#handlers.rotation(rotationId);
+    }
+  }
+
+  async #ringUndelivered(): Promise<void> {
+    const { queries, batch, everyMs } = this.#parts;
+    for (const { deliveryId, key } of await queries.undelivered(batch, everyMs)) {
+      if (!(await this.#ring('delivery', deliveryId, key, false))) await this.#handlers.delivery(deliveryId);
+    }
+  }
+
+  async #ring(about: 'rotation' | 'delivery', id: string, key: string, urgent: boolean): Promise<boolean> {
+    try {
+      await this.#parts.wakeups.ring({ about, id, key, delayMs: 0, urgent });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** While a rotation is open its own gates look, and a label may rightly be on the move. */
+  async #audit(): Promise<void> {
+    const { queries, environments, batch, audit, log } = this.#parts;
+    for (const { secret, openRotation } of await queries.audits(environments, batch)) {
+      if (openRotation !== null) continue;
+      const problem = await audit(secret);
+      await queries.audited(secret, problem);
+      if (problem !== null) log.error({ secretId: secret, problem }, 'what current names does not work');
+    }
+  }
+}

@@ -1,0 +1,137 @@
+import type { Workflow } from '../contract/workflow.js';
+import { isKeyturnError } from '../core/errors.js';
+import type { BoundEnginePorts } from '../ports/engine-ports.js';
+import type { Deliveries, WebhookSender } from '../ports/operations.js';
+import type { WakeupSource, Wakeups } from '../ports/wakeups.js';
+import { type Advanced, advance } from './advance.js';
+import { deliver } from './deliver.js';
+import { perform } from './perform.js';
+import type { Sweep } from './sweep.js';
+
+/** What a worker stands on. */
+export interface WorkerParts {
+  readonly ports: Omit<BoundEnginePorts, 'process'>;
+  readonly workflows: readonly Workflow[];
+  readonly wakeups: Wakeups;
+  readonly source: WakeupSource;
+  readonly deliveries: Deliveries;
+  readonly sender: WebhookSender;
+  /** Made with the worker's own handlers, so that it can do by itself what the queue does not ring for. */
+  readonly sweep: (handlers: WorkerHandlers) => Sweep;
+  readonly log: WorkerLog;
+  readonly options: WorkerOptions;
+}
+
+/** How a worker works. */
+export interface WorkerOptions {
+  /** Names it in leases, audit and logs: letters, digits and dashes. */
+  readonly holder: string;
+  /** Rotations at one time. */
+  readonly concurrency: number;
+  readonly leaseMs: number;
+  readonly callDeadlineMs: number;
+}
+
+/** What a worker does when it rings, and what the sweep does when nothing rings. */
+export interface WorkerHandlers {
+  readonly rotation: (rotationId: string) => Promise<void>;
+  readonly delivery: (deliveryId: string) => Promise<void>;
+}
+
+/** What a worker says. Facts never hold a value. */
+export interface WorkerLog {
+  info(facts: Readonly<Record<string, unknown>>, message: string): void;
+  warn(facts: Readonly<Record<string, unknown>>, message: string): void;
+  error(facts: Readonly<Record<string, unknown>>, message: string): void;
+  debug(facts: Readonly<Record<string, unknown>>, message: string): void;
+}
+
+/** What is still due sooner than this is worth doing in the same wakeup. Milliseconds. */
+const SOON_MS = 25;
+
+/** Advances in one wakeup before the queue gets its turn again. */
+const MAX_ADVANCES = 50;
+
+/** Takes rings and advances rotations. `stop` finishes the effects in hand and gives the leases back. */
+export class Worker {
+  readonly #parts: WorkerParts;
+  readonly #inWork = new Set<Promise<void>>();
+  readonly #sweep: Sweep;
+  #stopping = false;
+  #rings = 0;
+
+  constructor(parts: WorkerParts) {
+    this.#parts = parts;
+    this.#sweep = parts.sweep(this.handlers);
+  }
+
+  get handlers(): WorkerHandlers {
+    return {
+      rotation: (rotationId) => this.#track(this.#advance(rotationId)),
+      delivery: (deliveryId) => this.#track(deliver(deliveryId, this.#parts)),
+    };
+  }
+
+  /** Never fails for a queue that is down: it is tried again by itself, and the sweep goes on meanwhile. */
+  async start(): Promise<void> {
+    const { source, options, log } = this.#parts;
+    this.#sweep.start();
+    try {
+      await source.start(this.handlers, options.concurrency);
+    } catch (thrown) {
+      log.warn({ code: codeOf(thrown) }, 'queue is not ready, the sweep works without it');
+    }
+    log.info({ holder: options.holder, concurrency: options.concurrency, leaseMs: options.leaseMs }, 'worker started');
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await this.#sweep.stop();
+    await this.#parts.source.stop();
+    await Promise.allSettled(this.#inWork);
+    this.#parts.log.info({ holder: this.#parts.options.holder }, 'worker stopped');
+  }
+
+  /** Takes one rotation as far as it goes now. Errors end here: the sweep finds the rotation again. */
+  async #advance(rotationId: string): Promise<void> {
+    const { ports, workflows, options, log } = this.#parts;
+    const bound: BoundEnginePorts = { ...ports, process: { elapsedMs: () => performance.now(), stopping: () => this.#stopping } };
+    try {
+      for (let count = 0; count < MAX_ADVANCES && !this.#stopping; count += 1) {
+        const advanced = await perform(advance(rotationId, { ...options, workflows }), bound, options);
+        log.debug({ rotationId, ...advanced }, 'rotation advanced');
+        if (advanced.kind !== 'rests' || advanced.againInMs === null || advanced.againInMs > SOON_MS) {
+          return await this.#ringAgain(rotationId, advanced);
+        }
+      }
+      await this.#ringAgain(rotationId, { kind: 'refused', againInMs: 0 });
+    } catch (thrown) {
+      log.warn({ rotationId, code: codeOf(thrown) }, 'rotation not advanced, the sweep takes it up');
+    }
+  }
+
+  /** A hint: when it is lost, the due time in the database is what counts. */
+  async #ringAgain(rotationId: string, advanced: Advanced): Promise<void> {
+    if (advanced.kind === 'lost' || advanced.kind === 'unknown-rotation' || advanced.againInMs === null) return;
+    this.#rings += 1;
+    const key = `${this.#parts.options.holder}-${this.#rings}`;
+    await this.#parts.wakeups.ring({ about: 'rotation', id: rotationId, key, delayMs: advanced.againInMs, urgent: false }).catch(() => undefined);
+  }
+
+  async #track(work: Promise<void>): Promise<void> {
+    this.#inWork.add(work);
+    try {
+      await work;
+    } catch (thrown) {
+      this.#parts.log.warn({ code: codeOf(thrown) }, 'wakeup failed, the sweep takes it up');
+    } finally {
+      this.#inWork.delete(work);
+    }
+  }
+}
+
+/** The code of a known error, else the kind of the unknown one: its text may hold anything. */
+function codeOf(thrown: unknown): string {
+  if (isKeyturnError(thrown)) return thrown.code;
+  return thrown instanceof Error ? thrown.name : typeof thrown;
+}
