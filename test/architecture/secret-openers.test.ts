@@ -11,8 +11,12 @@ const openers: Readonly<Record<string, string>> = {
   'rotators/postgres/scram.ts': 'derives the verifier the server keeps from the bytes',
   'rotators/postgres/session.ts': 'the driver logs in with a string, forgotten once the login is over',
   'src/core/secret.ts': 'the type itself',
+  'src/telemetry/scrub.ts': 'a value can only be found in a log line by whoever knows it',
   'src/adapters/bullmq/postgres-backend.ts': 'the driver takes the password of the queue as text',
   'src/adapters/bullmq/redis-backend.ts': 'the driver takes the password of the queue as text',
+  'src/adapters/http/consumer-proof.ts': 'compares the proof of a consumer with the one the value gives, in bytes',
+  'src/adapters/http/consumer-words.ts': 'looks for the value in what a consumer says, in bytes',
+  'src/adapters/http/signing.ts': 'signs webhooks and challenges, in bytes',
   'src/adapters/local-keyring/local-keyring.ts': 'seals values and makes their digests, in bytes',
 };
 
