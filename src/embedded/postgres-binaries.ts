@@ -1,4 +1,4 @@
-import { constants, cp, lchown, readdir, readFile, symlink } from 'node:fs/promises';
+import { chmod, constants, cp, lchown, lstat, readdir, readFile, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { keyturnError } from '../core/errors.js';
@@ -109,9 +109,11 @@ async function copyBinaries(native: string, copy: string, user: ServerUser | und
     // What is left out is for building extensions.
     filter: (from) => !from.endsWith('.a') && basename(from) !== 'pgxs',
   });
-  if (user === undefined) return;
-  for (const path of ['.', ...(await readdir(copy, { recursive: true }))])
-    await lchown(join(copy, path), user.uid, user.gid);
+  for (const entry of [copy, ...(await readdir(copy, { recursive: true })).map((path) => join(copy, path))]) {
+    // A copy of a folder that could not be written cannot be written either, and the links are still to be made.
+    if ((await lstat(entry)).isDirectory()) await chmod(entry, 0o755);
+    if (user !== undefined) await lchown(entry, user.uid, user.gid);
+  }
 }
 
 function unavailable(finding: string): Error {

@@ -1,7 +1,7 @@
 import { cpSync, existsSync, lstatSync, mkdirSync, readdirSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { findNativeFolder, prepareBinaries } from '../../src/embedded/postgres-binaries.js';
 import type { ServerUser } from '../../src/embedded/run-program.js';
 import { findServerUser } from '../../src/embedded/server-user.js';
@@ -53,14 +53,17 @@ test("binaries that cannot be linked, or that the server's user cannot reach, ar
   const isRoot = process.getuid?.() === 0;
   // No mode stops root from writing, but one stops the user it runs the server as from entering.
   const { native } = await installWithoutScripts(isRoot ? 0o700 : 0o755);
-  await chmod(join(native, 'lib'), 0o555);
-  onTestFinished(() => chmod(join(native, 'lib'), 0o755));
   const scratch = await temporaryFolder();
+  await chmod(join(native, 'lib'), 0o555);
+  try {
+    const { postgres, initdb } = await prepareBinaries(native, await chooseUser(), scratch);
 
-  const { postgres, initdb } = await prepareBinaries(native, await chooseUser(), scratch);
-
-  expect(postgres).toBe(join(scratch, 'native', 'bin', 'postgres'));
-  expect(existsSync(initdb)).toBe(true);
+    expect(postgres).toBe(join(scratch, 'native', 'bin', 'postgres'));
+    expect(existsSync(initdb)).toBe(true);
+  } finally {
+    // Else it could not be removed.
+    await chmod(join(native, 'lib'), 0o755);
+  }
 });
 
 test('binaries of another system are named as such', async () => {
