@@ -94,8 +94,9 @@ export class Executor {
     return new Executor(harness, lease, await foldOf(harness, plan.rotationId));
   }
 
-  get seq(): number {
-    return this.state.seq;
+  /** The same executor as it stands now, writing through another journal. */
+  through(journal: Async<Journal>): Executor {
+    return new Executor({ ...this.harness, journal }, this.lease, this.state);
   }
 
   /** Appends at the sequence it knows, under its epoch, and goes on from there where that went through. */

@@ -1,15 +1,14 @@
 import { Buffer } from 'node:buffer';
-import type pg from 'pg';
 import type { Append, Appended, Async, Journal, Surroundings } from '../../ports/journal.js';
 import type { Recorded } from '../../core/rotation.js';
 import { jsonText } from './json-text.js';
-import { answerOf, rowOf } from './statements.js';
+import { type Session, answerOf, rowOf } from './statements.js';
 
 /**
  * The journal in PostgreSQL. An append is one statement and so one round trip and one commit; what it does stands at
  * the head of `keyturn.append` in the migrations.
  */
-export function postgresJournal(pool: pg.Pool): Async<Journal> {
+export function postgresJournal(pool: Session): Async<Journal> {
   return {
     // In: a rotation. Out: its events in order and what stands beside them; no row where there is no such rotation.
     async load(rotationId) {

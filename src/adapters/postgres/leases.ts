@@ -1,10 +1,9 @@
-import type pg from 'pg';
 import type { Async, Lease, Leases } from '../../ports/journal.js';
 import type { FenceToken } from '../../core/fence.js';
-import { answerOf, rowOf, rowsOf } from './statements.js';
+import { type Session, answerOf, rowOf, rowsOf } from './statements.js';
 
 /** Leases and epochs in PostgreSQL. Nothing here takes a time from the worker: lengths go in, the server reads its clock. */
-export function postgresLeases(pool: pg.Pool): Async<Leases> {
+export function postgresLeases(pool: Session): Async<Leases> {
   return {
     acquire: ({ rotationId, holder, ttlMs }) =>
       answerOf<Lease>(pool, 'SELECT keyturn.acquire($1, $2, $3) AS answer', [rotationId, holder, ttlMs]),

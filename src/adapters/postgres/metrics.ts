@@ -1,11 +1,10 @@
-import type pg from 'pg';
 import type { Metrics } from '../../ports/operations.js';
-import { rowsOf } from './statements.js';
+import { type Session, rowsOf } from './statements.js';
 
 type Read = Awaited<ReturnType<Metrics['read']>>;
 
 /** The shards of the counters added up, and what is overdue and open now. */
-export function postgresMetrics(pool: pg.Pool): Metrics {
+export function postgresMetrics(pool: Session): Metrics {
   return {
     async read() {
       const [rotations, buckets, overdue, open] = await Promise.all([

@@ -1,10 +1,9 @@
-import type pg from 'pg';
 import type { Bound, Standing, StandingPort } from '../../ports/step-ports.js';
 import { keyturnError } from '../../core/errors.js';
-import { rowOf } from './statements.js';
+import { type Session, rowOf } from './statements.js';
 
 /** What people and time have to say about a secret. */
-export function postgresStanding(pool: pg.Pool): Bound<StandingPort> {
+export function postgresStanding(pool: Session): Bound<StandingPort> {
   return {
     // The lock waits for a hold or waiver that is being written, and shares the row with other readers.
     // No row: there is no such rotation.

@@ -1,6 +1,5 @@
-import type pg from 'pg';
 import type { SweepQueries } from '../../ports/operations.js';
-import { rowsOf } from './statements.js';
+import { type Session, rowsOf } from './statements.js';
 
 type Due = Awaited<ReturnType<SweepQueries['due']>>[number];
 type Unattended = Awaited<ReturnType<SweepQueries['unattended']>>[number];
@@ -11,7 +10,7 @@ type Audit = Awaited<ReturnType<SweepQueries['audits']>>[number];
  * What the sweep finds. Times are compared with `now()`, the server's time at the start of the statement, because an
  * index cannot be searched by `clock_timestamp()`.
  */
-export function postgresSweep(pool: pg.Pool): SweepQueries {
+export function postgresSweep(pool: Session): SweepQueries {
   return {
     // Index secrets_due. A row that a rotation is just being accepted for is left to the next sweep.
     due: (environments, limit) =>

@@ -1,14 +1,13 @@
-import type pg from 'pg';
 import type { RotationRow, SecretRow, Views } from '../../ports/operations.js';
 import type { Recorded } from '../../core/rotation.js';
-import { rowOf, rowsOf } from './statements.js';
+import { type Session, rowOf, rowsOf } from './statements.js';
 
 const rotationColumns = `
   r.rotation_id AS "rotationId", r.secret, r.workflow, r.workflow_number AS "workflowNumber", r.trigger, r.status, r.step, r.reason,
   r.requested_by AS "requestedBy", r.code, keyturn.to_ms(r.requested_at) AS "requestedAtMs", keyturn.to_ms(r.closed_at) AS "closedAtMs"`;
 
 /** Reading for people. Takes no lock. */
-export function postgresViews(pool: pg.Pool): Views {
+export function postgresViews(pool: Session): Views {
   return {
     // A prefix is a range of the primary key, whose collation is "C".
     async rotation(idOrPrefix) {

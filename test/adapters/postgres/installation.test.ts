@@ -13,7 +13,7 @@ async function stored(state: State) {
 }
 
 async function auditOf(state: State) {
-  const { rows } = await state.admin.query(
+  const { rows } = await state.admin.query<Record<string, unknown>>(
     `SELECT principal, action, reason, facts->'era' AS era FROM keyturn.audit WHERE rotation_id IS NULL ORDER BY id`,
   );
   return rows;

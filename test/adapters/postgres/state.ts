@@ -36,7 +36,7 @@ export async function freshState(major: PostgresMajor = 18) {
     await client.query(`DROP ROLE ${role}`);
     await client.end();
   });
-  return { url: database.url, role, admin, pool, ...adapters(pool) };
+  return { url: database.url, appUrl: url.href, role, admin, pool, ...adapters(pool) };
 }
 
 function adapters(pool: pg.Pool) {

@@ -1,0 +1,123 @@
+import { expect, test } from 'vitest';
+import type { RotationEvent } from '../../../src/core/rotation.js';
+import { Executor, planFor } from '../../../src/testing/journal-harness.js';
+import { type State, freshState, harnessOf } from './state.js';
+
+const environment = 'prod';
+const canary: RotationEvent = { kind: 'GateOpened', step: 'canary' };
+const parked: RotationEvent = { kind: 'Parked', code: 'HELD', facts: {} };
+
+async function endpoints(state: State, ...names: readonly string[]): Promise<void> {
+  await state.registry.declare({
+    environment,
+    secrets: [],
+    targets: [],
+    endpoints: names.map((name) => ({ environment, name, url: `https://${name}.example/hook` })),
+  });
+}
+
+async function ring(state: State): Promise<readonly string[]> {
+  return (await state.sweep.undelivered(100, 0)).map(({ deliveryId }) => deliveryId);
+}
+
+async function taken(state: State) {
+  const ids = await ring(state);
+  const all = await Promise.all(ids.map(async (id) => state.deliveries.take(id, 60_000)));
+  return all.filter((delivery) => delivery !== null).sort((a, b) => (a.endpoint < b.endpoint ? -1 : 1));
+}
+
+test('each endpoint of the environment is told of the same webhook, with a sequence that rises per secret', async () => {
+  const state = await freshState();
+  await endpoints(state, 'a', 'b');
+  const executor = await Executor.start(harnessOf(state), planFor('told'));
+  const stage: RotationEvent = { kind: 'StepDone', step: 'stage', output: { version: 3 }, tookMs: 1 };
+  const { atMs } = await executor.commit([stage, canary]);
+  const [first, second] = await taken(state);
+  const { atMs: laterMs } = await executor.commit([parked], { dueInMs: null });
+  const [third] = await taken(state);
+
+  expect([first?.endpoint, second?.endpoint, first?.url]).toEqual(['a', 'b', 'https://a.example/hook']);
+  expect(first?.webhookId).toMatch(/^msg_[0-9a-f]{32}$/);
+  expect(second?.webhookId).toBe(first?.webhookId);
+  expect(third?.webhookId).not.toBe(first?.webhookId);
+  const data = { environment, secret: 'prod:/told', rotation: 'told-1' };
+  expect(JSON.parse(first?.body ?? '')).toEqual({
+    type: 'rotation.canary',
+    timestamp: new Date(atMs).toISOString(),
+    data: { ...data, version: 3, code: null, sequence: 1 },
+  });
+  expect(JSON.parse(third?.body ?? '')).toEqual({
+    type: 'rotation.parked',
+    timestamp: new Date(laterMs).toISOString(),
+    data: { ...data, version: null, code: 'HELD', sequence: 2 },
+  });
+});
+
+test('a refused commit tells nobody', async () => {
+  const state = await freshState();
+  await endpoints(state, 'a');
+  const executor = await Executor.start(harnessOf(state), planFor('quiet'));
+
+  await executor.append([canary], { expectedSeq: 9 });
+
+  expect(await ring(state)).toEqual([]);
+});
+
+test('a delivery is taken by one at a time and again after its time', async () => {
+  const state = await freshState();
+  await endpoints(state, 'a');
+  await (await Executor.start(harnessOf(state), planFor('once'))).commit([canary]);
+  const [id = ''] = await ring(state);
+
+  const takes = await Promise.all(Array.from({ length: 8 }, async () => state.deliveries.take(id, 60_000)));
+  expect(takes.filter((delivery) => delivery !== null)).toHaveLength(1);
+  await harnessOf(state).pass(60_000);
+
+  const [again] = await taken(state);
+  expect([again?.attempt, again?.webhookId]).toEqual([2, takes.find((each) => each !== null)?.webhookId]);
+});
+
+test('a delivery that failed is due again when it was put off to, one that was delivered never', async () => {
+  const state = await freshState();
+  const harness = harnessOf(state);
+  await endpoints(state, 'a');
+  await (await Executor.start(harness, planFor('retried'))).commit([canary]);
+  const [first] = await taken(state);
+  const id = first?.deliveryId ?? '';
+
+  await state.deliveries.record(id, { outcome: 'failed', status: 503, tookMs: 12, againInMs: 5_000 });
+  expect(await ring(state)).toEqual([]);
+  await harness.pass(5_000);
+  expect((await taken(state)).map(({ attempt }) => attempt)).toEqual([2]);
+  await state.deliveries.record(id, { outcome: 'delivered', status: 204, tookMs: 8, againInMs: null });
+  await harness.pass(10 ** 9);
+
+  expect(await ring(state)).toEqual([]);
+  expect(await state.deliveries.take(id, 1)).toBeNull();
+  const { rows } = await state.admin.query('SELECT outcome, status, latency_ms, attempt FROM keyturn.deliveries');
+  expect(rows).toEqual([{ outcome: 'delivered', status: 204, latency_ms: 8, attempt: 2 }]);
+});
+
+test('an endpoint that is gone is told nothing until its address changes', async () => {
+  const state = await freshState();
+  await endpoints(state, 'a');
+  const executor = await Executor.start(harnessOf(state), planFor('gone'));
+  await executor.commit([canary]);
+  await executor.commit([canary]);
+  const [one, two] = await ring(state);
+
+  await state.deliveries.take(one ?? '', 1);
+  await state.deliveries.record(one ?? '', { outcome: 'gone', status: 410, tookMs: 1, againInMs: null });
+
+  expect(await ring(state)).toEqual([]);
+  expect(await state.deliveries.take(two ?? '', 1)).toBeNull();
+  await endpoints(state, 'a');
+  expect(await ring(state)).toEqual([]);
+  await state.registry.declare({
+    environment,
+    secrets: [],
+    targets: [],
+    endpoints: [{ environment, name: 'a', url: 'https://elsewhere.example' }],
+  });
+  expect(await ring(state)).toEqual([two]);
+});
