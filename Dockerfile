@@ -26,7 +26,8 @@ COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /build/dist dist
 COPY package.json LICENSE ./
 
-# Mount keyturn.config.ts into this folder: beside package.json, `import … from 'keyturn'` finds the package itself.
+# Inside a container the other side of the published port is not loopback; who may reach it is said where it is published.
+ENV KEYTURN_HEALTH_ADDRESS=0.0.0.0
 USER node
 EXPOSE 9464
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
