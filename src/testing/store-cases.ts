@@ -9,13 +9,13 @@ import type { Bound, Label, Scope, StorePort } from '../ports/step-ports.js';
 export interface StoreHarness {
   readonly store: Bound<StorePort>;
   /** Names a secret that the store may hold and nobody has used: `environment:/path`. */
-  freshSecret(): Promise<string>;
+  readonly freshSecret: () => Promise<string>;
   /** A new rotation of the secret, with its lease; an earlier one has ended. */
-  begin(secret: string): Promise<Scope>;
+  readonly begin: (secret: string) => Promise<Scope>;
   /** Another executor takes the rotation over; the scope given has lost the lease. */
-  takeOver(scope: Scope): Promise<Scope>;
+  readonly takeOver: (scope: Scope) => Promise<Scope>;
   /** The lease runs out, and nobody takes it. */
-  expire(scope: Scope): Promise<void>;
+  readonly expire: (scope: Scope) => Promise<void>;
 }
 
 /** One obligation of a parameter store. */

@@ -1,0 +1,78 @@
+import { Webhook } from 'standardwebhooks';
+import { keyturnError } from '../../core/errors.js';
+import { type Secret, openSecret } from '../../core/secret.js';
+
+/** Signing keys by {@link keyName}. Each is `whsec_` and the Base64 of 24 to 64 bytes. */
+export type SigningKeys = ReadonlyMap<string, Secret>;
+
+/** Under which name the key of an endpoint or a consumer stands: names repeat over environments, keys must not. */
+export function keyName(environment: string, name: string): string {
+  return `${environment}:${name}`;
+}
+
+/** What is signed: the id, the time and the body, to the byte. */
+export interface Message {
+  readonly id: string;
+  /** Milliseconds since 1970, by the database: receivers turn away what is five minutes off. */
+  readonly atMs: number;
+  readonly body: string;
+}
+
+/** The headers of a message, or `undefined` where this name has no key. */
+export type Sign = (name: string, message: Message) => Readonly<Record<string, string>> | undefined;
+
+/**
+ * Signs as Standard Webhooks 1.0 says (https://www.standardwebhooks.com): `v1`, HMAC-SHA-256 of `id.timestamp.body`.
+ *
+ * *Errors* `SETTING_INVALID`, at once, for a key that is none; the key is not quoted.
+ */
+export function signer(keys: SigningKeys): Sign {
+  const webhooks = new Map([...keys].map(([name, key]) => [name, new Webhook(keyBytes(name, key), { format: 'raw' })]));
+  return (name, { id, atMs, body }) => {
+    const webhook = webhooks.get(name);
+    if (webhook === undefined) return undefined;
+    const at = new Date(Math.floor(atMs / 1000) * 1000);
+    return {
+      'content-type': 'application/json',
+      'webhook-id': id,
+      'webhook-timestamp': String(at.getTime() / 1000),
+      'webhook-signature': webhook.sign(id, at, body),
+    };
+  };
+}
+
+const PREFIX = Buffer.from('whsec_');
+
+function keyBytes(name: string, key: Secret): Uint8Array {
+  const text = Buffer.from(openSecret(key));
+  const bytes = text.subarray(0, PREFIX.length).equals(PREFIX) ? decodeBase64(text.subarray(PREFIX.length)) : undefined;
+  text.fill(0);
+  if (bytes !== undefined && bytes.length >= 24 && bytes.length <= 64) return bytes;
+  throw keyturnError('SETTING_INVALID', {
+    setting: `the signing key of ${name}`,
+    finding: 'it is not whsec_ and the Base64 of 24 to 64 bytes',
+    cure: 'Make one with: echo "whsec_$(openssl rand -base64 32)"',
+  });
+}
+
+const ALPHABET = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
+
+/** By hand, because the library's way leads through a string. *Returns* undefined for what is not padded Base64. */
+function decodeBase64(text: Uint8Array): Uint8Array | undefined {
+  if (text.length === 0 || text.length % 4 !== 0) return undefined;
+  const padding = text.at(-1) !== 0x3d ? 0 : text.at(-2) !== 0x3d ? 1 : 2;
+  const bytes = new Uint8Array((text.length / 4) * 3 - padding);
+  let buffer = 0;
+  let at = 0;
+  for (const [index, character] of text.subarray(0, text.length - padding).entries()) {
+    const value = ALPHABET.indexOf(character);
+    if (value < 0) return undefined;
+    buffer = ((buffer << 6) | value) & 0xffffff;
+    // After the n-th character there are 6n bits, of which whole bytes are taken out.
+    if (index % 4 !== 0) {
+      bytes[at] = (buffer >> (6 - 2 * (index % 4))) & 0xff;
+      at += 1;
+    }
+  }
+  return bytes;
+}
