@@ -1,5 +1,5 @@
 import type { RotatorContext } from 'keyturn/rotator';
-import { type Endpoint, type PostgresConfig, nameOf, primaryOf } from './config.js';
+import { type Endpoint, type PostgresConfig, nameOf } from './config.js';
 import { type Doing, faultError, sortFault } from './faults.js';
 import { type Session, openSession, whileListening } from './session.js';
 
@@ -70,7 +70,6 @@ export function createAdmin(config: PostgresConfig): Admin {
       const { ctx } = work;
       const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(ctx.deadlineMs)]);
       const doing: Doing = {
-        target: nameOf(primaryOf(config)),
         endpoint: nameOf(endpoint),
         secret: ctx.secret,
         action: work.action,

@@ -1,6 +1,6 @@
 import { type KeyturnError, type Provenance, type RotatorContext, keyturnError } from 'keyturn/rotator';
 import pg from 'pg';
-import { type PostgresConfig, loginsOf, nameOf, primaryOf, tokenRoleOf } from './config.js';
+import { type PostgresConfig, loginsOf, tokenRoleOf } from './config.js';
 import { type Change, type Role, noChange } from './fence.js';
 import { writeComment } from './role-comment.js';
 
@@ -24,10 +24,10 @@ export interface Deciding {
  */
 export function decideCreate(roles: Roles, identity: string, verifier: string, deciding: Deciding): Change {
   const { config, ctx } = deciding;
-  if (!loginsOf(config).includes(identity)) throw inUse(identity, deciding, 'name it among the logins of this secret');
+  if (!loginsOf(config).includes(identity)) throw inUse(identity, 'name it among the logins of this secret');
   if (config.mode !== 'in-place' && !roles.has(config.owner)) throw ownerMissing(config.owner, deciding);
   const role = roles.get(identity);
-  if (role !== undefined && !mayBeMade(role, deciding)) throw inUse(identity, deciding, deadTag(identity, deciding));
+  if (role !== undefined && !mayBeMade(role, deciding)) throw inUse(identity, deadTag(identity, deciding));
   const login = escapeIdentifier(identity);
   const verb = role === undefined ? 'CREATE' : 'ALTER';
   const statements = [`${verb} ROLE ${login} LOGIN INHERIT PASSWORD ${escapeLiteral(verifier)}`];
@@ -51,18 +51,29 @@ export function mayBeMade({ found, canLogin }: Role, { config, ctx }: Pick<Decid
   return config.mode === 'in-place' || (dead ? !canLogin : rotation === ctx.rotationId);
 }
 
-/** Login off or on. A role that is not there stays so; the tag is kept. *Errors* `NOT_OURS` for one we must not touch. */
+/**
+ * Login off or on. A role that is not there, or is as it should be, stays so; the tag is kept.
+ *
+ * Switched are the login this rotation made and, once it has made one, the other one, whoever made that. A rotation whose
+ * `create` was refused because somebody uses the role must not switch that role off when it is undone.
+ *
+ * *Errors* `NOT_OURS`.
+ */
 export function decideLogin(roles: Roles, identity: string, canLogin: boolean, deciding: Deciding): Change {
   const role = roles.get(identity);
-  if (role === undefined) return noChange;
+  if (role === undefined || role.canLogin === canLogin) return noChange;
   refuseForeign(role, deciding);
+  if (![...roles.values()].some((each) => isMadeBy(each, deciding.ctx))) throw notOurs(identity);
   // A tombstone has no password; to let it log in again would say that it is alive.
-  const isDead = role.found.kind === 'ours' && role.found.comment.dead;
-  if (role.canLogin === canLogin || (canLogin && isDead)) return noChange;
+  if (canLogin && role.found.kind === 'ours' && role.found.comment.dead) return noChange;
   return {
     statements: [`ALTER ROLE ${escapeIdentifier(identity)} ${canLogin ? 'LOGIN' : 'NOLOGIN'}`],
     tags: new Map(),
   };
+}
+
+function isMadeBy({ found }: Role, { rotationId, secret }: RotatorContext): boolean {
+  return found.kind === 'ours' && found.comment.secret === secret && found.comment.rotation === rotationId;
 }
 
 /**
@@ -81,7 +92,11 @@ export function decideDestroy(roles: Roles, identity: string, provenance: Proven
     if (tag?.rotation !== provenance.createdBy || provenance.createdBy !== ctx.rotationId) return noChange;
   } else {
     refuseForeign(role, deciding);
-    if ((tag?.rotation ?? null) !== provenance.createdBy) throw notOurs(identity, deciding);
+    if ((tag?.rotation ?? null) !== provenance.createdBy) {
+      // Never made anew since somebody else destroyed it: what this rotation would have made is not there.
+      if (tag?.dead === true && !role.canLogin) return noChange;
+      throw notOurs(identity);
+    }
   }
   const tags = new Map([[identity, { rotation: tag?.rotation ?? null, dead: true }]]);
   if (tag?.dead === true && !role.canLogin) return { statements: [], tags };
@@ -90,8 +105,8 @@ export function decideDestroy(roles: Roles, identity: string, provenance: Proven
 
 function refuseForeign({ name, found }: Role, deciding: Deciding): void {
   const isOther = found.kind === 'ours' && found.comment.secret !== deciding.ctx.secret;
-  if (found.kind === 'foreign' || isOther) throw notOurs(name, deciding);
-  if (name === deciding.config.admin.username) throw notOurs(name, deciding);
+  if (found.kind === 'foreign' || isOther) throw notOurs(name);
+  if (name === deciding.config.admin.username) throw notOurs(name);
 }
 
 /** The SQL by which a person hands a login over: switched off, and with our dead tag. */
@@ -101,12 +116,12 @@ export function deadTag(identity: string, { ctx }: Pick<Deciding, 'ctx'>): strin
   return `ALTER ROLE ${role} NOLOGIN PASSWORD NULL; COMMENT ON ROLE ${role} IS ${escapeLiteral(comment)};`;
 }
 
-function inUse(principal: string, { config }: Deciding, cure: string): KeyturnError {
-  return keyturnError('PRINCIPAL_IN_USE', { principal, target: nameOf(primaryOf(config)), cure });
+function inUse(principal: string, cure: string): KeyturnError {
+  return keyturnError('PRINCIPAL_IN_USE', { principal, cure });
 }
 
-function notOurs(identity: string, { config }: Deciding): KeyturnError {
-  return keyturnError('NOT_OURS', { identity, target: nameOf(primaryOf(config)) });
+function notOurs(identity: string): KeyturnError {
+  return keyturnError('NOT_OURS', { identity });
 }
 
 function ownerMissing(owner: string, { ctx }: Deciding): KeyturnError {

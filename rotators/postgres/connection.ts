@@ -1,7 +1,7 @@
 import { type Connection, type RotatorContext, keyturnError } from 'keyturn/rotator';
 import { createAdmin } from './admin.js';
 import { changeCure, decideCreate, decideDestroy, decideLogin } from './changes.js';
-import { type PostgresConfig, loginsOf, nameOf, primaryOf, tokenRoleOf } from './config.js';
+import { type PostgresConfig, loginsOf, primaryOf, tokenRoleOf } from './config.js';
 import { type Change, type Role, noChange, readRole, underFence } from './fence.js';
 import { endSessions, usageEverywhere } from './live-sessions.js';
 import { probeEverywhere, verifyEverywhere } from './login.js';
@@ -25,7 +25,7 @@ export function connect(config: PostgresConfig): Connection {
       ctx,
       action,
       cure: changeCure(config, identity),
-      roles: [identity],
+      roles: [identity, ...loginsOf(config)],
       decide: (roles, { server }) => decide(roles, server.versionNumber),
     });
 
@@ -41,7 +41,7 @@ export function connect(config: PostgresConfig): Connection {
       const [system = ''] = systems;
       if (systems.some((other) => other !== system)) {
         const finding = 'its endpoints are different clusters';
-        throw keyturnError('TARGET_CHANGED', { target: nameOf(primaryOf(config)), finding });
+        throw keyturnError('TARGET_CHANGED', { finding });
       }
       return { system };
     },
@@ -52,7 +52,7 @@ export function connect(config: PostgresConfig): Connection {
     }),
 
     create: async ({ identity, value }, ctx) => {
-      if (value === undefined) throw keyturnError('VALUE_REJECTED', { target: nameOf(primaryOf(config)) });
+      if (value === undefined) throw keyturnError('VALUE_REJECTED');
       const verifier = await scramVerifier(value, config.iterations);
       await change('create', identity, ctx, (roles, versionNumber) =>
         decideCreate(roles, identity, verifier, { config, ctx, versionNumber }),

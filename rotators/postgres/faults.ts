@@ -93,7 +93,6 @@ function isTlsFault(error: unknown): boolean {
 
 /** What was being done, for the error's sentence. */
 export interface Doing {
-  readonly target: string;
   readonly endpoint: string;
   readonly secret: string;
   /** `create`, `disable`, … */
@@ -113,11 +112,11 @@ export interface Doing {
  */
 export function faultError(error: unknown, doing: Doing, committing: boolean): KeyturnError {
   if (isKeyturnError(error)) return error;
-  const { target, endpoint, secret } = doing;
+  const { endpoint, secret } = doing;
   const outcome = committing ? 'unknown' : 'none';
   const cause = scrubbed(error);
   if (doing.signal.aborted) return abortError(doing, outcome, cause);
-  const facts: ErrorFacts = { target, endpoint, secret };
+  const facts: ErrorFacts = { endpoint, secret };
   const fault = sortFault(error);
   switch (fault) {
     case 'login-refused':
@@ -151,8 +150,8 @@ export function faultError(error: unknown, doing: Doing, committing: boolean): K
 function abortError(doing: Doing, outcome: string, cause: unknown): KeyturnError {
   const reason: unknown = doing.signal.reason;
   if (isKeyturnError(reason)) return reason;
-  const { target, action, deadlineMs } = doing;
-  return keyturnError('DEADLINE_EXCEEDED', { call: `${action} at ${target}`, deadlineMs, outcome }, cause);
+  const { endpoint, action, deadlineMs } = doing;
+  return keyturnError('DEADLINE_EXCEEDED', { call: `${action} at ${endpoint}`, deadlineMs, outcome }, cause);
 }
 
 /** What is kept of the original: its code and its own words. */

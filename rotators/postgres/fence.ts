@@ -1,7 +1,7 @@
 import { judgeFence, keyturnError, type RotatorContext } from 'keyturn/rotator';
 import pg from 'pg';
 import type { Admin, AdminSession } from './admin.js';
-import { type PostgresConfig, nameOf, primaryOf, tokenRoleOf } from './config.js';
+import { type PostgresConfig, primaryOf, tokenRoleOf } from './config.js';
 import { type FoundComment, type RoleComment, readComment, writeComment } from './role-comment.js';
 
 const { escapeIdentifier, escapeLiteral } = pg;
@@ -27,7 +27,7 @@ export type Tag = Pick<RoleComment, 'rotation' | 'dead'>;
 /** Changes nothing but the token. */
 export const noChange: Change = { statements: [], tags: new Map() };
 
-/** What is done under the fence. */
+/** What is done under the fence. The errors do not name the target: the engine knows it by its own name. */
 export interface FencedWork {
   readonly config: PostgresConfig;
   readonly admin: Admin;
@@ -96,12 +96,11 @@ export function readRole(row: Record<string, unknown>): Role {
 
 /** *Returns* what the token's role carries now; null where it carries nothing. Throws where we may not go on. */
 function judge(holder: Role | undefined, { config, ctx }: FencedWork): RoleComment | null {
-  const target = nameOf(primaryOf(config));
   const found = holder?.found ?? { kind: 'none' };
   const isOurs = found.kind === 'ours' && found.comment.secret === ctx.secret;
   if (!isOurs && found.kind !== 'none') {
     const principal = tokenRoleOf(config);
-    throw keyturnError('PRINCIPAL_IN_USE', { principal, target, cure: clearComment(principal) });
+    throw keyturnError('PRINCIPAL_IN_USE', { principal, cure: clearComment(principal) });
   }
   const comment = isOurs ? found.comment : null;
   const stored = comment?.token ?? null;
@@ -110,10 +109,10 @@ function judge(holder: Role | undefined, { config, ctx }: FencedWork): RoleComme
     case 'pass':
       return comment;
     case 'missing':
-      throw keyturnError('FENCE_MISSING', { secret: ctx.secret, target });
+      throw keyturnError('FENCE_MISSING', { secret: ctx.secret });
     case 'stale': {
       const { era, epoch } = stored ?? ctx.fence;
-      throw keyturnError('STALE_EPOCH', { secret: ctx.secret, target, storedEra: era, storedEpoch: epoch });
+      throw keyturnError('STALE_EPOCH', { secret: ctx.secret, storedEra: era, storedEpoch: epoch });
     }
     default:
       return verdict satisfies never;

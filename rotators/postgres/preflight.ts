@@ -122,7 +122,7 @@ async function readStandings(
 function refuseMissingToken({ config, ctx, roles }: Looked): void {
   const found = roles.get(tokenRoleOf(config))?.found;
   if (!ctx.fence.known || (found?.kind === 'ours' && found.comment.token !== null)) return;
-  throw keyturnError('FENCE_MISSING', { secret: ctx.secret, target: nameOf(primaryOf(config)) });
+  throw keyturnError('FENCE_MISSING', { secret: ctx.secret });
 }
 
 function ownerFindings({ config, roles }: Looked): readonly Finding[] {

@@ -1,0 +1,69 @@
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isKeyturnError, openSecret } from 'keyturn/rotator';
+import random from 'keyturn/rotators/random';
+import { type RotatorHarness, rotatorCases } from 'keyturn/testing';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { contextOf } from '../postgres/borrowed.js';
+
+type Config = ReturnType<typeof random.config.parse>;
+
+async function borrowFolder(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'keyturn-random-'));
+}
+
+const harness: RotatorHarness<Config> = {
+  rotator: random,
+  capabilities: random.capabilities({ folder: '/', name: 'any' }),
+  begin: async () => {
+    const folder = await borrowFolder();
+    return {
+      config: { folder, name: 'app' },
+      unreachable: { folder: join(folder, 'missing'), name: 'app' },
+      plantForeign: async (identity) =>
+        writeFile(
+          join(folder, `${identity}.json`),
+          JSON.stringify({ secret: 'elsewhere:/theirs', rotation: null, state: 'on', salt: '', digest: '' }),
+        ),
+      openSession: async () => ({ isOpen: async () => false }),
+      end: async () => rm(folder, { recursive: true }),
+    };
+  },
+};
+
+describe('the cases of every rotator', () => {
+  test.each(rotatorCases(harness))('$name', async ({ run }) => run());
+});
+
+test('the folder never holds the token, and nobody else may read it', async () => {
+  const folder = await borrowFolder();
+  onTestFinished(async () => rm(folder, { recursive: true }));
+  const connection = random.connect({ folder, name: 'app' });
+  const ctx = contextOf('test:/tokens', 'r1');
+  const proposal = await connection.propose(null, ctx);
+  await connection.create(proposal, ctx);
+
+  const files = await readdir(folder);
+  const text = await readFile(join(folder, 'app-r1.json'), 'utf8');
+  expect(files).toEqual(['app-r1.json']);
+  expect(text).not.toContain(Buffer.from(openSecret(proposal.value!)).toString());
+});
+
+test.each(['../outside', 'a/b', '', 'x.json', '..'])(
+  'the identity `%s` does not lead out of the folder',
+  async (identity) => {
+    const folder = await borrowFolder();
+    onTestFinished(async () => rm(folder, { recursive: true }));
+    const connection = random.connect({ folder, name: 'app' });
+    const ctx = contextOf('test:/tokens', 'r1');
+
+    await expect(connection.destroy(identity, { createdBy: 'r1' }, ctx)).rejects.toSatisfy(
+      (error) => isKeyturnError(error) && error.code === 'NOT_OURS',
+    );
+  },
+);
+
+test('unknown keys of the configuration are refused', () => {
+  expect(random.config.safeParse({ folder: '/x', name: 'a', colour: 'red' }).success).toBe(false);
+});
