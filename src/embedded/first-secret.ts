@@ -3,14 +3,9 @@ import pg from 'pg';
 /** The database that `keyturn up` makes so that there is something to rotate. */
 export const firstDatabase = 'billing';
 
-/**
- * Makes the database of the state and, for the first secret, a database with an owner role, where they are missing.
- * *Repeat*: harmless.
- */
-export async function prepareServer(urlOf: (database: string) => string, stateDatabase: string): Promise<void> {
-  await withClient(urlOf('postgres'), async (client) => {
-    await createDatabase(client, stateDatabase, undefined);
-  });
+/** Makes the database of the state where it is missing. *Repeat*: harmless. */
+export async function prepareState(urlOf: (database: string) => string, name: string): Promise<void> {
+  await withClient(urlOf('postgres'), (client) => createDatabase(client, name, undefined));
 }
 
 /** Makes the role `billing`, which owns a database of the same name. *Repeat*: harmless. */

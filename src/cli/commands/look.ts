@@ -1,0 +1,176 @@
+import type { Command } from 'commander';
+import type { Recorded } from '../../core/rotation.js';
+import type { RotationRow, SecretRow } from '../../ports/operations.js';
+import { environmentOf, secretOf } from '../../config/plan.js';
+import { cureOf, keyturnError, sentenceOf } from '../../core/errors.js';
+import { findRotation, follow } from '../follow.js';
+import { exit, exitCodeOf } from '../output.js';
+import type { Register } from '../program.js';
+import { showTime, table } from '../table.js';
+import { timelineLine } from '../timeline.js';
+
+interface LookOptions {
+  readonly env?: string;
+  readonly limit: string;
+}
+
+/** `keyturn status`, `keyturn status <rotation>` */
+export const status: Register = (program, action) =>
+  program
+    .command('status')
+    .description('all secrets, or one rotation')
+    .argument('[rotation]', 'its id or the beginning of it')
+    .option('--env <environment>', 'only the secrets of this environment')
+    .action(
+      action(async ({ doors, where, output, args }, command: Command) => {
+        const [rotation] = args;
+        const { env } = command.opts<LookOptions>();
+        if (rotation === undefined && env !== undefined) environmentOf(await doors.config(where), env);
+        const state = await doors.state(where);
+        try {
+          if (rotation === undefined) {
+            const rows = await state.views.secrets(env);
+            output.answer(rows, secretsTable(rows));
+            return exit.done;
+          }
+          const row = await findRotation(state.views, rotation);
+          const lease = await state.views.leaseHolder(row.secret);
+          const events = await state.views.events(row.rotationId, 0);
+          output.answer({ ...row, lease }, rotationText(row, lease, events));
+          return exit.done;
+        } finally {
+          await state.close();
+        }
+      }),
+    );
+
+/** `keyturn history`, `keyturn history /path --env demo`, `keyturn history <rotation>` */
+export const history: Register = (program, action) =>
+  program
+    .command('history')
+    .description('rotations, newest first, or the events of one')
+    .argument('[rotation-or-path]', 'a rotation, or a secret (with --env)')
+    .option('--env <environment>', 'only this environment')
+    .option('--limit <count>', 'at most so many rotations', '20')
+    .action(
+      action(async ({ doors, where, output, args }, command: Command) => {
+        const [subject] = args;
+        const { env, limit: limitText } = command.opts<LookOptions>();
+        const limit = Number(limitText);
+        if (!Number.isInteger(limit) || limit < 1) throw usage('--limit expects a number above 0');
+        const isPath = subject?.startsWith('/') === true;
+        if (isPath && env === undefined)
+          throw usage('a path needs --env: the same path may stand in several environments');
+        const config = env === undefined ? undefined : await doors.config(where);
+        if (config !== undefined && env !== undefined) environmentOf(config, env);
+        const secret =
+          isPath && config !== undefined && env !== undefined ? secretOf(config, env, subject).id : undefined;
+        const state = await doors.state(where);
+        try {
+          if (subject !== undefined && !isPath) {
+            const row = await findRotation(state.views, subject);
+            const events = await state.views.events(row.rotationId, 0);
+            output.answer({ ...row, events }, timeline(events));
+            return exit.done;
+          }
+          const rows = await state.views.rotations({
+            limit,
+            ...(secret !== undefined ? { secret } : env !== undefined ? { environment: env } : {}),
+          });
+          output.answer(rows, rotationsTable(rows));
+          return exit.done;
+        } finally {
+          await state.close();
+        }
+      }),
+    );
+
+/** `keyturn follow <rotation>` */
+export const followCommand: Register = (program, action) =>
+  program
+    .command('follow')
+    .description('the timeline of a rotation, live, until it ends or parks (exit 0 completed, 1 rolled back, 3 parked)')
+    .argument('<rotation>', 'its id or the beginning of it')
+    .action(
+      action(async ({ doors, where, output, args }) => {
+        const [rotation = ''] = args;
+        const state = await doors.state(where);
+        try {
+          const found = await findRotation(state.views, rotation);
+          const row = await follow(found.rotationId, {
+            views: state.views,
+            terminal: doors.terminal,
+            show: (event) => output.answer(event, timelineLine(event, found.requestedAtMs)),
+          });
+          return exitCodeOf(row.status) ?? exit.failed;
+        } finally {
+          await state.close();
+        }
+      }),
+    );
+
+function secretsTable(rows: readonly SecretRow[]): string {
+  if (rows.length === 0) return 'No secrets yet. Declare one in keyturn.config.ts and start a worker.';
+  return table([
+    ['SECRET', 'TARGET', 'CURRENT', 'LAST ROTATED', 'NEXT DUE', 'OPEN ROTATION', 'HOLD'],
+    ...rows.map((row) => [
+      row.secret,
+      row.target,
+      row.currentVersion === null ? '–' : String(row.currentVersion),
+      showTime(row.lastRotatedAtMs),
+      showTime(row.nextDueAtMs),
+      row.openRotation ?? '–',
+      row.held ? (row.heldBecause ?? 'held') : '–',
+    ]),
+  ]);
+}
+
+function rotationsTable(rows: readonly RotationRow[]): string {
+  if (rows.length === 0) return 'No rotations yet.';
+  return table([
+    ['ROTATION', 'SECRET', 'STATUS', 'STEP', 'CODE', 'REQUESTED', 'CLOSED', 'BY', 'REASON'],
+    ...rows.map((row) => [
+      row.rotationId,
+      row.secret,
+      row.status,
+      row.step,
+      row.code ?? '–',
+      showTime(row.requestedAtMs),
+      showTime(row.closedAtMs),
+      row.requestedBy,
+      row.reason,
+    ]),
+  ]);
+}
+
+function rotationText(
+  row: RotationRow,
+  lease: { readonly holder: string; readonly epoch: number; readonly expiresInMs: number } | null,
+  events: readonly Recorded[],
+): string {
+  const because = events.map(({ event }) => event).findLast((event) => event.kind === 'Parked');
+  return table([
+    ['rotation', row.rotationId],
+    ['secret', row.secret],
+    ['workflow', `${row.workflow} ${row.workflowNumber}`],
+    ['status', row.status],
+    ['step', row.step],
+    ['requested', `${showTime(row.requestedAtMs)} by ${row.requestedBy}: ${row.reason}`],
+    ['closed', showTime(row.closedAtMs)],
+    ['at work', lease === null ? 'nobody' : `${lease.holder} (epoch ${lease.epoch})`],
+    ...(row.code === null ? [] : [['because', row.code]]),
+    ...(row.status === 'parked' && because !== undefined
+      ? [
+          ['what', sentenceOf(because.code, because.facts)],
+          ['what to do', cureOf(because.code, because.facts)],
+        ]
+      : []),
+  ]);
+}
+
+function timeline(events: readonly Recorded[]): string {
+  const startedMs = events[0]?.atMs ?? 0;
+  return events.map((event) => timelineLine(event, startedMs)).join('\n');
+}
+
+const usage = (finding: string): Error => keyturnError('USAGE', { finding, command: 'history' });

@@ -1,0 +1,113 @@
+import type { Command } from 'commander';
+import { keyturnError } from '../../core/errors.js';
+import type { Doors, WorkerOptions } from '../doors.js';
+import { exit } from '../output.js';
+import { withProgress } from '../progress.js';
+import type { Register } from '../program.js';
+
+interface ServeOptions {
+  readonly concurrency: string;
+  readonly healthPort: string;
+}
+
+/** `keyturn migrate` */
+export const migrate: Register = (program, action) =>
+  program
+    .command('migrate')
+    .description('bring the state database to this version')
+    .action(
+      action(async ({ doors, where, output }) => {
+        await withProgress(output, 'migrating', () => doors.migrate(where));
+        output.answer({ migrated: true }, 'The state database is at this version.');
+        return exit.done;
+      }),
+    );
+
+/** `keyturn worker` */
+export const worker: Register = (program, action) =>
+  withWorkerOptions(program.command('worker').description('work on rotations until stopped')).action(
+    action(async ({ doors, where, output }, command: Command) => {
+      const running = await doors.worker(where, workerOptions(command));
+      output.answer(
+        { healthUrl: running.healthUrl },
+        `Working. Health: ${running.healthUrl ?? 'not served'}. Stop with Ctrl-C.`,
+      );
+      await interruption(doors);
+      await running.stop();
+      return exit.done;
+    }),
+  );
+
+/** `keyturn up` */
+export const up: Register = (program, action) =>
+  withWorkerOptions(
+    program
+      .command('up')
+      .description('everything in one process, with a PostgreSQL of its own unless KEYTURN_DATABASE_URL is set'),
+  ).action(
+    action(async ({ doors, where, output }, command: Command) => {
+      const running = await withProgress(output, 'starting', (progress) =>
+        doors.up(where, { ...workerOptions(command), progress }),
+      );
+      const { configFile, made, isEmbedded, healthUrl } = running;
+      output.answer(
+        { configFile, made, isEmbedded, healthUrl },
+        [
+          ...made.map((path) => `made      ${path}`),
+          `config    ${configFile}`,
+          `database  ${isEmbedded ? `embedded, in ${where.data}` : 'as KEYTURN_DATABASE_URL says'}`,
+          `health    ${healthUrl ?? 'not served'}`,
+          'Keyturn is up. In another terminal of this folder: keyturn status',
+          'Stop with Ctrl-C.',
+        ].join('\n'),
+      );
+      await interruption(doors);
+      await running.stop();
+      return exit.done;
+    }),
+  );
+
+/** `keyturn demo` */
+export const demo: Register = (program, action) =>
+  program
+    .command('demo')
+    .description('rotate the credential of a busy application and watch it notice nothing')
+    .action(action(async ({ doors, common }) => doors.demo({ json: common.json })));
+
+function withWorkerOptions(command: Command): Command {
+  return command
+    .option('--concurrency <count>', 'rotations at one time', '16')
+    .option(
+      '--health-port <port>',
+      'where /livez, /readyz and /metrics answer; 0: any free port; off: nowhere',
+      '9464',
+    );
+}
+
+function workerOptions(command: Command): WorkerOptions {
+  const { concurrency, healthPort } = command.opts<ServeOptions>();
+  return {
+    concurrency: numberOf(concurrency, { name: '--concurrency', min: 1, max: 1000, command: command.name() }),
+    healthPort:
+      healthPort === 'off'
+        ? null
+        : numberOf(healthPort, { name: '--health-port', min: 0, max: 65_535, command: command.name() }),
+  };
+}
+
+function numberOf(
+  text: string,
+  bounds: { readonly name: string; readonly min: number; readonly max: number; readonly command: string },
+): number {
+  const number = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= bounds.min && number <= bounds.max) return number;
+  const finding = `${bounds.name} expects a number from ${bounds.min} to ${bounds.max}`;
+  throw keyturnError('USAGE', { finding, command: bounds.command });
+}
+
+async function interruption({ terminal }: Doors): Promise<void> {
+  if (terminal.interrupted.aborted) return;
+  await new Promise<void>((resolve) => {
+    terminal.interrupted.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

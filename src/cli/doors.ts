@@ -1,0 +1,106 @@
+import type { Readable, Writable } from 'node:stream';
+import type { Config, SecretConfig } from '../config/config.js';
+import type { Finding } from '../core/observation.js';
+import type { Plan } from '../core/plan.js';
+import type { Secret } from '../core/secret.js';
+import type { Accepted } from '../ports/journal.js';
+import type { Operations, Views } from '../ports/operations.js';
+
+/** Where a command looks for its configuration and its database. */
+export interface Where {
+  /** `--config`; undefined: `KEYTURN_CONFIG`, then `keyturn.config.ts|js|mjs` in the working folder. */
+  readonly config: string | undefined;
+  /** `--data`: the folder of `keyturn up`, which tells where its database is. */
+  readonly data: string;
+}
+
+/** What a command reads and writes. */
+export interface Terminal {
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  /** True where a person is looking at stdout. */
+  readonly isInteractive: boolean;
+  /** Settles when the process is asked to end (SIGINT, SIGTERM). */
+  readonly interrupted: AbortSignal;
+}
+
+/** The state database, opened for a command. */
+export interface State {
+  readonly views: Views;
+  readonly operations: Operations;
+  /** Writes a rotation and what rings for it in one transaction. */
+  accept(plan: Plan, claims: readonly string[]): Promise<Accepted>;
+  /** Rings for a rotation now. *Errors* `QUEUE_UNAVAILABLE`; the sweep finds the rotation all the same. */
+  ring(rotationId: string): Promise<void>;
+  /** A new id for a rotation: sorts by time. */
+  newRotationId(): string;
+  close(): Promise<void>;
+}
+
+/** Something that works until it is stopped. */
+export interface Running {
+  /** Where `/livez`, `/readyz` and `/metrics` answer; null: nowhere. */
+  readonly healthUrl: string | null;
+  /** Finishes the effect in hand and releases the leases. */
+  stop(): Promise<void>;
+}
+
+/** What `keyturn up` has made, for the person to read. */
+export interface Up extends Running {
+  readonly configFile: string;
+  /** Files it has made, because they were not there. */
+  readonly made: readonly string[];
+  /** True where PostgreSQL is its own. */
+  readonly isEmbedded: boolean;
+}
+
+/** One thing `keyturn doctor` looked at. */
+export interface Check {
+  readonly check: string;
+  /** Empty: it is well. */
+  readonly findings: readonly Finding[];
+}
+
+/** Told what is being done, for a progress display. */
+export type Progress = (doing: string) => void;
+
+/** What the composition root hands to the commands. Nothing is opened before it is asked for. */
+export interface Doors {
+  readonly terminal: Terminal;
+  /** Who is asking: `local:<os user>`. */
+  readonly principal: string;
+  /** *Errors* those of `loadConfig`. */
+  config(where: Where): Promise<Config>;
+  /**
+   * Opens the state database. `acceptMoved` opens a copied one as well, for `keyturn restored`.
+   * *Errors* `SETTING_MISSING`, `STATE_UNAVAILABLE`, `DATABASE_UNMIGRATED`, `DATABASE_MOVED`.
+   */
+  state(where: Where, options?: { readonly acceptMoved: boolean }): Promise<State>;
+  /**
+   * Puts the first version of a secret and labels it `current`.
+   * *Errors* `VERSION_EXISTS` where it has one, `ROTATION_OPEN`, `VALUE_UNFIT`, and those of the keyring.
+   */
+  putFirst(
+    where: Where,
+    put: { readonly config: Config; readonly secret: SecretConfig; readonly value: Secret },
+  ): Promise<{ readonly version: number }>;
+  /** Brings the state database and the queue to this version. *Repeat*: harmless. */
+  migrate(where: Where): Promise<void>;
+  worker(where: Where, options: WorkerOptions): Promise<Running>;
+  up(where: Where, options: WorkerOptions & { readonly progress: Progress }): Promise<Up>;
+  /** One check after the other; a check that cannot be made is a finding. */
+  examine(where: Where): AsyncIterable<Check>;
+  /** Makes a master key. *Errors* `KEY_FILE_INVALID` where there is a file already. */
+  makeKeyFile(path: string): Promise<void>;
+  /** *Returns* its exit code. */
+  demo(options: { readonly json: boolean }): Promise<number>;
+}
+
+/** How a worker works. */
+export interface WorkerOptions {
+  /** Rotations at one time. */
+  readonly concurrency: number;
+  /** Null: no health server. */
+  readonly healthPort: number | null;
+}

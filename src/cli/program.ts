@@ -1,0 +1,120 @@
+import { Command, CommanderError } from 'commander';
+import { keyturnError } from '../core/errors.js';
+import { doctor } from './commands/doctor.js';
+import { init } from './commands/init.js';
+import { followCommand, history, status } from './commands/look.js';
+import { rotate } from './commands/rotate.js';
+import { demo, migrate, up, worker } from './commands/serve.js';
+import { cancel, hold, restored, resume, rollback } from './commands/steer.js';
+import { store } from './commands/store.js';
+import type { Doors, Where } from './doors.js';
+import type { Common } from './output.js';
+import { Output, exit } from './output.js';
+
+/** What a command's action is given. */
+export interface Call {
+  readonly doors: Doors;
+  readonly where: Where;
+  readonly output: Output;
+  readonly common: Common;
+  /** The arguments that are not options, as they were given. */
+  readonly args: readonly (string | undefined)[];
+}
+
+/** Wraps a command's action: its result becomes the exit code, what it throws becomes one line. */
+export type WrapAction = (
+  action: (call: Call, command: Command) => Promise<number>,
+) => (...given: unknown[]) => Promise<void>;
+
+/** Adds a command to the program. */
+export type Register = (program: Command, action: WrapAction) => Command;
+
+/** In the order in which a newcomer needs them. */
+const commands: readonly Register[] = [
+  demo,
+  init,
+  up,
+  migrate,
+  worker,
+  doctor,
+  rotate,
+  status,
+  history,
+  followCommand,
+  cancel,
+  resume,
+  rollback,
+  hold,
+  store,
+  restored,
+];
+
+/**
+ * Runs one command. Never throws.
+ *
+ * *Returns* the exit code: 0 done, 1 failed, 2 called or configured wrongly, 3 parked.
+ */
+export async function runCli(args: readonly string[], doors: Doors): Promise<number> {
+  let code: number = exit.done;
+  const program = new Command('keyturn')
+    .description('Rotates credentials without anybody noticing, and proves that the old one is dead.')
+    .showSuggestionAfterError(false);
+  const wrap: WrapAction =
+    (action) =>
+    async (...given) => {
+      // Commander gives the arguments, then the options, then the command.
+      const command = given.at(-1) as Command;
+      const common = command.opts<Common>();
+      const output = new Output(doors.terminal, common);
+      const where = { config: common.config, data: common.data };
+      try {
+        const args = given.slice(0, -2) as readonly (string | undefined)[];
+        code = await action({ doors, where, output, common, args }, command);
+      } catch (error) {
+        code = output.fail(error);
+      }
+    };
+  for (const register of commands) register(program, wrap);
+  eachCommand(program, (command) => prepare(command, doors));
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return code;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) return outputOf(args, doors).fail(error);
+    if (error.exitCode === 0) return exit.done;
+    return outputOf(args, doors).fail(usageOf(error, args));
+  }
+}
+
+function eachCommand(command: Command, use: (command: Command) => void): void {
+  use(command);
+  for (const child of command.commands) eachCommand(child, use);
+}
+
+/** Errors of usage are ours to write: one line with code and cure, like every other. */
+function prepare(command: Command, { terminal }: Doors): void {
+  command.exitOverride().configureOutput({
+    writeOut: (text) => void terminal.stdout.write(text),
+    writeErr: (text) => void (/^error:/.test(text) ? undefined : terminal.stderr.write(text)),
+    outputError: () => {},
+  });
+  if (command.commands.length > 0) return;
+  command
+    .option('--json', 'one JSON document on standard output', false)
+    .option('--verbose', 'show the stack of an error; it may hold what a driver or your configuration threw', false)
+    .option('--config <file>', 'the configuration; default: KEYTURN_CONFIG, then keyturn.config.ts, .js or .mjs here')
+    .option('--data <folder>', 'the folder of `keyturn up`', './.keyturn');
+}
+
+/** Where parsing failed nothing was parsed: the two that matter for an error are looked for by hand. */
+function outputOf(args: readonly string[], { terminal }: Doors): Output {
+  const common = { json: args.includes('--json'), verbose: args.includes('--verbose'), config: undefined, data: '' };
+  return new Output(terminal, common);
+}
+
+function usageOf(error: CommanderError, args: readonly string[]): Error {
+  const command = args.find((arg) => !arg.startsWith('-')) ?? '';
+  if (error.code === 'commander.help') return keyturnError('USAGE', { finding: 'a command is missing', command });
+  const finding = error.message.replace(/^error: /, '').replace(/\s*[\r\n]+\s*/g, ' ');
+  return keyturnError('USAGE', { finding, command: error.code === 'commander.unknownCommand' ? '' : command });
+}

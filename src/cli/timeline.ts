@@ -1,0 +1,63 @@
+import { cureOf, sentenceOf } from '../core/errors.js';
+import type { Recorded, RotationEvent } from '../core/rotation.js';
+import { showDuration } from './table.js';
+
+/** One event as a line of a timeline: when, how long after the beginning, which step, what. */
+export function timelineLine(recorded: Recorded, startedMs: number): string {
+  const { step, what } = describe(recorded.event);
+  const time = new Date(recorded.atMs).toISOString().slice(11, 23);
+  const after = `+${((recorded.atMs - startedMs) / 1000).toFixed(2)} s`;
+  return `${time}  ${after.padStart(10)}  ${step.padEnd(9)}  ${what}`;
+}
+
+function describe(event: RotationEvent): { readonly step: string; readonly what: string } {
+  switch (event.kind) {
+    case 'RotationRequested': {
+      const { plan } = event;
+      const repair = plan.repair ? ', as a repair' : '';
+      return { step: '', what: `requested by ${plan.requestedBy}${repair}: ${plan.reason} (${plan.secret})` };
+    }
+    case 'StepIntended':
+      return { step: event.step, what: event.attempt > 1 ? `begins, attempt ${event.attempt}` : 'begins' };
+    case 'StepDone':
+      return { step: event.step, what: `done in ${showDuration(event.tookMs)}` };
+    case 'StepFailed':
+    case 'UndoFailed': {
+      const again = event.retryInMs === null ? '' : `; again in ${showDuration(event.retryInMs)}`;
+      const unsure = event.certain ? '' : '; it may have happened all the same';
+      return {
+        step: event.step,
+        what: `failed, ${event.code}: ${sentenceOf(event.code, event.facts)}${unsure}${again}`,
+      };
+    }
+    case 'GateOpened':
+      return { step: event.step, what: 'waits for its conditions' };
+    case 'GateWaiting':
+      return { step: event.step, what: `waits: ${event.why}` };
+    case 'GateReopened':
+      return { step: event.step, what: `looks again: ${event.why}` };
+    case 'FenceRaised':
+      return { step: '', what: 'the fence was raised: what an earlier worker sent is refused from now on' };
+    case 'ValueReplaced':
+      return { step: event.step, what: `the value was rejected (${event.code}); another is proposed` };
+    case 'RollbackDecided':
+      return { step: '', what: `ROLLS BACK, ${event.code}: ${sentenceOf(event.code, event.facts)}` };
+    case 'DestroyDecided':
+      return { step: '', what: 'the old credential is to be destroyed; from here the only way is forward' };
+    case 'UndoIntended':
+      return { step: event.step, what: event.attempt > 1 ? `is undone, attempt ${event.attempt}` : 'is undone' };
+    case 'UndoDone':
+      return { step: event.step, what: `undone in ${showDuration(event.tookMs)}` };
+    case 'Parked':
+      return {
+        step: '',
+        what: `PARKED, ${event.code}: ${sentenceOf(event.code, event.facts)}. ${cureOf(event.code, event.facts)}`,
+      };
+    case 'CommandTaken':
+      return { step: '', what: `${event.by} said ${event.command}${event.reason === '' ? '' : `: ${event.reason}`}` };
+    case 'RotationClosed':
+      return { step: '', what: event.status.replace('_', ' ').toUpperCase() };
+    default:
+      return event satisfies never;
+  }
+}

@@ -1,0 +1,46 @@
+import { userInfo } from 'node:os';
+import { migrateQueue } from './adapters/bullmq/migrate-queue.js';
+import { createKeyFile } from './adapters/local-keyring/key-file.js';
+import { assertMigrated, migrate } from './adapters/postgres/migrate.js';
+import { putInitial } from './adapters/postgres/store/put-by-person.js';
+import type { Doors, Where } from './cli/doors.js';
+import { processTerminal } from './cli/terminal.js';
+import { keyturnError } from './core/errors.js';
+import { doctor } from './main/doctor.js';
+import { type Variables, configOf, urlsOf } from './main/settings.js';
+import { startWorker } from './main/start-worker.js';
+import { openKeyring, openState, register, withPool } from './main/state.js';
+import { startUp } from './main/up.js';
+
+/** Joins the sides for the command line. Reads the environment; opens nothing before it is asked for. */
+export function createDoors(variables: Variables = process.env): Doors {
+  const principal = `local:${userInfo().username}`;
+  const urls = (where: Where) => urlsOf(variables, where);
+  const config = (where: Where) => configOf(variables, where);
+  return {
+    terminal: processTerminal(),
+    principal,
+    config,
+    state: async (where, options) => openState(await urls(where), options),
+    migrate: async (where) => {
+      const { database, queue } = await urls(where);
+      await migrate(database);
+      await migrateQueue(queue);
+    },
+    putFirst: async (where, { config: declared, secret, value }) =>
+      withPool((await urls(where)).database, async (pool) => {
+        await assertMigrated(pool);
+        const keyring = await openKeyring(declared, pool);
+        await register(declared, pool);
+        return putInitial({ pool, keyring }, { secret: secret.id, value, by: principal, reason: 'put by a person' });
+      }),
+    examine: (where) => doctor({ variables, urls: () => urls(where), config: () => config(where) }),
+    makeKeyFile: createKeyFile,
+    worker: async (where, options) =>
+      startWorker({ variables, urls: await urls(where), config: await config(where), ...options }),
+    up: (where, options) => startUp({ variables, where, ...options }),
+    demo: async () => {
+      throw keyturnError('USAGE', { finding: 'the demo is not part of this build', command: 'demo' });
+    },
+  };
+}

@@ -1,0 +1,95 @@
+import { hostname } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import type pg from 'pg';
+import { bullmqWakeups } from '../adapters/bullmq/wakeups.js';
+import { localKeyring } from '../adapters/local-keyring/local-keyring.js';
+import { postgresLeases } from '../adapters/postgres/leases.js';
+import { postgresStoreReader } from '../adapters/postgres/store/versions.js';
+import type { Check } from '../cli/doors.js';
+import { examine } from '../cli/examine.js';
+import type { Config, SecretConfig } from '../config/config.js';
+import { planFor } from '../config/plan.js';
+import { parseCredential } from '../core/credential.js';
+import { keyturnError } from '../core/errors.js';
+import type { Finding } from '../core/observation.js';
+import type { Urls, Variables } from './settings.js';
+import { assertUsable, openKeyring, withPool } from './state.js';
+import { targetsOf } from './targets.js';
+
+/** How long a question may take. */
+const examineMaxMs = 10_000;
+
+/** The checks of `keyturn doctor`. Each looks up for itself where things are, because that may be what is missing. */
+export function doctor(parts: {
+  readonly variables: Variables;
+  readonly urls: () => Promise<Urls>;
+  readonly config: () => Promise<Config>;
+}): AsyncIterable<Check> {
+  const { variables, urls, config } = parts;
+  return examine({
+    config,
+    database: async () => withPool((await urls()).database, assertUsable),
+    keyring: async (declared) => {
+      await localKeyring(declared.keyring.file);
+      await withPool((await urls()).database, (pool) => openKeyring(declared, pool));
+    },
+    queue: async () => assertQueue((await urls()).queue),
+    preflight: async (declared, secret) =>
+      withPool((await urls()).database, (pool) => preflight({ variables, pool, config: declared, secret })),
+  });
+}
+
+/** *Errors* `QUEUE_UNAVAILABLE`. */
+async function assertQueue(url: string): Promise<void> {
+  const queue = bullmqWakeups({ url, onError: () => {} });
+  try {
+    const deadline = performance.now() + examineMaxMs / 2;
+    while (queue.health() !== 'ready') {
+      if (performance.now() > deadline) throw keyturnError('QUEUE_UNAVAILABLE');
+      await delay(50);
+    }
+  } finally {
+    await queue.close();
+  }
+}
+
+const silent = { debug: () => {}, warn: () => {} };
+
+/** Asks the rotator what would make a rotation of this secret fail. Changes nothing. */
+async function preflight(subject: {
+  readonly variables: Variables;
+  readonly pool: pg.Pool;
+  readonly config: Config;
+  readonly secret: SecretConfig;
+}): Promise<readonly Finding[]> {
+  const { variables, pool, config, secret } = subject;
+  const keyring = await openKeyring(config, pool);
+  const targets = targetsOf({ variables, config, log: silent, report: () => {} });
+  try {
+    const version = await postgresStoreReader({ pool, keyring }).readCurrent(secret.id);
+    const current = version === null ? null : parseCredential(version.value, secret.rotator.credential, secret.path);
+    const request = {
+      rotationId: 'doctor',
+      trigger: 'demand',
+      reason: 'doctor',
+      requestedBy: hostname(),
+      repair: false,
+    } as const;
+    const plan = planFor({ config, environment: secret.environment, path: secret.path, ...request });
+    const newest = await postgresLeases(pool).newest();
+    return await targets.port.preflight(
+      {
+        plan,
+        step: 'preflight',
+        attempt: 1,
+        fence: { ...newest, known: false },
+        nowMs: Date.now(),
+        signal: AbortSignal.timeout(examineMaxMs),
+        deadlineMs: examineMaxMs,
+      },
+      current,
+    );
+  } finally {
+    await targets.close();
+  }
+}

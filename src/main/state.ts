@@ -1,0 +1,93 @@
+import { randomBytes } from 'node:crypto';
+import type pg from 'pg';
+import { type BullmqWakeups, bullmqWakeups } from '../adapters/bullmq/wakeups.js';
+import { calendar } from '../adapters/cron/calendar.js';
+import { localKeyring } from '../adapters/local-keyring/local-keyring.js';
+import { createPool } from '../adapters/postgres/connection.js';
+import { checkInstallation } from '../adapters/postgres/installation.js';
+import { postgresIntake } from '../adapters/postgres/intake.js';
+import { assertMigrated } from '../adapters/postgres/migrate.js';
+import { postgresOperations } from '../adapters/postgres/operations.js';
+import { postgresRegistry } from '../adapters/postgres/registry.js';
+import { checkKeyId } from '../adapters/postgres/store/key-id.js';
+import { postgresSweep } from '../adapters/postgres/sweep.js';
+import { postgresViews } from '../adapters/postgres/views.js';
+import type { State } from '../cli/doors.js';
+import type { Config } from '../config/config.js';
+import { registerConfig } from '../config/register.js';
+import type { Keyring } from '../ports/keyring.js';
+import type { Wakeups } from '../ports/wakeups.js';
+import type { Urls } from './settings.js';
+
+/** Opens the state database for a person. The queue is connected to when there is something to ring for. */
+export async function openState(
+  urls: Urls,
+  { acceptMoved }: { readonly acceptMoved: boolean } = { acceptMoved: false },
+): Promise<State> {
+  const pool = createPool(urls.database, { sessions: 2 });
+  let queue: BullmqWakeups | undefined;
+  const wakeups: Wakeups = {
+    ring: async (wakeup) => {
+      queue ??= bullmqWakeups({ url: urls.queue, onError: () => {} });
+      await queue.ring(wakeup);
+    },
+  };
+  const close = async (): Promise<void> => {
+    await queue?.close();
+    await pool.end();
+  };
+  try {
+    await assertMigrated(pool);
+    if (!acceptMoved) await checkInstallation(pool);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const intake = postgresIntake(pool);
+  return {
+    views: postgresViews(pool),
+    operations: postgresOperations(pool, wakeups),
+    accept: async (plan, claims) => intake.accept(plan, claims),
+    ring: (rotationId) => wakeups.ring({ about: 'rotation', id: rotationId, key: '1', delayMs: 0, urgent: false }),
+    newRotationId,
+    close,
+  };
+}
+
+/** Sorts by time; its second half alone tells two apart that were asked for in the same millisecond. */
+export function newRotationId(): string {
+  const time = Date.now().toString(36).padStart(9, '0');
+  const chance = BigInt(`0x${randomBytes(8).toString('hex')}`)
+    .toString(36)
+    .padStart(13, '0');
+  return `${time}-${chance}`;
+}
+
+/** Lends a small pool, for a command. */
+export async function withPool<T>(url: string, use: (pool: pg.Pool) => Promise<T>): Promise<T> {
+  const pool = createPool(url, { sessions: 2 });
+  try {
+    return await use(pool);
+  } finally {
+    await pool.end();
+  }
+}
+
+/** *Errors* `STATE_UNAVAILABLE`, `DATABASE_UNMIGRATED`, `DATABASE_MOVED`. */
+export async function assertUsable(pool: pg.Pool): Promise<void> {
+  await assertMigrated(pool);
+  await checkInstallation(pool);
+}
+
+/** The keyring of a configuration. *Errors* those of the key file; `KEY_WRONG`. */
+export async function openKeyring(config: Config, pool: pg.Pool): Promise<Keyring> {
+  const keyring = await localKeyring(config.keyring.file);
+  await checkKeyId(pool, keyring, config.keyring.file);
+  return keyring;
+}
+
+/** Puts what is declared into the database. The clock of this machine says only when a new schedule begins to count. */
+export async function register(config: Config, pool: pg.Pool): Promise<void> {
+  const ports = { registry: postgresRegistry(pool), calendar: calendar(), sweep: postgresSweep(pool) };
+  await registerConfig(config, { ...ports, nowMs: Date.now() });
+}

@@ -1,0 +1,47 @@
+import { migrateQueue } from '../adapters/bullmq/migrate-queue.js';
+import { createKeyFile } from '../adapters/local-keyring/key-file.js';
+import { migrate } from '../adapters/postgres/migrate.js';
+import type { Progress, Up, Where, WorkerOptions } from '../cli/doors.js';
+import { startUpServer } from '../embedded/up.js';
+import { type Variables, configOf, urlsOf, variableOf } from './settings.js';
+import { startWorker } from './start-worker.js';
+
+/** What `keyturn up` is started with. */
+export interface StartUp extends WorkerOptions {
+  readonly variables: Variables;
+  readonly where: Where;
+  readonly progress: Progress;
+}
+
+/** Everything in one process: the embedded PostgreSQL where no database is given, migrations, worker, health server. */
+export async function startUp({ variables, where, progress, ...options }: StartUp): Promise<Up> {
+  const given = variableOf(variables, 'KEYTURN_DATABASE_URL');
+  const named = where.config ?? variableOf(variables, 'KEYTURN_CONFIG');
+  const firstConfigIn = named === undefined ? '.' : null;
+  const server =
+    given === undefined
+      ? await startUpServer({ folder: where.data, firstConfigIn, makeKeyFile: createKeyFile, progress })
+      : undefined;
+  try {
+    const found = await urlsOf(variables, where);
+    progress('migrating');
+    await migrate(found.database);
+    await migrateQueue(found.queue);
+    progress('starting the worker');
+    const declared = await configOf(variables, where);
+    const running = await startWorker({ variables, urls: found, config: declared, ...options });
+    return {
+      configFile: declared.file,
+      made: server?.made ?? [],
+      isEmbedded: server !== undefined,
+      healthUrl: running.healthUrl,
+      stop: async () => {
+        await running.stop();
+        await server?.stop();
+      },
+    };
+  } catch (error) {
+    await server?.stop();
+    throw error;
+  }
+}
