@@ -125,6 +125,15 @@ export const storeCases: readonly StoreCase[] = [
     assert.deepEqual(await labels(harness.store, scope), { pending: null, current: pending, previous: old });
   }),
 
+  always('putting again after the promotion brings pending not back', async (harness) => {
+    const { scope, old, pending } = await staged(harness);
+    await harness.store.moveCurrent(scope, { from: old, to: pending, previous: old });
+
+    assert.equal((await harness.store.putPending(scope, documentFor(scope))).version, pending);
+
+    assert.deepEqual(await labels(harness.store, scope), { pending: null, current: pending, previous: old });
+  }),
+
   always('a promotion from where current is not moves nothing and says where it is', async (harness) => {
     const { scope, old, pending } = await staged(harness);
 

@@ -135,7 +135,7 @@ BEGIN
 END
 $$;
 
--- store_put_pending(...): the one version of a rotation, labelled pending.
+-- store_put_pending(...): the one version of a rotation, labelled pending unless it is current already.
 -- outcome: 'put', with the version and its digest, also where this rotation had put it before (then nothing new is
 -- added and p_sealed is dropped); 'stale': the lease is lost; 'limit': there is no room; 'repeated': a kept version has
 -- the same digest. Anything but 'put' has changed nothing.
@@ -163,7 +163,11 @@ BEGIN
       RETURN;
     END IF;
   END IF;
-  PERFORM keyturn.store_label(p_secret, 'pending', version, p_rotation, p_epoch, p_rotation);
+  -- A version that was promoted in between is pending no more.
+  IF NOT EXISTS (SELECT FROM keyturn.labels AS l
+                  WHERE l.secret = p_secret AND l.label = 'current' AND l.version = store_put_pending.version) THEN
+    PERFORM keyturn.store_label(p_secret, 'pending', version, p_rotation, p_epoch, p_rotation);
+  END IF;
   outcome := 'put';
 END
 $$;
