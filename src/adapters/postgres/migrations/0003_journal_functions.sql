@@ -4,21 +4,25 @@
 
 -- What the database says beside the journal.
 -- Out: {"nowMs":…,"held":…,"waived":[…],"guardSeq":…,"commands":[{"id","kind","by","reason"}…]}; null for no rotation.
+-- In plpgsql, whose plans are kept for the session; every append answers with it.
 CREATE FUNCTION surroundings(p_rotation text) RETURNS jsonb
-  LANGUAGE sql STABLE SET search_path = keyturn, pg_temp
+  LANGUAGE plpgsql STABLE
 AS $$
-  SELECT jsonb_build_object(
-    'nowMs', to_ms(clock_timestamp()),
-    'held', s.held_by IS NOT NULL,
-    'guardSeq', s.guard_seq,
-    'waived', (SELECT coalesce(jsonb_agg(w.consumer ORDER BY w.consumer), '[]') FROM waivers w WHERE w.rotation_id = r.rotation_id),
-    'commands', (
-      SELECT coalesce(jsonb_agg(jsonb_build_object('id', c.id, 'kind', c.kind, 'by', c.by, 'reason', c.reason) ORDER BY c.id), '[]')
-      FROM commands c WHERE c.rotation_id = r.rotation_id AND c.id > r.command_id
+BEGIN
+  RETURN (
+    SELECT jsonb_build_object(
+      'nowMs', keyturn.to_ms(clock_timestamp()),
+      'held', s.held_by IS NOT NULL,
+      'guardSeq', s.guard_seq,
+      'waived', to_jsonb(ARRAY(SELECT w.consumer FROM keyturn.waivers w WHERE w.rotation_id = r.rotation_id ORDER BY w.consumer)),
+      'commands', to_jsonb(ARRAY(
+        SELECT jsonb_build_object('id', c.id, 'kind', c.kind, 'by', c.by, 'reason', c.reason)
+        FROM keyturn.commands c WHERE c.rotation_id = r.rotation_id AND c.id > r.command_id ORDER BY c.id))
     )
-  )
-  FROM rotations r JOIN secrets s USING (secret)
-  WHERE r.rotation_id = p_rotation
+    FROM keyturn.rotations r JOIN keyturn.secrets s USING (secret)
+    WHERE r.rotation_id = p_rotation
+  );
+END
 $$;
 
 -- Claims keys for a rotation. In: the keys. Effect: one open row for each.
@@ -288,6 +292,8 @@ BEGIN
       WHEN v_closed THEN NULL
       -- A command that came meanwhile is not put off.
       WHEN EXISTS (SELECT FROM commands c WHERE c.rotation_id = v_id AND c.id > v_commanded) THEN v_at
+      -- Due already: left as it is, so that no index entry changes while an executor goes from step to step.
+      WHEN (a->>'dueInMs')::double precision = 0 AND r.due_at <= v_at THEN r.due_at
       ELSE v_at + (a->>'dueInMs')::double precision * interval '1 millisecond'
     END
   WHERE rotation_id = v_id;
