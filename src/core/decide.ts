@@ -139,6 +139,10 @@ function forth(workflow: WorkflowShape, state: RotationState, facts: Facts): Mov
     }
     if (isMine(state, step.name, 'do', facts)) return { kind: 'run', step: step.name };
     if (state.intent?.failed === true && state.intent.epoch === facts.epoch) return { kind: 'handover' };
+    // Repeating is harmless where the value is ours. A provider makes another key each time, and an older executor's
+    // late answer to "list" would have it delete the newer one: there the older request must have died first.
+    const settledMs = state.plan.capabilities.origin === 'provider' ? settleTime(workflow, state, facts, step.name) : 0;
+    if (settledMs > facts.nowMs) return { kind: 'rest', untilMs: settledMs };
     return intend(step, state, facts);
   }
   return close(workflow, state, facts, 'completed');

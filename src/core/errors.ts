@@ -75,6 +75,7 @@ export const catalogue = {
   CONFIG_INVALID: { class: 'undo', usage: true, sentence: 'the configuration {file} has {count} problem(s): {problems}', cure: 'Fix each of them.' },
   SETTING_MISSING: { class: 'undo', usage: true, sentence: '{setting} is not set', cure: '{cure}' },
   SETTING_INVALID: { class: 'undo', usage: true, sentence: '{setting} cannot be used: {finding}', cure: '{cure}' },
+  ADDRESS_IN_USE: { class: 'undo', usage: true, sentence: 'something else listens on {address}', cure: 'Stop that, or name another address or port.' },
   USAGE: { class: 'undo', usage: true, sentence: '{finding}', cure: 'See `keyturn {command} --help`.' },
   KEY_FILE_MISSING: { class: 'undo', usage: true, sentence: 'the master key file {file} does not exist', cure: 'Make one with `keyturn init --key {file}`, or restore it from your backup.' },
   KEY_FILE_EXPOSED: { class: 'undo', usage: true, sentence: 'the master key file {file} can be read by others (mode {mode})', cure: 'Run: chmod 600 {file}' },

@@ -28,10 +28,10 @@ function* createOurs({ plan, before }: Context<{ readonly propose: Proposed }>) 
  * deleted first, so that at most one spare ever lives, and only until the next try.
  */
 function* createAtProvider({ plan, before }: Context<{ readonly propose: Proposed }>) {
-  for (const tagged of yield* ask('target', 'list')) {
-    if (tagged.live && tagged.rotationId === plan.rotationId) {
-      yield* ask('target', 'destroy', tagged.identity, { createdBy: plan.rotationId });
-    }
+  for (const spare of yield* madeByUs(plan, before.propose.identity)) {
+    const finding = guardUndoCreate(yield* readNamed(plan), { identity: spare, digest: null });
+    if (finding !== undefined) throw keyturnError('UNDO_UNSAFE', { step: 'create', secret: plan.path, finding });
+    yield* ask('target', 'destroy', spare, { createdBy: plan.rotationId });
   }
   const { identity, value } = yield* ask('target', 'create', { identity: before.propose.identity });
   if (value === undefined) throw keyturnError('VALUE_UNFIT', { secret: plan.path, finding: 'the provider returned none' });

@@ -1,6 +1,13 @@
 import { type Act, ask, keyturnError, renderCredential } from 'keyturn/workflow';
 import { openNew } from './named.js';
+import type { Created } from './create.js';
 import type { Proposed } from './propose.js';
+
+interface Before {
+  readonly propose: Proposed;
+  /** Absent where the pending version is written before the target takes the value. */
+  readonly create?: Created;
+}
 
 /** What stage hands on. */
 export type Staged = {
@@ -9,10 +16,10 @@ export type Staged = {
 };
 
 /** Writes the pending version into the store: exactly one put per rotation, whatever the number of tries. */
-export const stage: Act<{ readonly propose: Proposed }, Staged> = {
+export const stage: Act<Before, Staged> = {
   touches: ['store'],
   *run({ plan, before }) {
-    const credential = yield* openNew(plan, before.propose.identity);
+    const credential = yield* openNew(plan, (before.create ?? before.propose).identity);
     const put = yield* ask('store', 'putPending', renderCredential(credential, plan.fields));
     const read = yield* ask('store', 'read', put.version);
     if (read === null || read.rotationId !== plan.rotationId || read.digest !== put.digest) {

@@ -88,6 +88,12 @@ export class MemoryTarget {
     return this.answers(credential).every((each) => each.answer === 'accepted');
   }
 
+  /** An account that somebody made by hand: it logs in and carries no tag. */
+  adopt({ identity, value }: Credential): void {
+    const applied = new Set(this.#options.endpoints);
+    this.#accounts.set(identity, { value, login: true, tag: null, dead: false, applied, sessions: [] });
+  }
+
   /** Identities that can log in now. */
   live(): readonly string[] {
     return [...this.#accounts].filter(([, account]) => account.login && account.value !== null).map(([identity]) => identity);
