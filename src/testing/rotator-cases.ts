@@ -131,6 +131,7 @@ const obligations: readonly Obligation[] = [
       const { identity, value = proposal.value } = await connection.create(proposal, ctx('r1', { attempt: 2 }));
       assert.ok(value !== undefined);
       await assertAccepted(on, { identity, value });
+      await assertDead(on, stranger(identity));
     },
   },
   {

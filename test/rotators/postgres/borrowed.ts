@@ -30,6 +30,8 @@ export interface Borrowed {
   readonly config: PostgresConfig;
   readonly connection: Connection;
   readonly logFile: string | undefined;
+  /** The superuser's connection string. */
+  readonly url: (database?: string) => string;
   /** Another rotator for the same secret, closed when the test has finished. */
   readonly open: (change?: Readonly<Record<string, unknown>>) => Connection;
   readonly configure: (change?: Readonly<Record<string, unknown>>) => PostgresConfig;
@@ -146,6 +148,7 @@ export async function borrowTarget(
     config: configure(),
     connection: open(),
     logFile: server.logFile,
+    url: server.url,
     open,
     configure,
     sql,
