@@ -3,7 +3,14 @@ import { planFor } from '../../../src/testing/journal-harness.js';
 import { freshState } from './state.js';
 
 test('of two hundred requests at once for one secret one is accepted and the rest are told its id', async () => {
-  const { intake, admin } = await freshState();
+  const { intake, admin, registry } = await freshState();
+  // A secret whose row is there already: inserting it must not be what makes the requests wait for each other.
+  await registry.declare({
+    environment: 'prod',
+    secrets: [{ secret: 'prod:/crowd', environment: 'prod', path: '/crowd', target: 'main', schedule: null }],
+    targets: [{ environment: 'prod', target: 'main', concurrency: 1 }],
+    endpoints: [],
+  });
 
   const answers = await Promise.all(
     Array.from({ length: 200 }, async (_, index) =>
