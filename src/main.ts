@@ -6,11 +6,8 @@ import { putInitial } from './adapters/postgres/store/put-by-person.js';
 import type { Doors, Where } from './cli/doors.js';
 import { processTerminal } from './cli/terminal.js';
 import { keyturnError } from './core/errors.js';
-import { doctor } from './main/doctor.js';
 import { type Variables, configOf, urlsOf } from './main/settings.js';
-import { startWorker } from './main/start-worker.js';
 import { openKeyring, openState, register, withPool } from './main/state.js';
-import { startUp } from './main/up.js';
 
 /** Joins the sides for the command line. Reads the environment; opens nothing before it is asked for. */
 export function createDoors(variables: Variables = process.env): Doors {
@@ -34,11 +31,20 @@ export function createDoors(variables: Variables = process.env): Doors {
         await register(declared, pool);
         return putInitial({ pool, keyring }, { secret: secret.id, value, by: principal, reason: 'put by a person' });
       }),
-    examine: (where) => doctor({ variables, urls: () => urls(where), config: () => config(where) }),
+    examine: async function* (where) {
+      const { doctor } = await import('./main/doctor.js');
+      yield* doctor({ variables, urls: () => urls(where), config: () => config(where) });
+    },
     makeKeyFile: createKeyFile,
-    worker: async (where, options) =>
-      startWorker({ variables, urls: await urls(where), config: await config(where), ...options }),
-    up: (where, options) => startUp({ variables, where, ...options }),
+    // Loaded when they are asked for: a worker's libraries take longer to load than most commands take to answer.
+    worker: async (where, options) => {
+      const { startWorker } = await import('./main/start-worker.js');
+      return startWorker({ variables, urls: await urls(where), config: await config(where), ...options });
+    },
+    up: async (where, options) => {
+      const { startUp } = await import('./main/up.js');
+      return startUp({ variables, where, ...options });
+    },
     demo: async () => {
       throw keyturnError('USAGE', { finding: 'the demo is not part of this build', command: 'demo' });
     },

@@ -1,0 +1,87 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
+import type { Readable, Writable } from 'node:stream';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { onTestFinished } from 'vitest';
+import { eventually } from '../support/eventually.js';
+
+/** What a command answered. */
+export interface Answer {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** How a command is run. Its environment is this and `PATH`, nothing else. */
+export interface RunOptions {
+  readonly cwd: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly stdin?: string;
+}
+
+/** A command that works until it is told to stop. */
+export interface RunningKeyturn {
+  readonly pid: number;
+  /** What it has written so far. */
+  readonly output: () => { readonly stdout: string; readonly stderr: string };
+  /** Sends SIGTERM and gives the answer. *Repeat*: the same answer. */
+  readonly stop: () => Promise<Answer>;
+  readonly ended: Promise<Answer>;
+}
+
+const bin = fileURLToPath(new URL('../../src/cli/bin.ts', import.meta.url));
+const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+const tsconfig = fileURLToPath(new URL('../../tsconfig.json', import.meta.url));
+
+/** Runs the real command line from its source, to its end. */
+export async function keyturn(args: readonly string[], options: RunOptions): Promise<Answer> {
+  return start(args, options).ended;
+}
+
+/** Starts a command that goes on; it is stopped with the test at the latest. */
+export async function startKeyturn(
+  args: readonly string[],
+  options: RunOptions,
+  ready: RegExp,
+): Promise<RunningKeyturn> {
+  const running = start(args, options);
+  onTestFinished(async () => {
+    await running.stop();
+  });
+  let early: Answer | undefined;
+  void running.ended.then((answer) => (early = answer));
+  await eventually(
+    `keyturn ${args[0] ?? ''} says ${String(ready)}`,
+    () => early !== undefined || ready.test(running.output().stdout),
+    { maxMs: 60_000 },
+  );
+  if (early !== undefined) throw new Error(`keyturn ${args.join(' ')} ended (${early.code}): ${early.stderr}`);
+  return running;
+}
+
+function start(args: readonly string[], { cwd, env = {}, stdin = '' }: RunOptions): RunningKeyturn {
+  const child: ChildProcessByStdio<Writable, Readable, Readable> = spawn(
+    process.execPath,
+    ['--import', loader, bin, ...args],
+    { cwd, env: { PATH: process.env['PATH'], TSX_TSCONFIG_PATH: tsconfig, ...env }, stdio: ['pipe', 'pipe', 'pipe'] },
+  );
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  child.stdin.on('error', () => {});
+  child.stdin.end(stdin);
+  const ended = new Promise<Answer>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, stdout, stderr }));
+  });
+  return {
+    pid: child.pid ?? 0,
+    output: () => ({ stdout, stderr }),
+    ended,
+    stop: async () => {
+      child.kill('SIGTERM');
+      return ended;
+    },
+  };
+}
