@@ -3,7 +3,7 @@ import { planFor } from '../../../src/testing/journal-harness.js';
 import { freshState } from './state.js';
 
 test('of two hundred requests at once for one secret one is accepted and the rest are told its id', async () => {
-  const { intake, admin, registry } = await freshState();
+  const { intake, admin, registry, pool } = await freshState();
   // A secret whose row is there already: inserting it must not be what makes the requests wait for each other.
   await registry.declare({
     environment: 'prod',
@@ -11,6 +11,9 @@ test('of two hundred requests at once for one secret one is accepted and the res
     targets: [{ environment: 'prod', target: 'main', concurrency: 1 }],
     endpoints: [],
   });
+  // All sessions open before the first request: opening one takes longer than a request.
+  const sessions = await Promise.all(Array.from({ length: 10 }, async () => pool.connect()));
+  for (const session of sessions) session.release();
 
   const answers = await Promise.all(
     Array.from({ length: 200 }, async (_, index) =>
