@@ -8,7 +8,14 @@ export type { GuardVerdict, Moment, Verdict } from '../core/decide.js';
 export { type Credential, parseCredential, renderCredential, unfitValue } from '../core/credential.js';
 export { type ErrorCode, type ErrorFacts, KeyturnError, keyturnError } from '../core/errors.js';
 export type { Json } from '../core/json.js';
-export { type EndpointAnswer, type Finding, type Usage, deadEverywhere, everywhere, whereAnswered } from '../core/observation.js';
+export {
+  type EndpointAnswer,
+  type Finding,
+  type Usage,
+  deadEverywhere,
+  everywhere,
+  whereAnswered,
+} from '../core/observation.js';
 export type { Plan, PlannedConsumer } from '../core/plan.js';
 export { type Secret, sameSecret } from '../core/secret.js';
 export type { ConsumerAnswer, Standing, StepPorts, StoredVersion } from '../ports/step-ports.js';
@@ -125,14 +132,23 @@ export interface Draft<Before extends Outputs> {
     name: Fresh<Name, Before>,
     gate: Gate<Before, Facts, Output>,
   ): Draft<With<Before, Name, Output>>;
-  act<Name extends string, Output extends Json>(name: Fresh<Name, Before>, act: Act<Before, Output>): Draft<With<Before, Name, Output>>;
+  act<Name extends string, Output extends Json>(
+    name: Fresh<Name, Before>,
+    act: Act<Before, Output>,
+  ): Draft<With<Before, Name, Output>>;
   /** After the first final there is no way back, so only finals may follow. */
-  final<Name extends string, Output extends Json>(name: Fresh<Name, Before>, final: Final<Before, Output>): Closing<With<Before, Name, Output>>;
+  final<Name extends string, Output extends Json>(
+    name: Fresh<Name, Before>,
+    final: Final<Before, Output>,
+  ): Closing<With<Before, Name, Output>>;
 }
 
 /** A workflow past its point of no return. */
 export interface Closing<Before extends Outputs> {
-  final<Name extends string, Output extends Json>(name: Fresh<Name, Before>, final: Final<Before, Output>): Closing<With<Before, Name, Output>>;
+  final<Name extends string, Output extends Json>(
+    name: Fresh<Name, Before>,
+    final: Final<Before, Output>,
+  ): Closing<With<Before, Name, Output>>;
   /** Freezes it. */
   done(): Workflow;
 }
@@ -142,7 +158,11 @@ export function workflow(name: string, number: number): Draft<Record<never, neve
   return draft(name, number, []);
 }
 
-function draft(name: string, number: number, steps: readonly Step[]): Draft<Record<never, never>> & Closing<Record<never, never>> {
+function draft(
+  name: string,
+  number: number,
+  steps: readonly Step[],
+): Draft<Record<never, never>> & Closing<Record<never, never>> {
   // Types are erased here, once: `Draft` has checked that each step reads only what stands before it.
   const add = (kind: Step['kind']) => (step: string, definition: object) =>
     draft(name, number, [...steps, Object.freeze({ ...definition, kind, name: step }) as Step]);

@@ -48,13 +48,19 @@ export function judgeCanary(
     againInMs: Math.min(againInMs, plan.policy.pollMs),
   });
   const canaries = plan.consumers.filter((each) => each.canary);
-  const missing = canaries.find((each) => !facts.consumers.some((fact) => fact.consumer === each.name && fact.answer === 'proved'));
+  const missing = canaries.find(
+    (each) => !facts.consumers.some((fact) => fact.consumer === each.name && fact.answer === 'proved'),
+  );
   const well = everywhere(facts.answers, 'accepted') && missing === undefined;
   if (!well) {
     if (moment.nowMs - moment.openedMs >= plan.policy.canaryMaxMs) {
       return { kind: 'fail', code: 'CANARY_TIMED_OUT', facts: { maxMs: plan.policy.canaryMaxMs } };
     }
-    return wait(missing === undefined ? 'no answer to our own login' : `no proof from ${missing.name}`, plan.policy.pollMs, null);
+    return wait(
+      missing === undefined ? 'no answer to our own login' : `no proof from ${missing.name}`,
+      plan.policy.pollMs,
+      null,
+    );
   }
   const since = facts.wellSinceMs ?? facts.atMs;
   const soaked = facts.atMs - since;

@@ -10,11 +10,15 @@ export type Named =
  *
  * *Returns* why not, or `undefined` where it may.
  */
-export function guardUndoCreate(current: Named, created: { readonly identity: string; readonly digest: string | null }): string | undefined {
+export function guardUndoCreate(
+  current: Named,
+  created: { readonly identity: string; readonly digest: string | null },
+): string | undefined {
   if (current.kind === 'unreadable') return 'what `current` names cannot be read';
   if (current.kind === 'nothing') return undefined;
   if (current.identity === created.identity) return '`current` names the identity that would be destroyed';
-  if (created.digest !== null && current.digest === created.digest) return '`current` names the value that would be destroyed';
+  if (created.digest !== null && current.digest === created.digest)
+    return '`current` names the value that would be destroyed';
   return undefined;
 }
 
@@ -37,7 +41,8 @@ export function guardUndoPromote(at: {
   readonly old: 'accepted' | 'refused' | 'unknown' | 'none';
 }): LabelUndo {
   if (at.current === at.to) return { kind: 'nothing' };
-  if (at.current !== at.from) return { kind: 'unsafe', finding: 'the label `current` is not where this rotation put it' };
+  if (at.current !== at.from)
+    return { kind: 'unsafe', finding: 'the label `current` is not where this rotation put it' };
   if (at.old === 'refused') return { kind: 'unsafe', finding: 'the old credential is refused' };
   if (at.old === 'unknown') return { kind: 'unsafe', finding: 'it is unknown whether the old credential is accepted' };
   return { kind: 'move' };

@@ -68,7 +68,11 @@ const REDACTION_MARKS = ['[secret]', '[redacted]', '<redacted>', '****', '••
  *
  * `previous` are values this secret has had; one of them again would be no rotation.
  */
-export function unfitValue(value: Secret, previous: readonly Secret[], same: (a: Secret, b: Secret) => boolean): string | undefined {
+export function unfitValue(
+  value: Secret,
+  previous: readonly Secret[],
+  same: (a: Secret, b: Secret) => boolean,
+): string | undefined {
   const bytes = openSecret(value);
   if (bytes.length === 0) return 'it is empty';
   if (bytes.length < MIN_VALUE_BYTES) return `it is shorter than ${MIN_VALUE_BYTES} bytes`;

@@ -36,9 +36,19 @@ export type GuardVerdict =
 
 /** What deciding needs to know of a step. */
 export type StepShape =
-  | { readonly kind: 'act'; readonly name: string; readonly touches: readonly ('target' | 'store')[]; readonly guard?: GuardShape }
+  | {
+      readonly kind: 'act';
+      readonly name: string;
+      readonly touches: readonly ('target' | 'store')[];
+      readonly guard?: GuardShape;
+    }
   | { readonly kind: 'gate'; readonly name: string; readonly whenBlind: 'undo' | 'park' }
-  | { readonly kind: 'final'; readonly name: string; readonly touches: readonly ('target' | 'store')[]; readonly guard: GuardShape };
+  | {
+      readonly kind: 'final';
+      readonly name: string;
+      readonly touches: readonly ('target' | 'store')[];
+      readonly guard: GuardShape;
+    };
 
 interface GuardShape {
   readonly gate: string;
@@ -74,7 +84,11 @@ export interface Facts {
 /** The next move, as data. The engine performs it. */
 export type Move =
   /** Write these down; nothing happens outside. With `guard`: only if it still holds at the commit. */
-  | { readonly kind: 'record'; readonly events: readonly RotationEvent[]; readonly guard?: { readonly guardSeq: number; readonly notAfterMs: number } }
+  | {
+      readonly kind: 'record';
+      readonly events: readonly RotationEvent[];
+      readonly guard?: { readonly guardSeq: number; readonly notAfterMs: number };
+    }
   /** Lift the target's fence to our epoch, on behalf of this step. */
   | { readonly kind: 'raise'; readonly step: string; readonly direction: 'do' | 'undo' }
   | { readonly kind: 'run'; readonly step: string }
@@ -178,7 +192,12 @@ function back(workflow: WorkflowShape, state: RotationState, facts: Facts): Move
 }
 
 /** A rotation is over only when nothing that was meant can still happen. */
-function close(workflow: WorkflowShape, state: RotationState, facts: Facts, status: 'completed' | 'rolled_back' | 'cancelled'): Move {
+function close(
+  workflow: WorkflowShape,
+  state: RotationState,
+  facts: Facts,
+  status: 'completed' | 'rolled_back' | 'cancelled',
+): Move {
   const settledMs = Math.max(0, ...workflow.steps.map((step) => settleTime(workflow, state, facts, step.name)));
   if (settledMs > facts.nowMs) return { kind: 'rest', untilMs: settledMs };
   return record({ kind: 'RotationClosed', status });
@@ -193,8 +212,10 @@ function settleTime(workflow: WorkflowShape, state: RotationState, facts: Facts,
   let latest = 0;
   for (const each of orphaned(state, facts.epoch)) {
     if (each.step !== step) continue;
-    if (touches(workflow, step, 'target')) latest = Math.max(latest, capabilities.fence ? 0 : each.intendedMs + capabilities.settleMs);
-    if (touches(workflow, step, 'store') && storeSettleMs > 0) latest = Math.max(latest, each.intendedMs + storeSettleMs);
+    if (touches(workflow, step, 'target'))
+      latest = Math.max(latest, capabilities.fence ? 0 : each.intendedMs + capabilities.settleMs);
+    if (touches(workflow, step, 'store') && storeSettleMs > 0)
+      latest = Math.max(latest, each.intendedMs + storeSettleMs);
   }
   return latest;
 }
@@ -206,7 +227,13 @@ function touches(workflow: WorkflowShape, name: string, what: 'target' | 'store'
 
 function isMine(state: RotationState, step: string, direction: 'do' | 'undo', facts: Facts): boolean {
   const { intent } = state;
-  return intent !== null && intent.step === step && intent.direction === direction && intent.epoch === facts.epoch && !intent.failed;
+  return (
+    intent !== null &&
+    intent.step === step &&
+    intent.direction === direction &&
+    intent.epoch === facts.epoch &&
+    !intent.failed
+  );
 }
 
 /** What a step's functions are told, from the state alone. */
@@ -244,7 +271,8 @@ export function onError(
   error: StepError,
 ): readonly RotationEvent[] {
   const step = workflow.steps.find((each) => each.name === at.step);
-  if (step === undefined) return [{ kind: 'Parked', code: 'UNKNOWN_STEP', facts: { ...naming(state.plan), step: at.step } }];
+  if (step === undefined)
+    return [{ kind: 'Parked', code: 'UNKNOWN_STEP', facts: { ...naming(state.plan), step: at.step } }];
   const { code } = error;
   const facts = { ...naming(state.plan), step: at.step, ...error.facts };
   const failures = stepState(state, at.step).failures + 1;
@@ -269,11 +297,16 @@ export function onError(
       const delay = retryDelayMs(retry, failures, key);
       if (delay !== undefined) return [failed(delay)];
       const exhausted = { ...facts, attempts: failures, last: code };
-      if (step.kind === 'gate' && step.whenBlind === 'park') return [failed(null), { kind: 'Parked', code, facts: exhausted }];
+      if (step.kind === 'gate' && step.whenBlind === 'park')
+        return [failed(null), { kind: 'Parked', code, facts: exhausted }];
       return [failed(null), { kind: 'RollbackDecided', code: 'RETRIES_EXHAUSTED', facts: exhausted }];
     }
     case 'undo':
-      if (code === 'VALUE_REJECTED' && state.plan.capabilities.origin === 'ours' && state.replacedValues < MAX_REPLACED_VALUES) {
+      if (
+        code === 'VALUE_REJECTED' &&
+        state.plan.capabilities.origin === 'ours' &&
+        state.replacedValues < MAX_REPLACED_VALUES
+      ) {
         return [{ kind: 'ValueReplaced', step: at.step, code }];
       }
       return [failed(null), { kind: 'RollbackDecided', code, facts }];
@@ -285,14 +318,20 @@ export function onError(
 }
 
 /** What is written down when a gate has judged. */
-export function onVerdict(state: RotationState, step: string, verdict: Verdict<Json, Json>, tookMs: number): readonly RotationEvent[] {
+export function onVerdict(
+  state: RotationState,
+  step: string,
+  verdict: Verdict<Json, Json>,
+  tookMs: number,
+): readonly RotationEvent[] {
   switch (verdict.kind) {
     case 'pass':
       return [{ kind: 'StepDone', step, output: verdict.output, tookMs }];
     case 'wait':
       return [{ kind: 'GateWaiting', step, facts: verdict.facts, why: verdict.why, againInMs: verdict.againInMs }];
     case 'fail':
-      if (state.decision === 'destroy') return [{ kind: 'Parked', code: verdict.code, facts: { ...naming(state.plan), ...verdict.facts } }];
+      if (state.decision === 'destroy')
+        return [{ kind: 'Parked', code: verdict.code, facts: { ...naming(state.plan), ...verdict.facts } }];
       return [{ kind: 'RollbackDecided', code: verdict.code, facts: { ...naming(state.plan), ...verdict.facts } }];
     case 'park':
       return [{ kind: 'Parked', code: verdict.code, facts: { ...naming(state.plan), ...verdict.facts } }];

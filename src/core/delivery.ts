@@ -47,7 +47,17 @@ export function webhookType(event: RotationEvent, state: RotationState): Webhook
 }
 
 /** When to try an endpoint again after the `attempt`-th failure: the schedule Standard Webhooks recommends. */
-const scheduleMs = [5_000, 5 * 60_000, 30 * 60_000, 2 * 3_600_000, 5 * 3_600_000, 10 * 3_600_000, 14 * 3_600_000, 20 * 3_600_000, 24 * 3_600_000];
+const scheduleMs = [
+  5_000,
+  5 * 60_000,
+  30 * 60_000,
+  2 * 3_600_000,
+  5 * 3_600_000,
+  10 * 3_600_000,
+  14 * 3_600_000,
+  20 * 3_600_000,
+  24 * 3_600_000,
+];
 
 /** Milliseconds until the next try, at least what the endpoint asked for; null: given up. */
 export function redeliverInMs(attempt: number, retryAfterMs: number | null): number | null {

@@ -1,5 +1,12 @@
 import { type WebhookType, webhookType } from './delivery.js';
-import { type FinalStatus, type RotationEvent, type RotationState, type Status, evolve, stepState } from './rotation.js';
+import {
+  type FinalStatus,
+  type RotationEvent,
+  type RotationState,
+  type Status,
+  evolve,
+  stepState,
+} from './rotation.js';
 
 /** What a commit changes beside the journal, in the same transaction. A function of the state and the events alone. */
 export interface Derived {
@@ -12,7 +19,11 @@ export interface Derived {
   readonly fenced: boolean;
   /** Where `current` is after this commit, where the commit moved it; undefined: it did not. */
   readonly currentVersion: number | null | undefined;
-  readonly webhooks: readonly { readonly type: WebhookType; readonly version: number | null; readonly code: string | null }[];
+  readonly webhooks: readonly {
+    readonly type: WebhookType;
+    readonly version: number | null;
+    readonly code: string | null;
+  }[];
   /** Durations for the histogram of steps. */
   readonly steps: readonly { readonly step: string; readonly tookMs: number }[];
   /** For the counter of rotations. */
@@ -34,12 +45,14 @@ export function derive(
   for (const event of events) {
     state = evolve(state, { seq: state.seq + 1, atMs: 0, epoch, event });
     const type = webhookType(event, state);
-    if (type !== undefined) webhooks.push({ type, version: versionFor(type, state), code: state.because?.code ?? null });
+    if (type !== undefined)
+      webhooks.push({ type, version: versionFor(type, state), code: state.because?.code ?? null });
     if (event.kind === 'FenceRaised') fenced = state.plan.capabilities.fence;
     if (event.kind === 'StepDone' || event.kind === 'UndoDone') {
       steps.push({ step: event.kind === 'StepDone' ? event.step : `undo ${event.step}`, tookMs: event.tookMs });
       if (event.step === 'create' || event.step === 'swap') fenced = state.plan.capabilities.fence;
-      if (event.step === 'promote' || event.step === 'swap') currentVersion = event.kind === 'StepDone' ? newVersion(state) : oldVersion(state);
+      if (event.step === 'promote' || event.step === 'swap')
+        currentVersion = event.kind === 'StepDone' ? newVersion(state) : oldVersion(state);
     }
     if (event.kind === 'RotationClosed') {
       closed = { workflow: state.plan.workflow.name, trigger: state.plan.trigger, outcome: event.status };

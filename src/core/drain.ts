@@ -31,13 +31,20 @@ export function judgeDrain(
   if (refused !== undefined) {
     return { kind: 'fail', code: 'CONSUMER_REFUSED', facts: { consumer: refused.consumer, finding: refused.reason } };
   }
-  const pending = moment.held ? { why: 'held', againInMs: plan.policy.pollMs } : missingEvidence(plan, moment, at.promotedMs, facts);
+  const pending = moment.held
+    ? { why: 'held', againInMs: plan.policy.pollMs }
+    : missingEvidence(plan, moment, at.promotedMs, facts);
   if (pending === undefined) return { kind: 'pass', output: facts };
   // A hold stops the clock: what a person stopped does not time out.
   if (!moment.held && moment.nowMs - moment.openedMs >= plan.policy.drainMaxMs) {
     return { kind: 'park', code: 'DRAIN_TIMED_OUT', facts: { maxMs: plan.policy.drainMaxMs, finding: pending.why } };
   }
-  return { kind: 'wait', facts, why: pending.why, againInMs: Math.max(1, Math.min(pending.againInMs, plan.policy.pollMs)) };
+  return {
+    kind: 'wait',
+    facts,
+    why: pending.why,
+    againInMs: Math.max(1, Math.min(pending.againInMs, plan.policy.pollMs)),
+  };
 }
 
 function missingEvidence(plan: Plan, moment: Moment, promotedMs: number, facts: DrainFacts): Pending | undefined {

@@ -54,7 +54,10 @@ export function contradiction(
 ): { readonly code: ErrorCode; readonly facts: ErrorFacts } | undefined {
   if (!namesNew(facts, expected)) return { code: 'ALIAS_MOVED', facts: {} };
   if (facts.system !== expected.system) {
-    return { code: 'TARGET_CHANGED', facts: { target: plan.target, finding: `system ${facts.system}, was ${expected.system}` } };
+    return {
+      code: 'TARGET_CHANGED',
+      facts: { target: plan.target, finding: `system ${facts.system}, was ${expected.system}` },
+    };
   }
   const refused = whereAnswered(facts.answers, 'refused', 'absent');
   return refused === undefined ? undefined : { code: 'NEW_REFUSED', facts: { endpoint: refused.endpoint } };
@@ -73,7 +76,12 @@ export function graceMs(plan: Plan): number {
 /** The first required consumer without a proof that is young enough and without a waiver. */
 export function unprovedConsumer(
   plan: Plan,
-  at: { readonly waived: readonly string[]; readonly consumers: readonly ConsumerFact[]; readonly nowMs: number; readonly maxAgeMs: number },
+  at: {
+    readonly waived: readonly string[];
+    readonly consumers: readonly ConsumerFact[];
+    readonly nowMs: number;
+    readonly maxAgeMs: number;
+  },
 ): string | undefined {
   return plan.consumers.find((consumer) => {
     if (!consumer.required || at.waived.includes(consumer.name)) return false;
@@ -100,7 +108,10 @@ export function unquiet(plan: Plan, facts: QuietFacts, promotedMs: number): Pend
   if (usage.sessions === 0) return undefined;
   const ageMs = usage.oldestAgeMs ?? 0;
   if (ageMs < maxSessionAgeMs) {
-    return { why: `${usage.sessions} session(s) with the old credential are still open`, againInMs: maxSessionAgeMs - ageMs };
+    return {
+      why: `${usage.sessions} session(s) with the old credential are still open`,
+      againInMs: maxSessionAgeMs - ageMs,
+    };
   }
   if (plan.capabilities.endsSessions) return undefined;
   return { why: `${usage.sessions} session(s) with the old credential cannot be ended`, againInMs: pollMs };

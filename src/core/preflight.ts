@@ -37,7 +37,12 @@ export function judgePreflight(
   { plan, moment }: { readonly plan: Plan; readonly moment: Moment },
   facts: PreflightFacts,
 ): Verdict<PreflightFacts, Preflight> {
-  const wait = (why: string): Verdict<PreflightFacts, Preflight> => ({ kind: 'wait', facts, why, againInMs: plan.policy.pollMs });
+  const wait = (why: string): Verdict<PreflightFacts, Preflight> => ({
+    kind: 'wait',
+    facts,
+    why,
+    againInMs: plan.policy.pollMs,
+  });
   if (moment.held) return wait('held');
   const [finding] = facts.findings;
   if (finding !== undefined) {
@@ -54,7 +59,11 @@ export function judgePreflight(
   if (unknown !== undefined || facts.answers.length === 0) {
     const endpoint = unknown?.endpoint ?? plan.target;
     if (moment.nowMs - moment.openedMs < plan.policy.canaryMaxMs) return wait(`no answer from ${endpoint}`);
-    return { kind: 'fail', code: 'RETRIES_EXHAUSTED', facts: { ...naming(plan), step: 'preflight', attempts: 1, last: 'TARGET_UNREACHABLE' } };
+    return {
+      kind: 'fail',
+      code: 'RETRIES_EXHAUSTED',
+      facts: { ...naming(plan), step: 'preflight', attempts: 1, last: 'TARGET_UNREACHABLE' },
+    };
   }
   if (plan.repair) return pass({ ...facts.old, accepted: false });
   const refused = whereAnswered(facts.answers, 'refused', 'absent');

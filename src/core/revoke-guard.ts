@@ -58,7 +58,8 @@ export function guardDestroy(
   if (broken !== undefined) return stale(broken);
   const unproved = unprovedConsumer(plan, { ...moment, consumers, maxAgeMs: Number.POSITIVE_INFINITY });
   if (unproved !== undefined) return stale(`no proof from ${unproved}`);
-  if (disabledMs !== null && moment.nowMs - disabledMs < plan.policy.watchMs) return stale('the watch window is not over');
+  if (disabledMs !== null && moment.nowMs - disabledMs < plan.policy.watchMs)
+    return stale('the watch window is not over');
   // (h) refused on every endpoint at this moment.
   if (oldAnswers !== null && !deadEverywhere(oldAnswers)) return stale('the old credential is not refused everywhere');
   return { kind: 'pass', notAfterMs: expiryMs(evidence, []) };
@@ -77,8 +78,12 @@ function brokenClause({ moment, expected, facts }: Evidence<EvidenceFacts>): str
 
 /** Until when the facts are young enough, so that the commit of the intent is refused after it. */
 function expiryMs({ plan, moment, facts }: Evidence<EvidenceFacts>, consumers: readonly ConsumerFact[]): number {
-  const required = plan.consumers.filter((each) => each.required && !moment.waived.includes(each.name)).map((each) => each.name);
-  const proofs = consumers.filter((each) => required.includes(each.consumer)).map((each) => each.atMs + PROOF_MAX_AGE_MS);
+  const required = plan.consumers
+    .filter((each) => each.required && !moment.waived.includes(each.name))
+    .map((each) => each.name);
+  const proofs = consumers
+    .filter((each) => required.includes(each.consumer))
+    .map((each) => each.atMs + PROOF_MAX_AGE_MS);
   return Math.min(facts.atMs + ALIAS_MAX_AGE_MS, facts.atMs + VERIFIED_MAX_AGE_MS, ...proofs);
 }
 

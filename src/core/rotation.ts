@@ -20,7 +20,13 @@ export type RotationEvent =
   | ({ readonly kind: 'StepFailed' } & Failure)
   | { readonly kind: 'GateOpened'; readonly step: string }
   /** A gate looked and must wait. `facts` are what it saw. */
-  | { readonly kind: 'GateWaiting'; readonly step: string; readonly facts: Json; readonly why: string; readonly againInMs: number }
+  | {
+      readonly kind: 'GateWaiting';
+      readonly step: string;
+      readonly facts: Json;
+      readonly why: string;
+      readonly againInMs: number;
+    }
   /** What a guarded step was about to rely on has grown too old: the gate before it looks again. */
   | { readonly kind: 'GateReopened'; readonly step: string; readonly why: string }
   | { readonly kind: 'FenceRaised' }
@@ -32,7 +38,13 @@ export type RotationEvent =
   | { readonly kind: 'UndoDone'; readonly step: string; readonly tookMs: number }
   | ({ readonly kind: 'UndoFailed' } & Failure)
   | { readonly kind: 'Parked'; readonly code: ErrorCode; readonly facts: ErrorFacts }
-  | { readonly kind: 'CommandTaken'; readonly command: CommandKind; readonly commandId: number; readonly by: string; readonly reason: string }
+  | {
+      readonly kind: 'CommandTaken';
+      readonly command: CommandKind;
+      readonly commandId: number;
+      readonly by: string;
+      readonly reason: string;
+    }
   | { readonly kind: 'RotationClosed'; readonly status: FinalStatus };
 
 /** A try that did not succeed. */
@@ -184,7 +196,13 @@ function apply(state: RotationState, { event, atMs, epoch }: Recorded): Rotation
         last: '',
       });
     case 'UndoDone':
-      return withStep({ ...state, intent: null }, event.step, { phase: 'undone', doneMs: atMs, failures: 0, dueMs: 0, last: '' });
+      return withStep({ ...state, intent: null }, event.step, {
+        phase: 'undone',
+        doneMs: atMs,
+        failures: 0,
+        dueMs: 0,
+        last: '',
+      });
     case 'StepFailed':
     case 'UndoFailed':
       return withStep({ ...state, intent: event.certain ? null : failed(state.intent) }, event.step, {
@@ -227,7 +245,13 @@ function failed(intent: Intent | null): Intent | null {
 }
 
 /** A newer executor that means the same again leaves the older executor's effect unsettled: it may still happen. */
-function intend(state: RotationState, step: string, direction: 'do' | 'undo', epoch: number, atMs: number): RotationState {
+function intend(
+  state: RotationState,
+  step: string,
+  direction: 'do' | 'undo',
+  epoch: number,
+  atMs: number,
+): RotationState {
   return {
     ...state,
     unsettled: orphaned(state, epoch),

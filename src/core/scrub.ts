@@ -47,7 +47,15 @@ export class Scrubber {
     const base64 = btoa(String.fromCharCode(...bytes));
     const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
     const unpadded = base64.replace(/=+$/, '');
-    const forms = [text, unpadded, unpadded.replaceAll('+', '-').replaceAll('/', '_'), hex, hex.toUpperCase(), encodeURIComponent(text), JSON.stringify(text).slice(1, -1)];
+    const forms = [
+      text,
+      unpadded,
+      unpadded.replaceAll('+', '-').replaceAll('/', '_'),
+      hex,
+      hex.toUpperCase(),
+      encodeURIComponent(text),
+      JSON.stringify(text).slice(1, -1),
+    ];
     for (const form of forms) this.#forms.add(form);
   }
 }

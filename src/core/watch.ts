@@ -25,7 +25,8 @@ export function judgeWatch(
   if (harm !== undefined) return { kind: harm.code === 'TARGET_CHANGED' ? 'park' : 'fail', ...harm };
   const wait = (why: string, againInMs: number): Verdict<WatchFacts, Watch> => {
     const blind = moment.nowMs - moment.openedMs >= plan.policy.drainMaxMs + plan.policy.watchMs;
-    if (blind && !moment.held) return { kind: 'park', code: 'DRAIN_TIMED_OUT', facts: { maxMs: plan.policy.drainMaxMs, finding: why } };
+    if (blind && !moment.held)
+      return { kind: 'park', code: 'DRAIN_TIMED_OUT', facts: { maxMs: plan.policy.drainMaxMs, finding: why } };
     return { kind: 'wait', facts, why, againInMs: Math.max(1, Math.min(againInMs, plan.policy.pollMs)) };
   };
   if (facts.oldAnswers !== null && !deadEverywhere(facts.oldAnswers)) {

@@ -94,13 +94,23 @@ function* commit(session: Session, dueInMs: number | null): Work<'committed' | '
 }
 
 /** Does what was decided and records what became of it. */
-function* perform(session: Session, workflow: Workflow, move: Exclude<Move, { kind: 'record' | 'rest' | 'handover' }>): Work<'done' | 'lost'> {
+function* perform(
+  session: Session,
+  workflow: Workflow,
+  move: Exclude<Move, { kind: 'record' | 'rest' | 'handover' }>,
+): Work<'done' | 'lost'> {
   const { state, fence } = session;
   const direction = move.kind === 'undo' || (move.kind === 'raise' && move.direction === 'undo') ? 'undo' : 'do';
   const step = workflow.steps.find((each) => each.name === move.step);
   if (step === undefined) throw new TypeError(`decided on ${move.step}, which ${workflow.name} does not have`);
   const context = contextOf(state, session.facts, move.step);
-  const authority = { plan: state.plan, step: move.step, attempt: stepState(state, move.step).attempt, fence, nowMs: session.facts.nowMs };
+  const authority = {
+    plan: state.plan,
+    step: move.step,
+    attempt: stepState(state, move.step).attempt,
+    fence,
+    nowMs: session.facts.nowMs,
+  };
   const scope = { context, authority, state: stepState(state, move.step) };
   let outcome: StepOutcome;
   switch (move.kind) {

@@ -31,7 +31,9 @@ export async function auditAlias(
     const credential = parseCredential(stored.value, plan.fields, plan.path);
     const answers = await ports.target.probe(scope, credential);
     const refused = whereAnswered(answers, 'refused', 'absent');
-    return refused === undefined ? null : `version ${stored.version}, named by current, is refused at ${refused.endpoint}`;
+    return refused === undefined
+      ? null
+      : `version ${stored.version}, named by current, is refused at ${refused.endpoint}`;
   } catch (thrown) {
     if (isKeyturnError(thrown) && thrown.class !== 'retry') return thrown.code;
     return null;

@@ -5,7 +5,10 @@ import type { Deliveries, WebhookSender } from '../ports/operations.js';
 const TAKE_FOR_MS = 30_000;
 
 /** Sends one webhook whose time has come and writes down how it went. A ring for another time does nothing. */
-export async function deliver(deliveryId: string, ports: { readonly deliveries: Deliveries; readonly sender: WebhookSender }): Promise<void> {
+export async function deliver(
+  deliveryId: string,
+  ports: { readonly deliveries: Deliveries; readonly sender: WebhookSender },
+): Promise<void> {
   const delivery = await ports.deliveries.take(deliveryId, TAKE_FOR_MS);
   if (delivery === null) return;
   const startedMs = performance.now();

@@ -4,24 +4,43 @@ import { Scrubber } from '../core/scrub.js';
 import type { Bound, Scope, TargetPort } from '../ports/step-ports.js';
 
 /** What the guard tells of a target, for its breaker. */
-export type ReportTarget = (target: { readonly environment: string; readonly target: string }, outcome: 'answered' | 'unreachable') => void;
+export type ReportTarget = (
+  target: { readonly environment: string; readonly target: string },
+  outcome: 'answered' | 'unreachable',
+) => void;
 
 /**
  * Stands between the engine and a rotator: gives it its context, scrubs the values it has seen from whatever it throws
  * or answers, and sorts what it throws. Safety does not depend on the author's care.
  */
-export function guardRotator(rotator: Rotator, connection: Connection, log: RotatorLog, report: ReportTarget): Bound<TargetPort> {
+export function guardRotator(
+  rotator: Rotator,
+  connection: Connection,
+  log: RotatorLog,
+  report: ReportTarget,
+): Bound<TargetPort> {
   const scrubber = new Scrubber();
-  const guarded = async <Answer>(scope: Scope, call: (ctx: RotatorContext) => Promise<Answer>, ...values: readonly unknown[]): Promise<Answer> => {
+  let answeredEpoch = 0;
+  // A breaker that others have opened is closed by the first answer of a wakeup; further answers tell it nothing.
+  const tell = ({ plan, fence }: Scope, unreachable: boolean): void => {
+    if (!unreachable && answeredEpoch === fence.epoch) return;
+    answeredEpoch = unreachable ? 0 : fence.epoch;
+    report(plan, unreachable ? 'unreachable' : 'answered');
+  };
+  const guarded = async <Answer>(
+    scope: Scope,
+    call: (ctx: RotatorContext) => Promise<Answer>,
+    ...values: readonly unknown[]
+  ): Promise<Answer> => {
     scrubber.learn(values);
     try {
       const answer = await call(contextFor(scope, log));
       scrubber.learn([answer]);
-      report(scope.plan, isUnreachable(answer) ? 'unreachable' : 'answered');
+      tell(scope, isUnreachable(answer));
       return scrubber.clean(answer);
     } catch (thrown) {
       const error = sort(thrown, rotator, scope, scrubber);
-      report(scope.plan, error.code === 'TARGET_UNREACHABLE' || error.code === 'DEADLINE_EXCEEDED' ? 'unreachable' : 'answered');
+      tell(scope, error.code === 'TARGET_UNREACHABLE' || error.code === 'DEADLINE_EXCEEDED');
       log.debug({ step: scope.step, code: error.code, error: scrubber.text(describe(thrown)) }, 'rotator failed');
       throw error;
     }
@@ -68,12 +87,17 @@ function sort(thrown: unknown, rotator: Rotator, { plan, step }: Scope, scrubber
     case 'transient':
       return keyturnError('TARGET_BUSY', named);
     case 'unknown':
-      return keyturnError('STEP_FAILED', { ...named, name: thrown instanceof Error ? scrubber.text(thrown.name) : typeof thrown });
+      return keyturnError('STEP_FAILED', {
+        ...named,
+        name: thrown instanceof Error ? scrubber.text(thrown.name) : typeof thrown,
+      });
   }
 }
 
 function cleanFacts(facts: ErrorFacts, scrubber: Scrubber): ErrorFacts {
-  return Object.fromEntries(Object.entries(facts).map(([name, fact]) => [name, typeof fact === 'string' ? scrubber.text(fact) : fact]));
+  return Object.fromEntries(
+    Object.entries(facts).map(([name, fact]) => [name, typeof fact === 'string' ? scrubber.text(fact) : fact]),
+  );
 }
 
 function describe(thrown: unknown): string {
@@ -82,7 +106,11 @@ function describe(thrown: unknown): string {
 
 /** Logins that no endpoint answered. */
 function isUnreachable(answer: unknown): boolean {
-  return Array.isArray(answer) && answer.length > 0 && answer.every((each: unknown) => isObject(each) && each['answer'] === 'unknown');
+  return (
+    Array.isArray(answer) &&
+    answer.length > 0 &&
+    answer.every((each: unknown) => isObject(each) && each['answer'] === 'unknown')
+  );
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -33,11 +33,13 @@ export class LeaseKeeper {
       if (asking) return;
       asking = true;
       const askedAt = performance.now();
-      void renew(this.#leases, { secret: lease.secret, epoch: lease.fence.epoch, ttlMs: this.#leaseMs }).then((answer) => {
-        asking = false;
-        if (answer === 'renewed') believedUntil = askedAt + this.#leaseMs;
-        if (answer === 'lost') this.#lose();
-      });
+      void renew(this.#leases, { secret: lease.secret, epoch: lease.fence.epoch, ttlMs: this.#leaseMs }).then(
+        (answer) => {
+          asking = false;
+          if (answer === 'renewed') believedUntil = askedAt + this.#leaseMs;
+          if (answer === 'lost') this.#lose();
+        },
+      );
     }, this.#leaseMs * RENEW_FRACTION);
   }
 

@@ -18,7 +18,11 @@ export interface PerformOptions {
  * While it runs, the lease it acquired is kept alive; once that is lost nothing is asked for a rotation any more.
  * *Errors* what the generator does not catch: journal and leases that cannot be reached.
  */
-export async function perform<Result>(work: Work<Result>, ports: BoundEnginePorts, options: PerformOptions): Promise<Result> {
+export async function perform<Result>(
+  work: Work<Result>,
+  ports: BoundEnginePorts,
+  options: PerformOptions,
+): Promise<Result> {
   const keeper = new LeaseKeeper(ports.leases, options.leaseMs);
   try {
     let next = work.next();
@@ -37,7 +41,12 @@ export async function perform<Result>(work: Work<Result>, ports: BoundEnginePort
   }
 }
 
-async function ask(question: EngineRequest, ports: BoundEnginePorts, keeper: LeaseKeeper, options: PerformOptions): Promise<unknown> {
+async function ask(
+  question: EngineRequest,
+  ports: BoundEnginePorts,
+  keeper: LeaseKeeper,
+  options: PerformOptions,
+): Promise<unknown> {
   const port = ports[question.port] as Readonly<Record<string, (...args: readonly unknown[]) => unknown>>;
   const member = port[question.method];
   if (member === undefined) throw new TypeError(`port ${question.port} has no ${question.method}`);
@@ -47,7 +56,9 @@ async function ask(question: EngineRequest, ports: BoundEnginePorts, keeper: Lea
     if (question.port === 'leases' && question.method === 'release') keeper.stop();
     return answer;
   }
-  return await underDeadline(question, question.authority, keeper, options, (scope) => member.call(port, scope, ...question.args));
+  return await underDeadline(question, question.authority, keeper, options, (scope) =>
+    member.call(port, scope, ...question.args),
+  );
 }
 
 /** A call that does not answer in time is abandoned with its signal aborted; whether it took effect is then unknown. */

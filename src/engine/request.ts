@@ -20,11 +20,10 @@ type Arguments<Member> = Member extends (...args: infer Args) => unknown ? Args 
 type Answer<Member> = Member extends (...args: never[]) => infer Result ? Result : never;
 
 /** Asks a port of the engine's own. Throws what the port throws. */
-export function* request<Port extends 'journal' | 'leases' | 'process', Method extends keyof EnginePorts[Port] & string>(
-  port: Port,
-  method: Method,
-  ...args: Arguments<EnginePorts[Port][Method]>
-): Work<Answer<EnginePorts[Port][Method]>> {
+export function* request<
+  Port extends 'journal' | 'leases' | 'process',
+  Method extends keyof EnginePorts[Port] & string,
+>(port: Port, method: Method, ...args: Arguments<EnginePorts[Port][Method]>): Work<Answer<EnginePorts[Port][Method]>> {
   // The one cast: what answers a request answers by the type of the member that was asked.
   return (yield { port, method, args, authority: null }) as Answer<EnginePorts[Port][Method]>;
 }

@@ -36,7 +36,8 @@ export function* runStep(step: Step, scope: StepScope): Work<StepOutcome> {
     if (step.kind === 'gate') throw new TypeError('a gate has nothing to run');
     const done = yield* under(scope.authority, step.run(told(scope)));
     const sealed: SealedValue[] = [];
-    for (const [slot, value] of Object.entries(done.seal ?? {})) sealed.push({ slot, sealed: yield* seal(scope, slot, value) });
+    for (const [slot, value] of Object.entries(done.seal ?? {}))
+      sealed.push({ slot, sealed: yield* seal(scope, slot, value) });
     return { kind: 'ran', output: done.output, sealed, tookMs: yield* elapsed() };
   });
 }
@@ -45,7 +46,7 @@ export function* runStep(step: Step, scope: StepScope): Work<StepOutcome> {
 export function* undoStep(step: Step, scope: StepScope): Work<StepOutcome> {
   return yield* sorted(scope, function* (elapsed) {
     if (step.kind !== 'act') throw new TypeError('only an act can be undone');
-    yield* under(scope.authority, step.undo({ ...told(scope), output: scope.state.output as never }));
+    yield* under(scope.authority, step.undo({ ...told(scope), output: scope.state.output }));
     return { kind: 'undone', tookMs: yield* elapsed() };
   });
 }
@@ -55,7 +56,10 @@ export function* lookStep(step: Step, scope: StepScope): Work<StepOutcome> {
   return yield* sorted(scope, function* (elapsed) {
     if (step.kind !== 'gate') throw new TypeError('only a gate can look');
     // A gate keeps its facts in the place of its output while it is open.
-    const facts = yield* under(scope.authority, step.observe({ ...told(scope), previous: scope.state.output as never }));
+    const facts = yield* under(
+      scope.authority,
+      step.observe({ ...told(scope), previous: scope.state.output as never }),
+    );
     return { kind: 'judged', verdict: step.judge(told(scope), facts), tookMs: yield* elapsed() };
   });
 }
@@ -94,6 +98,10 @@ function* sorted(scope: StepScope, work: (elapsed: () => Work<number>) => Work<S
     });
   } catch (thrown) {
     if (isKeyturnError(thrown)) return { kind: 'failed', code: thrown.code, facts: thrown.facts };
-    return { kind: 'failed', code: 'STEP_FAILED', facts: { step: scope.authority.step, name: thrown instanceof Error ? thrown.name : typeof thrown } };
+    return {
+      kind: 'failed',
+      code: 'STEP_FAILED',
+      facts: { step: scope.authority.step, name: thrown instanceof Error ? thrown.name : typeof thrown },
+    };
   }
 }

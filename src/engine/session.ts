@@ -32,7 +32,8 @@ export class Session {
   /** The state with what is pending, as if it were committed now. */
   get state(): RotationState {
     return this.#pending.reduce(
-      (state, event) => evolve(state, { seq: state.seq + 1, atMs: this.#surroundings.nowMs, epoch: this.fence.epoch, event }),
+      (state, event) =>
+        evolve(state, { seq: state.seq + 1, atMs: this.#surroundings.nowMs, epoch: this.fence.epoch, event }),
       this.#committed,
     );
   }
@@ -70,7 +71,9 @@ export class Session {
       derived,
       sealed: [...this.#sealed],
       dueInMs: isOpen(derived.status) && derived.status !== 'parked' ? dueInMs : null,
-      ...(this.#guard === null ? {} : { guard: { guardSeq: this.#guard.guardSeq, notAfterMs: this.#guard.notAfterMs } }),
+      ...(this.#guard === null
+        ? {}
+        : { guard: { guardSeq: this.#guard.guardSeq, notAfterMs: this.#guard.notAfterMs } }),
       ...(this.#claims.length === 0 ? {} : { claims: [...this.#claims] }),
     };
   }

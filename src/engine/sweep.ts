@@ -70,7 +70,10 @@ export class Sweep {
     try {
       await work();
     } catch (thrown) {
-      this.#parts.log.debug({ part, error: thrown instanceof Error ? thrown.name : typeof thrown }, 'sweep left to the next');
+      this.#parts.log.debug(
+        { part, error: thrown instanceof Error ? thrown.name : typeof thrown },
+        'sweep left to the next',
+      );
     }
   }
 

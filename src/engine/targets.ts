@@ -53,9 +53,9 @@ export function openTargets(options: TargetsOptions): Targets {
   return {
     port: routed(find),
     close: async () => {
-      const all = await Promise.allSettled(opened.values());
+      const all = [...opened.values()];
       opened.clear();
-      await Promise.allSettled(all.map((each) => (each.status === 'fulfilled' ? each.value.connection.close() : undefined)));
+      await Promise.allSettled(all.map(async (each) => (await each).connection.close()));
     },
   };
 }
@@ -79,14 +79,19 @@ function routed(find: (scope: Scope) => Promise<Bound<TargetPort>>): Bound<Targe
 
 async function open({ plan }: Scope, { rotators, resolve, log, report }: TargetsOptions): Promise<Opened> {
   const rotator = rotators.find((each) => each.name === plan.rotator);
-  if (rotator === undefined) throw keyturnError('UNKNOWN_ROTATOR', { rotator: plan.rotator, rotation: plan.rotationId });
+  if (rotator === undefined)
+    throw keyturnError('UNKNOWN_ROTATOR', { rotator: plan.rotator, rotation: plan.rotationId });
   if (rotator.contract !== CONTRACT) {
     throw keyturnError('CONTRACT_MISMATCH', { rotator: rotator.name, contract: rotator.contract, spoken: CONTRACT });
   }
   const parsed = rotator.config.safeParse(await resolve(plan.config));
   if (!parsed.success) {
     const problems = parsed.error.issues.map((issue) => issue.path.join('.') || 'config').join(', ');
-    throw keyturnError('CONFIG_INVALID', { file: `snapshot of ${plan.secret}`, count: parsed.error.issues.length, problems });
+    throw keyturnError('CONFIG_INVALID', {
+      file: `snapshot of ${plan.secret}`,
+      count: parsed.error.issues.length,
+      problems,
+    });
   }
   const connection = rotator.connect(parsed.data);
   return { connection, port: guardRotator(rotator, connection, log, report) };

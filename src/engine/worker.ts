@@ -56,6 +56,8 @@ const MAX_ADVANCES = 50;
 export class Worker {
   readonly #parts: WorkerParts;
   readonly #inWork = new Set<Promise<void>>();
+  /** Rotations in hand, and whether it rang for them again meanwhile. */
+  readonly #inHand = new Map<string, { again: boolean }>();
   readonly #sweep: Sweep;
   #stopping = false;
   #rings = 0;
@@ -67,7 +69,7 @@ export class Worker {
 
   get handlers(): WorkerHandlers {
     return {
-      rotation: (rotationId) => this.#track(this.#advance(rotationId)),
+      rotation: (rotationId) => this.#track(this.#take(rotationId)),
       delivery: (deliveryId) => this.#track(deliver(deliveryId, this.#parts)),
     };
   }
@@ -92,10 +94,32 @@ export class Worker {
     this.#parts.log.info({ holder: this.#parts.options.holder }, 'worker stopped');
   }
 
+  /** A second ring for a rotation in hand would take its lease away from the first: it is answered afterwards. */
+  async #take(rotationId: string): Promise<void> {
+    const inHand = this.#inHand.get(rotationId);
+    if (inHand !== undefined) {
+      inHand.again = true;
+      return;
+    }
+    const mine = { again: true };
+    this.#inHand.set(rotationId, mine);
+    try {
+      while (mine.again && !this.#stopping) {
+        mine.again = false;
+        await this.#advance(rotationId);
+      }
+    } finally {
+      this.#inHand.delete(rotationId);
+    }
+  }
+
   /** Takes one rotation as far as it goes now. Errors end here: the sweep finds the rotation again. */
   async #advance(rotationId: string): Promise<void> {
     const { ports, workflows, options, log } = this.#parts;
-    const bound: BoundEnginePorts = { ...ports, process: { elapsedMs: () => performance.now(), stopping: () => this.#stopping } };
+    const bound: BoundEnginePorts = {
+      ...ports,
+      process: { elapsedMs: () => performance.now(), stopping: () => this.#stopping },
+    };
     try {
       for (let count = 0; count < MAX_ADVANCES && !this.#stopping; count += 1) {
         const advanced = await perform(advance(rotationId, { ...options, workflows }), bound, options);
@@ -115,7 +139,9 @@ export class Worker {
     if (advanced.kind === 'lost' || advanced.kind === 'unknown-rotation' || advanced.againInMs === null) return;
     this.#rings += 1;
     const key = `${this.#parts.options.holder}-${this.#rings}`;
-    await this.#parts.wakeups.ring({ about: 'rotation', id: rotationId, key, delayMs: advanced.againInMs, urgent: false }).catch(() => undefined);
+    await this.#parts.wakeups
+      .ring({ about: 'rotation', id: rotationId, key, delayMs: advanced.againInMs, urgent: false })
+      .catch(() => undefined);
   }
 
   async #track(work: Promise<void>): Promise<void> {

@@ -49,11 +49,27 @@ export interface Operations {
    * `NOT_PARKED`, `DECIDED_DESTROY` (cancel and rollback after the point of no return), `DECIDED_ROLLBACK`
    * (resuming forwards what turns back is not an error: it goes on turning back).
    */
-  command(command: { readonly rotationId: string; readonly kind: CommandKind; readonly by: string; readonly reason: string }): Promise<void>;
+  command(command: {
+    readonly rotationId: string;
+    readonly kind: CommandKind;
+    readonly by: string;
+    readonly reason: string;
+  }): Promise<void>;
   /** *Returns* `in-flight` where a disable or destroy had been meant before the hold was written. */
-  hold(hold: { readonly secret: string; readonly by: string; readonly reason: string }): Promise<{ readonly kind: 'held' } | { readonly kind: 'in-flight'; readonly rotationId: string; readonly step: string }>;
+  hold(hold: {
+    readonly secret: string;
+    readonly by: string;
+    readonly reason: string;
+  }): Promise<
+    { readonly kind: 'held' } | { readonly kind: 'in-flight'; readonly rotationId: string; readonly step: string }
+  >;
   release(hold: { readonly secret: string; readonly by: string; readonly reason: string }): Promise<void>;
-  waive(waiver: { readonly rotationId: string; readonly consumer: string; readonly by: string; readonly reason: string }): Promise<void>;
+  waive(waiver: {
+    readonly rotationId: string;
+    readonly consumer: string;
+    readonly by: string;
+    readonly reason: string;
+  }): Promise<void>;
   /** A new era: our database was restored or moved, and the person says that no other installation is alive. */
   restored(statement: { readonly by: string; readonly reason: string }): Promise<{ readonly era: number }>;
 }
@@ -94,29 +110,56 @@ export interface Views {
   /** By id, or by a prefix of it that fits one rotation only. *Returns* null for none. */
   rotation(idOrPrefix: string): Promise<RotationRow | null>;
   /** Newest first. */
-  rotations(filter: { readonly environment?: string; readonly secret?: string; readonly open?: boolean; readonly limit: number }): Promise<readonly RotationRow[]>;
+  rotations(filter: {
+    readonly environment?: string;
+    readonly secret?: string;
+    readonly open?: boolean;
+    readonly limit: number;
+  }): Promise<readonly RotationRow[]>;
   secrets(environment?: string): Promise<readonly SecretRow[]>;
   /** The events after a sequence number. */
   events(rotationId: string, afterSeq: number): Promise<readonly Recorded[]>;
   /** Who is at work on the secret now. Null: nobody. */
-  leaseHolder(secret: string): Promise<{ readonly holder: string; readonly epoch: number; readonly expiresInMs: number } | null>;
+  leaseHolder(
+    secret: string,
+  ): Promise<{ readonly holder: string; readonly epoch: number; readonly expiresInMs: number } | null>;
 }
 
 /** What the sweep finds, each by one indexed query, in batches with skip-locked. */
 export interface SweepQueries {
   /** Secrets whose due time has come, of these environments. */
-  due(environments: readonly string[], limit: number): Promise<readonly { readonly secret: string; readonly cron: string; readonly timezone: string; readonly dueAtMs: number; readonly nowMs: number }[]>;
+  due(
+    environments: readonly string[],
+    limit: number,
+  ): Promise<
+    readonly {
+      readonly secret: string;
+      readonly cron: string;
+      readonly timezone: string;
+      readonly dueAtMs: number;
+      readonly nowMs: number;
+    }[]
+  >;
   /** Sets the next due time where it still is `fromMs` (null: unset). *Returns* false where another worker was first. */
   reschedule(secret: string, fromMs: number | null, nextMs: number | null): Promise<boolean>;
   /**
    * Open rotations whose time has come, that no live lease works on and for which nobody rang in the last
    * `quietMs`; marks them as rung.
    */
-  unattended(limit: number, quietMs: number): Promise<readonly { readonly rotationId: string; readonly key: string; readonly urgent: boolean }[]>;
+  unattended(
+    limit: number,
+    quietMs: number,
+  ): Promise<readonly { readonly rotationId: string; readonly key: string; readonly urgent: boolean }[]>;
   /** Deliveries whose time has come and for which nobody rang in the last `quietMs`; marks them as rung. */
-  undelivered(limit: number, quietMs: number): Promise<readonly { readonly deliveryId: string; readonly key: string }[]>;
+  undelivered(
+    limit: number,
+    quietMs: number,
+  ): Promise<readonly { readonly deliveryId: string; readonly key: string }[]>;
   /** Secrets whose alias is to be audited: every 30 s for 15 min after a takeover, hourly otherwise. Moves their next audit on. */
-  audits(environments: readonly string[], limit: number): Promise<readonly { readonly secret: string; readonly openRotation: string | null }[]>;
+  audits(
+    environments: readonly string[],
+    limit: number,
+  ): Promise<readonly { readonly secret: string; readonly openRotation: string | null }[]>;
   /** Writes what an audit found into the audit trail; `problem` null: all well. */
   audited(secret: string, problem: string | null): Promise<void>;
 }
@@ -126,7 +169,15 @@ export interface Deliveries {
   /** Takes a delivery whose time has come, for at most `forMs`. *Returns* null where there is nothing to do now. */
   take(deliveryId: string, forMs: number): Promise<Delivery | null>;
   /** Writes how it went. `againInMs` null: not again. `gone` disables the endpoint. */
-  record(deliveryId: string, result: { readonly outcome: 'delivered' | 'failed' | 'gone'; readonly status: number | null; readonly tookMs: number; readonly againInMs: number | null }): Promise<void>;
+  record(
+    deliveryId: string,
+    result: {
+      readonly outcome: 'delivered' | 'failed' | 'gone';
+      readonly status: number | null;
+      readonly tookMs: number;
+      readonly againInMs: number | null;
+    },
+  ): Promise<void>;
 }
 
 /** One webhook to one endpoint. */
@@ -147,7 +198,13 @@ export interface Delivery {
 
 /** Sends one webhook. Never throws: how it went is the answer. */
 export interface WebhookSender {
-  send(delivery: Delivery): Promise<{ readonly outcome: 'delivered' | 'failed' | 'gone'; readonly status: number | null; readonly retryAfterMs: number | null }>;
+  send(
+    delivery: Delivery,
+  ): Promise<{
+    readonly outcome: 'delivered' | 'failed' | 'gone';
+    readonly status: number | null;
+    readonly retryAfterMs: number | null;
+  }>;
 }
 
 /** Time zones and cron text. */
@@ -159,10 +216,19 @@ export interface Calendar {
 /** Counts and sums for `/metrics`, taken from what was written in the transactions of the events. */
 export interface Metrics {
   read(): Promise<{
-    readonly rotations: readonly { readonly workflow: string; readonly trigger: string; readonly outcome: string; readonly count: number }[];
-    readonly steps: readonly { readonly step: string; readonly bucketsMs: readonly { readonly upToMs: number; readonly count: number }[]; readonly count: number; readonly sumMs: number }[];
+    readonly rotations: readonly {
+      readonly workflow: string;
+      readonly trigger: string;
+      readonly outcome: string;
+      readonly count: number;
+    }[];
+    readonly steps: readonly {
+      readonly step: string;
+      readonly bucketsMs: readonly { readonly upToMs: number; readonly count: number }[];
+      readonly count: number;
+      readonly sumMs: number;
+    }[];
     readonly overdue: readonly { readonly environment: string; readonly count: number }[];
     readonly open: readonly { readonly status: string; readonly count: number }[];
   }>;
 }
-

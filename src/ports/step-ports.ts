@@ -67,7 +67,9 @@ export interface StorePort {
    * *Returns* where `current` is afterwards: `to`, or where somebody else has put it (then nothing was changed).
    * *Repeat*: harmless. *Errors* `STORE_STALE`.
    */
-  moveCurrent(move: { readonly from: number | null; readonly to: number | null; readonly previous: number | null }): { readonly current: number | null };
+  moveCurrent(move: { readonly from: number | null; readonly to: number | null; readonly previous: number | null }): {
+    readonly current: number | null;
+  };
   /** Takes the label `pending` off this version if it is there. *Repeat*: harmless. */
   retirePending(version: number): void;
 }

@@ -25,7 +25,9 @@ export function crashMatrix(chosen: readonly Scenario[] = scenarios): MatrixResu
     const quiet = new World(scenario);
     const points = quiet.run();
     runs += 1;
-    findings.push(...quiet.oracle.violations.map((each) => ({ ...each, scenario: scenario.name, how: 'none' as const, point: 0 })));
+    findings.push(
+      ...quiet.oracle.violations.map((each) => ({ ...each, scenario: scenario.name, how: 'none' as const, point: 0 })),
+    );
     for (const how of interruptions) {
       for (let point = 1; point <= points; point += 1) {
         const world = new World(scenario);

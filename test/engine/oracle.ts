@@ -52,15 +52,21 @@ export class Oracle {
       this.violate('L1', `it ended ${state.status} (${state.because?.code ?? 'no reason'}), not ${scenario.ends}`);
     }
     const current = this.#world.current();
-    if (current !== null && !memory.target.accepts(current)) this.violate('I1', 'at rest the label current names a credential that is refused');
+    if (current !== null && !memory.target.accepts(current))
+      this.violate('I1', 'at rest the label current names a credential that is refused');
     if (old !== null && current === null) this.violate('I6', 'at rest there is no current version');
     if (isOpen(state.status)) return;
     const explained = current === null ? [] : [current.identity];
     const orphans = memory.target.live().filter((identity) => !explained.includes(identity));
     if (orphans.length > 0) this.violate('I4', `at rest ${orphans.join(', ')} can log in and nothing explains it`);
     if (memory.state.sealedSlots(plan.rotationId).length > 0) this.violate('I4', 'sealed values were left behind');
-    if (state.status === 'completed' && old !== null && memory.target.accepts(old)) this.violate('I2', 'the old credential is alive');
-    if (state.status === 'completed' && current?.identity === old?.identity && scenario.capabilities.overlap === 'two-live') {
+    if (state.status === 'completed' && old !== null && memory.target.accepts(old))
+      this.violate('I2', 'the old credential is alive');
+    if (
+      state.status === 'completed' &&
+      current?.identity === old?.identity &&
+      scenario.capabilities.overlap === 'two-live'
+    ) {
       this.violate('L1', 'it completed without a new credential');
     }
     if (state.status !== 'completed' && old !== null && current?.identity !== old.identity) {
@@ -69,7 +75,11 @@ export class Oracle {
     const pending = memory.store.read(plan.secret, 'pending');
     if (pending !== null) this.violate('I13', 'the label pending was left behind');
     const previous = memory.store.read(plan.secret, 'previous');
-    if (state.status === 'completed' && old !== null && (previous === null || parseCredential(previous.value, plan.fields, plan.path).identity !== old.identity)) {
+    if (
+      state.status === 'completed' &&
+      old !== null &&
+      (previous === null || parseCredential(previous.value, plan.fields, plan.path).identity !== old.identity)
+    ) {
       this.violate('I6', 'the previous version is not readable');
     }
   }

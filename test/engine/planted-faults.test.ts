@@ -8,7 +8,18 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { plantedFaults } from './planted-faults.js';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
-const copied = ['src/core', 'src/contract', 'src/ports', 'src/engine', 'src/adapters/memory', 'workflows', 'test/engine', 'test/support/plans.ts', 'tsconfig.json', 'package.json'];
+const copied = [
+  'src/core',
+  'src/contract',
+  'src/ports',
+  'src/engine',
+  'src/adapters/memory',
+  'workflows',
+  'test/engine',
+  'test/support/plans.ts',
+  'tsconfig.json',
+  'package.json',
+];
 const loader = import.meta.resolve('tsx');
 
 let folder = '';
@@ -22,7 +33,11 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** What the matrix finds first in the copy. */
 async function firstFinding(scenarios: readonly string[]): Promise<unknown> {
-  const { stdout } = await promisify(execFile)(process.execPath, ['--import', loader, join(folder, 'test/engine/crash-matrix-process.ts'), ...scenarios], { cwd: folder });
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--import', loader, join(folder, 'test/engine/crash-matrix-process.ts'), ...scenarios],
+    { cwd: folder },
+  );
   return JSON.parse(stdout);
 }
 
@@ -36,9 +51,15 @@ describe('the crash matrix finds what is planted', () => {
       const path = join(folder, file);
       const source = await readFile(path, 'utf8');
       expect(source.split(find).length, 'the text to replace stands in the source exactly once').toBe(2);
-      await writeFile(path, source.replace(find, () => replace));
+      await writeFile(
+        path,
+        source.replace(find, () => replace),
+      );
       try {
-        expect(await firstFinding(scenarios)).toMatchObject({ invariant: expect.any(String), what: expect.any(String) });
+        expect(await firstFinding(scenarios)).toMatchObject({
+          invariant: expect.any(String),
+          what: expect.any(String),
+        });
       } finally {
         await writeFile(path, source);
       }

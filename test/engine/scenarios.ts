@@ -13,7 +13,11 @@ export interface Scenario {
   readonly plan: Partial<Plan>;
   readonly startsWithout: boolean;
   readonly ends: Status;
-  readonly answer: (consumer: string, phase: 'canary' | 'drain', version: number) => Pick<ConsumerAnswer, 'answer' | 'reason'>;
+  readonly answer: (
+    consumer: string,
+    phase: 'canary' | 'drain',
+    version: number,
+  ) => Pick<ConsumerAnswer, 'answer' | 'reason'>;
   readonly prepare?: (world: World) => void;
   /** Called before each wakeup. */
   readonly meanwhile?: (world: World) => void;
@@ -29,7 +33,14 @@ const consumers: Plan['consumers'] = [
   { name: 'batch', url: null, canary: false, required: true, cacheTtlMs: 0 },
 ];
 
-const base = { workflow: 'staged-rotation', capabilities: ableCapabilities, plan: { consumers }, startsWithout: false, ends: 'completed', answer: proved } as const;
+const base = {
+  workflow: 'staged-rotation',
+  capabilities: ableCapabilities,
+  plan: { consumers },
+  startsWithout: false,
+  ends: 'completed',
+  answer: proved,
+} as const;
 
 const refusing = (at: 'canary' | 'drain') => (_: string, phase: 'canary' | 'drain') =>
   phase === at ? ({ answer: 'refused', reason: 'it does not work' } as const) : proved();
@@ -53,19 +64,60 @@ function halfApplied(heals: boolean): Pick<Scenario, 'prepare' | 'meanwhile'> {
 export const scenarios: readonly Scenario[] = [
   { ...base, name: 'success' },
   { ...base, name: 'success of a first credential', startsWithout: true },
-  { ...base, name: 'success after waiting', plan: { consumers, policy: { ...promptPolicy, graceMs: 3_000, quietMs: 2_000, watchMs: 4_000, soakMs: 1_000 } } },
+  {
+    ...base,
+    name: 'success after waiting',
+    plan: { consumers, policy: { ...promptPolicy, graceMs: 3_000, quietMs: 2_000, watchMs: 4_000, soakMs: 1_000 } },
+  },
   { ...base, name: 'success at a target that cannot fence', capabilities: unfenced },
   { ...base, name: 'success with a provider-born value', capabilities: provider },
   { ...base, name: 'success at a target that cannot disable', capabilities: { ...ableCapabilities, disable: false } },
   { ...base, name: 'failed canary', answer: refusing('canary'), ends: 'rolled_back' },
-  { ...base, name: 'failed canary at a target that cannot fence', answer: refusing('canary'), capabilities: unfenced, ends: 'rolled_back' },
-  { ...base, name: 'failed canary with a provider-born value', answer: refusing('canary'), capabilities: provider, ends: 'rolled_back' },
-  { ...base, name: 'failed canary of a first credential', answer: refusing('canary'), startsWithout: true, ends: 'rolled_back' },
+  {
+    ...base,
+    name: 'failed canary at a target that cannot fence',
+    answer: refusing('canary'),
+    capabilities: unfenced,
+    ends: 'rolled_back',
+  },
+  {
+    ...base,
+    name: 'failed canary with a provider-born value',
+    answer: refusing('canary'),
+    capabilities: provider,
+    ends: 'rolled_back',
+  },
+  {
+    ...base,
+    name: 'failed canary of a first credential',
+    answer: refusing('canary'),
+    startsWithout: true,
+    ends: 'rolled_back',
+  },
   { ...base, name: 'failed drain', answer: refusing('drain'), ends: 'rolled_back' },
-  { ...base, name: 'failed drain at a target that cannot fence', answer: refusing('drain'), capabilities: unfenced, ends: 'rolled_back' },
-  { ...base, name: 'failed drain with a provider-born value', answer: refusing('drain'), capabilities: provider, ends: 'rolled_back' },
+  {
+    ...base,
+    name: 'failed drain at a target that cannot fence',
+    answer: refusing('drain'),
+    capabilities: unfenced,
+    ends: 'rolled_back',
+  },
+  {
+    ...base,
+    name: 'failed drain with a provider-born value',
+    answer: refusing('drain'),
+    capabilities: provider,
+    ends: 'rolled_back',
+  },
   { ...base, ...halfApplied(true), name: 'half-applied create that heals' },
   { ...base, ...halfApplied(false), name: 'half-applied create that does not heal', ends: 'rolled_back' },
   { ...base, name: 'success in place', workflow: 'in-place-rotation', capabilities: oneLive },
-  { ...base, name: 'failed drain in place', workflow: 'in-place-rotation', capabilities: oneLive, answer: refusing('drain'), ends: 'rolled_back' },
+  {
+    ...base,
+    name: 'failed drain in place',
+    workflow: 'in-place-rotation',
+    capabilities: oneLive,
+    answer: refusing('drain'),
+    ends: 'rolled_back',
+  },
 ];

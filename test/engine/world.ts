@@ -37,9 +37,14 @@ export class World {
   #holders = 0;
 
   constructor(readonly scenario: Scenario) {
-    const answering: Parameters<typeof memoryPorts>[1] = (consumer, phase, version) => scenario.answer(consumer, phase, version);
+    const answering: Parameters<typeof memoryPorts>[1] = (consumer, phase, version) =>
+      scenario.answer(consumer, phase, version);
     this.memory = memoryPorts({ capabilities: scenario.capabilities, endpoints: ['one', 'two'] }, answering);
-    this.plan = aPlan({ ...scenario.plan, capabilities: scenario.capabilities, workflow: { name: scenario.workflow, number: 1 } });
+    this.plan = aPlan({
+      ...scenario.plan,
+      capabilities: scenario.capabilities,
+      workflow: { name: scenario.workflow, number: 1 },
+    });
     this.old = scenario.startsWithout ? null : this.#adopt();
     this.memory.state.accept(this.plan, [`secret ${this.plan.secret}`]);
     this.oracle = new Oracle(this);
@@ -132,7 +137,9 @@ export class World {
   }
 
   #ask({ port, method, args, authority }: EngineRequest): unknown {
-    const members = this.memory.ports[port] as unknown as Readonly<Record<string, (...args: readonly unknown[]) => unknown>>;
+    const members = this.memory.ports[port] as unknown as Readonly<
+      Record<string, (...args: readonly unknown[]) => unknown>
+    >;
     const member = members[method];
     if (member === undefined) throw new TypeError(`port ${port} has no ${method}`);
     if (authority === null) return member.call(members, ...args);
@@ -143,7 +150,8 @@ export class World {
   /** An old credential that was made by hand before Keyturn came. */
   #adopt(): Credential {
     const { clock, store, target } = this.memory;
-    const identity = this.scenario.capabilities.overlap === 'one-live' ? this.plan.principal : `${this.plan.principal}_a`;
+    const identity =
+      this.scenario.capabilities.overlap === 'one-live' ? this.plan.principal : `${this.plan.principal}_a`;
     const old = { identity, value: Secret.fromText('the-old-value-made-by-hand-0000000000') };
     target.adopt(old);
     store.putInitial(this.plan.secret, renderCredential(old, this.plan.fields));

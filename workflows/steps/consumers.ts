@@ -19,7 +19,11 @@ export function* challenge(
   return answers.map((answer) => asFact(answer, atMs, previous));
 }
 
-function asFact({ consumer, instance, answer, reason }: ConsumerAnswer, atMs: number, previous: readonly ConsumerFact[]): ConsumerFact {
+function asFact(
+  { consumer, instance, answer, reason }: ConsumerAnswer,
+  atMs: number,
+  previous: readonly ConsumerFact[],
+): ConsumerFact {
   const last = previous.find((each) => each.consumer === consumer);
   const sinceMs = last !== undefined && last.answer === answer ? last.sinceMs : atMs;
   return { consumer, instance, answer, reason, atMs, sinceMs };

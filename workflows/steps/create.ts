@@ -1,4 +1,16 @@
-import { type Act, type Context, type Plan, type Steps, ask, deadEverywhere, guardUndoCreate, keyturnError, sameSecret, unfitValue, whereAnswered } from 'keyturn/workflow';
+import {
+  type Act,
+  type Context,
+  type Plan,
+  type Steps,
+  ask,
+  deadEverywhere,
+  guardUndoCreate,
+  keyturnError,
+  sameSecret,
+  unfitValue,
+  whereAnswered,
+} from 'keyturn/workflow';
 import { openNew, readNamed } from './named.js';
 import type { Proposed } from './propose.js';
 
@@ -34,7 +46,8 @@ function* createAtProvider({ plan, before }: Context<{ readonly propose: Propose
     yield* ask('target', 'destroy', spare, { createdBy: plan.rotationId });
   }
   const { identity, value } = yield* ask('target', 'create', { identity: before.propose.identity });
-  if (value === undefined) throw keyturnError('VALUE_UNFIT', { secret: plan.path, finding: 'the provider returned none' });
+  if (value === undefined)
+    throw keyturnError('VALUE_UNFIT', { secret: plan.path, finding: 'the provider returned none' });
   const finding = unfitValue(value, [], sameSecret);
   if (finding !== undefined) throw keyturnError('VALUE_UNFIT', { secret: plan.path, finding });
   return { output: { identity }, seal: { new: value } };
@@ -65,11 +78,16 @@ function* destroyNew(plan: Plan, identity: string): Steps<void> {
     }
   }
   const usage = yield* ask('target', 'usage', identity);
-  if (plan.capabilities.endsSessions && usage.kind === 'known' && usage.sessions > 0) throw keyturnError('TARGET_BUSY', { target: plan.target });
+  if (plan.capabilities.endsSessions && usage.kind === 'known' && usage.sessions > 0)
+    throw keyturnError('TARGET_BUSY', { target: plan.target });
   yield* ask('target', 'destroy', identity, { createdBy: plan.rotationId });
   if (value === null) return;
   const answers = yield* ask('target', 'probe', { identity, value });
   const alive = whereAnswered(answers, 'accepted');
   if (alive !== undefined) throw keyturnError('UNDONE_STILL_ALIVE', { secret: plan.path, endpoint: alive.endpoint });
-  if (!deadEverywhere(answers)) throw keyturnError('TARGET_UNREACHABLE', { target: plan.target, endpoint: whereAnswered(answers, 'unknown')?.endpoint ?? '?' });
+  if (!deadEverywhere(answers))
+    throw keyturnError('TARGET_UNREACHABLE', {
+      target: plan.target,
+      endpoint: whereAnswered(answers, 'unknown')?.endpoint ?? '?',
+    });
 }

@@ -1,4 +1,18 @@
-import { type Drain, type EndpointAnswer, type Final, type OldCredential, type Plan, type Preflight, type Steps, type Watch, ask, deadEverywhere, guardDestroy, keyturnError, whereAnswered } from 'keyturn/workflow';
+import {
+  type Drain,
+  type EndpointAnswer,
+  type Final,
+  type OldCredential,
+  type Plan,
+  type Preflight,
+  type Steps,
+  type Watch,
+  ask,
+  deadEverywhere,
+  guardDestroy,
+  keyturnError,
+  whereAnswered,
+} from 'keyturn/workflow';
 import type { Disabled } from './disable.js';
 import { expected } from './evidence.js';
 import { openStored } from './named.js';
@@ -41,7 +55,8 @@ export const destroy: Final<Before, Destroyed> = {
   *run({ plan, before }) {
     const { old } = before.preflight;
     if (old === null) return { output: { proof: [] } };
-    if (old.createdBy === null && !plan.adopted) throw keyturnError('NOT_OURS', { identity: old.identity, target: plan.target });
+    if (old.createdBy === null && !plan.adopted)
+      throw keyturnError('NOT_OURS', { identity: old.identity, target: plan.target });
     yield* ask('target', 'destroy', old.identity, { createdBy: old.createdBy });
     return { output: { proof: yield* proveDead(plan, old) } };
   },
@@ -53,7 +68,10 @@ export function* proveDead(plan: Plan, old: OldCredential): Steps<readonly Endpo
   const alive = whereAnswered(answers, 'accepted');
   if (alive !== undefined) throw keyturnError('OLD_STILL_ALIVE', { secret: plan.path, endpoint: alive.endpoint });
   if (!deadEverywhere(answers)) {
-    throw keyturnError('TARGET_UNREACHABLE', { target: plan.target, endpoint: whereAnswered(answers, 'unknown')?.endpoint ?? '?' });
+    throw keyturnError('TARGET_UNREACHABLE', {
+      target: plan.target,
+      endpoint: whereAnswered(answers, 'unknown')?.endpoint ?? '?',
+    });
   }
   return answers;
 }

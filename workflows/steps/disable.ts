@@ -1,4 +1,14 @@
-import { type Act, type Drain, type OldCredential, type Plan, type Preflight, type Steps, ask, guardDisable, keyturnError } from 'keyturn/workflow';
+import {
+  type Act,
+  type Drain,
+  type OldCredential,
+  type Plan,
+  type Preflight,
+  type Steps,
+  ask,
+  guardDisable,
+  keyturnError,
+} from 'keyturn/workflow';
 import { expected } from './evidence.js';
 import type { Promoted } from './promote.js';
 import type { Proposed } from './propose.js';

@@ -21,5 +21,9 @@ export const drainInPlace: Gate<Before, DrainFacts, Drain> = {
     return { ...seen, consumers, usage: null, lastOpenedMs: null };
   },
   judge: ({ plan, before, moment }, facts) =>
-    judgeDrain({ plan, moment }, { expected: expected(before), promotedMs: moment.doneMs['swap'] ?? moment.nowMs }, facts),
+    judgeDrain(
+      { plan, moment },
+      { expected: expected(before), promotedMs: moment.doneMs['swap'] ?? moment.nowMs },
+      facts,
+    ),
 };

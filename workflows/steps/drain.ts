@@ -1,4 +1,13 @@
-import { type Drain, type DrainFacts, type Gate, type Preflight, type Steps, type Usage, ask, judgeDrain } from 'keyturn/workflow';
+import {
+  type Drain,
+  type DrainFacts,
+  type Gate,
+  type Preflight,
+  type Steps,
+  type Usage,
+  ask,
+  judgeDrain,
+} from 'keyturn/workflow';
 import { challenge } from './consumers.js';
 import type { Created } from './create.js';
 import { expected, lookAtNew } from './evidence.js';

@@ -1,4 +1,12 @@
-import { type EvidenceFacts, type Expected, type Moment, type Plan, type Preflight, type Steps, ask } from 'keyturn/workflow';
+import {
+  type EvidenceFacts,
+  type Expected,
+  type Moment,
+  type Plan,
+  type Preflight,
+  type Steps,
+  ask,
+} from 'keyturn/workflow';
 import { openNew } from './named.js';
 import type { Proposed } from './propose.js';
 import type { Staged } from './stage.js';
@@ -18,6 +26,10 @@ export function* lookAtNew(plan: Plan, moment: Moment, identity: string): Steps<
 }
 
 /** What it is compared with: what this rotation staged, on the target that preflight saw. */
-export function expected(before: { readonly preflight: Preflight; readonly stage: Staged; readonly propose: Proposed }): Expected {
+export function expected(before: {
+  readonly preflight: Preflight;
+  readonly stage: Staged;
+  readonly propose: Proposed;
+}): Expected {
   return { version: before.stage.version, digest: before.stage.digest, system: before.preflight.system };
 }

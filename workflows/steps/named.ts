@@ -1,4 +1,12 @@
-import { type Credential, type Named, type Plan, type Steps, ask, keyturnError, parseCredential } from 'keyturn/workflow';
+import {
+  type Credential,
+  type Named,
+  type Plan,
+  type Steps,
+  ask,
+  keyturnError,
+  parseCredential,
+} from 'keyturn/workflow';
 
 /** The credential that `current` names, by content. What cannot be read is never "nothing". */
 export function* readNamed(plan: Plan): Steps<Named> {

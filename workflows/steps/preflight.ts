@@ -1,4 +1,12 @@
-import { type Gate, type Preflight, type PreflightFacts, type Steps, ask, judgePreflight, parseCredential } from 'keyturn/workflow';
+import {
+  type Gate,
+  type Preflight,
+  type PreflightFacts,
+  type Steps,
+  ask,
+  judgePreflight,
+  parseCredential,
+} from 'keyturn/workflow';
 
 /** Before anything is touched: is the current credential accepted, the store reachable, the target fit? */
 export const preflight: Gate<object, PreflightFacts, Preflight> = {
@@ -14,7 +22,12 @@ export const preflight: Gate<object, PreflightFacts, Preflight> = {
       old:
         stored === null || credential === null
           ? null
-          : { version: stored.version, identity: credential.identity, digest: stored.digest, createdBy: stored.rotationId },
+          : {
+              version: stored.version,
+              identity: credential.identity,
+              digest: stored.digest,
+              createdBy: stored.rotationId,
+            },
       previous: previous?.version ?? null,
       system,
       answers,

@@ -1,4 +1,15 @@
-import { type Act, type OldCredential, type Plan, type Preflight, type Steps, ask, everywhere, guardUndoPromote, keyturnError, whereAnswered } from 'keyturn/workflow';
+import {
+  type Act,
+  type OldCredential,
+  type Plan,
+  type Preflight,
+  type Steps,
+  ask,
+  everywhere,
+  guardUndoPromote,
+  keyturnError,
+  whereAnswered,
+} from 'keyturn/workflow';
 import { openStored } from './named.js';
 import type { Staged } from './stage.js';
 
@@ -22,7 +33,11 @@ export const promote: Act<{ readonly preflight: Preflight; readonly stage: Stage
 };
 
 /** Moves `current` onto what this rotation staged, if it is where preflight saw it, and reads it back by content. */
-export function* moveLabel(plan: Plan, staged: Staged, at: { readonly from: number | null; readonly previous: number | null }): Steps<void> {
+export function* moveLabel(
+  plan: Plan,
+  staged: Staged,
+  at: { readonly from: number | null; readonly previous: number | null },
+): Steps<void> {
   const candidate = yield* ask('store', 'read', staged.version);
   if (candidate === null || candidate.digest !== staged.digest) {
     throw keyturnError('FOREIGN_VERSION', { version: staged.version, secret: plan.path });
@@ -58,5 +73,8 @@ function* probeOld(plan: Plan, old: OldCredential): Steps<'accepted' | 'refused'
   const answers = yield* ask('target', 'probe', yield* openStored(plan, old.version));
   if (everywhere(answers, 'accepted')) return 'accepted';
   if (whereAnswered(answers, 'refused', 'absent') !== undefined) return 'refused';
-  throw keyturnError('TARGET_UNREACHABLE', { target: plan.target, endpoint: whereAnswered(answers, 'unknown')?.endpoint ?? '?' });
+  throw keyturnError('TARGET_UNREACHABLE', {
+    target: plan.target,
+    endpoint: whereAnswered(answers, 'unknown')?.endpoint ?? '?',
+  });
 }

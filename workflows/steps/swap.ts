@@ -1,4 +1,13 @@
-import { type Act, type Plan, type Preflight, type Steps, ask, everywhere, keyturnError, whereAnswered } from 'keyturn/workflow';
+import {
+  type Act,
+  type Plan,
+  type Preflight,
+  type Steps,
+  ask,
+  everywhere,
+  keyturnError,
+  whereAnswered,
+} from 'keyturn/workflow';
 import { openNew, openStored } from './named.js';
 import { moveLabel } from './promote.js';
 import type { Proposed } from './propose.js';
@@ -33,7 +42,10 @@ export const swap: Act<Before, Swapped> = {
     const refused = whereAnswered(answers, 'refused', 'absent');
     if (refused !== undefined) throw keyturnError('VERIFY_REFUSED', { secret: plan.path, endpoint: refused.endpoint });
     if (!everywhere(answers, 'accepted')) {
-      throw keyturnError('TARGET_UNREACHABLE', { target: plan.target, endpoint: whereAnswered(answers, 'unknown')?.endpoint ?? '?' });
+      throw keyturnError('TARGET_UNREACHABLE', {
+        target: plan.target,
+        endpoint: whereAnswered(answers, 'unknown')?.endpoint ?? '?',
+      });
     }
     return { output: { identity, from, to: before.stage.version } };
   },
@@ -47,7 +59,11 @@ function* swapBack(plan: Plan, { preflight, propose, stage }: Before): Steps<voi
   const { old, previous } = preflight;
   const current = (yield* ask('store', 'read', 'current'))?.version ?? null;
   if (current !== stage.version && current !== (old?.version ?? null)) {
-    throw keyturnError('UNDO_UNSAFE', { step: 'swap', secret: plan.path, finding: 'the label `current` is not where this rotation put it' });
+    throw keyturnError('UNDO_UNSAFE', {
+      step: 'swap',
+      secret: plan.path,
+      finding: 'the label `current` is not where this rotation put it',
+    });
   }
   if (old === null) {
     yield* ask('store', 'moveCurrent', { from: current, to: null, previous });

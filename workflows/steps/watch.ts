@@ -24,5 +24,9 @@ export const watch: Gate<Before, WatchFacts, Watch> = {
     return { ...seen, oldAnswers: yield* ask('target', 'probe', yield* openStored(plan, old.version)) };
   },
   judge: ({ plan, before, moment }, facts) =>
-    judgeWatch({ plan, moment }, { expected: expected(before), disabledMs: moment.doneMs['disable'] ?? moment.nowMs }, facts),
+    judgeWatch(
+      { plan, moment },
+      { expected: expected(before), disabledMs: moment.doneMs['disable'] ?? moment.nowMs },
+      facts,
+    ),
 };

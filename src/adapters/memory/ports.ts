@@ -7,7 +7,11 @@ import { MemoryStore } from './store.js';
 import { MemoryTarget, type MemoryTargetOptions } from './target.js';
 
 /** How a consumer answers a challenge: by its name, the phase and the version. */
-export type Answering = (consumer: string, phase: 'canary' | 'drain', version: number) => Pick<ConsumerAnswer, 'answer' | 'reason'>;
+export type Answering = (
+  consumer: string,
+  phase: 'canary' | 'drain',
+  version: number,
+) => Pick<ConsumerAnswer, 'answer' | 'reason'>;
 
 /** Every port in memory, over one clock. */
 export interface MemoryPorts {
@@ -19,7 +23,10 @@ export interface MemoryPorts {
 }
 
 /** Puts a world together in which an engine can run, crash and be judged without anything outside the process. */
-export function memoryPorts(target: Omit<MemoryTargetOptions, 'clock'>, answering: Answering = () => ({ answer: 'proved', reason: '' })): MemoryPorts {
+export function memoryPorts(
+  target: Omit<MemoryTargetOptions, 'clock'>,
+  answering: Answering = () => ({ answer: 'proved', reason: '' }),
+): MemoryPorts {
   const clock = new MemoryClock();
   const state = new MemoryState(clock);
   const store = new MemoryStore(state);

@@ -105,15 +105,24 @@ export class MemoryState {
   append(append: Append): Appended {
     const row = this.#rotations.get(append.rotationId);
     const seq = row?.events.at(-1)?.seq ?? 0;
-    if (row === undefined || !isOpen(row.status) || seq !== append.expectedSeq || !this.holds(row.plan.secret, append.epoch)) {
+    if (
+      row === undefined ||
+      !isOpen(row.status) ||
+      seq !== append.expectedSeq ||
+      !this.holds(row.plan.secret, append.epoch)
+    ) {
       return { kind: 'lost' };
     }
     const surroundings = this.#surroundings(row);
-    if (append.guard !== undefined && (append.guard.guardSeq !== surroundings.guardSeq || surroundings.nowMs > append.guard.notAfterMs)) {
+    if (
+      append.guard !== undefined &&
+      (append.guard.guardSeq !== surroundings.guardSeq || surroundings.nowMs > append.guard.notAfterMs)
+    ) {
       return { kind: 'stale', surroundings };
     }
     const decision = decisionOf(append);
-    if (decision !== null && row.decision !== null && row.decision !== decision) return { kind: 'decided', decision: row.decision };
+    if (decision !== null && row.decision !== null && row.decision !== decision)
+      return { kind: 'decided', decision: row.decision };
     const taken = this.#claimed(append.claims ?? [], append.rotationId);
     if (taken !== null) return { kind: 'claimed', ...taken };
     return this.#commit(row, append, decision);
@@ -150,7 +159,8 @@ export class MemoryState {
     const { secret } = row.plan;
     const now = this.clock.nowMs();
     const lease = this.#leases.get(secret);
-    if (lease !== undefined && this.#isLive(lease) && lease.holder !== request.holder) return { kind: 'busy', againInMs: lease.expiresMs - now };
+    if (lease !== undefined && this.#isLive(lease) && lease.holder !== request.holder)
+      return { kind: 'busy', againInMs: lease.expiresMs - now };
     const refused = this.#targetRefuses(row.plan, now);
     if (refused !== null) return refused;
     this.#epoch += 1;
@@ -162,10 +172,22 @@ export class MemoryState {
       expiresMs: now + request.ttlMs,
       released: false,
     });
-    return { kind: 'granted', secret, fence: { era: this.#era, epoch: this.#epoch, known: this.#secret(secret).fenceKnown } };
+    return {
+      kind: 'granted',
+      secret,
+      fence: { era: this.#era, epoch: this.#epoch, known: this.#secret(secret).fenceKnown },
+    };
   }
 
-  renew({ secret, epoch, ttlMs }: { readonly secret: string; readonly epoch: number; readonly ttlMs: number }): boolean {
+  renew({
+    secret,
+    epoch,
+    ttlMs,
+  }: {
+    readonly secret: string;
+    readonly epoch: number;
+    readonly ttlMs: number;
+  }): boolean {
     const lease = this.#leases.get(secret);
     if (lease === undefined || !this.holds(secret, epoch)) return false;
     lease.expiresMs = this.clock.nowMs() + ttlMs;
@@ -205,7 +227,10 @@ export class MemoryState {
     row.rungMs = null;
   }
 
-  hold(secret: string, held: boolean): { readonly kind: 'held' } | { readonly kind: 'in-flight'; readonly rotationId: string; readonly step: string } {
+  hold(
+    secret: string,
+    held: boolean,
+  ): { readonly kind: 'held' } | { readonly kind: 'in-flight'; readonly rotationId: string; readonly step: string } {
     const row = this.#secrets.get(secret);
     if (row === undefined) throw keyturnError('UNKNOWN_SECRET', { secret });
     row.held = held;
@@ -213,7 +238,9 @@ export class MemoryState {
     const open = [...this.#rotations.values()].find((each) => each.plan.secret === secret && isOpen(each.status));
     const last = open?.events.at(-1)?.event;
     const revoking = last?.kind === 'StepIntended' && (last.step === 'disable' || last.step === 'destroy');
-    return open !== undefined && revoking ? { kind: 'in-flight', rotationId: open.plan.rotationId, step: last.step } : { kind: 'held' };
+    return open !== undefined && revoking
+      ? { kind: 'in-flight', rotationId: open.plan.rotationId, step: last.step }
+      : { kind: 'held' };
   }
 
   waive({ rotationId, consumer }: { readonly rotationId: string; readonly consumer: string }): void {
@@ -228,18 +255,34 @@ export class MemoryState {
     return { era: this.#era };
   }
 
-  bound({ concurrency, ...target }: { readonly environment: string; readonly target: string; readonly concurrency: number }): void {
+  bound({
+    concurrency,
+    ...target
+  }: {
+    readonly environment: string;
+    readonly target: string;
+    readonly concurrency: number;
+  }): void {
     this.#target(targetKey(target)).concurrency = concurrency;
   }
 
   // The sweep
 
-  unattended(limit: number, quietMs: number): readonly { readonly rotationId: string; readonly key: string; readonly urgent: boolean }[] {
+  unattended(
+    limit: number,
+    quietMs: number,
+  ): readonly { readonly rotationId: string; readonly key: string; readonly urgent: boolean }[] {
     const now = this.clock.nowMs();
     const found = [...this.#rotations.values()].filter((row) => {
       const lease = this.#leases.get(row.plan.secret);
       const attended = lease !== undefined && this.#isLive(lease);
-      return isOpen(row.status) && row.dueMs !== null && row.dueMs <= now && !attended && (row.rungMs === null || row.rungMs <= now - quietMs);
+      return (
+        isOpen(row.status) &&
+        row.dueMs !== null &&
+        row.dueMs <= now &&
+        !attended &&
+        (row.rungMs === null || row.rungMs <= now - quietMs)
+      );
     });
     return found.slice(0, limit).map((row) => {
       row.rungMs = now;
@@ -297,7 +340,9 @@ export class MemoryState {
   #targetRefuses(plan: Plan, now: number): Lease | null {
     const key = targetKey(plan);
     const target = this.#target(key);
-    const others = [...this.#leases].filter(([secret, lease]) => secret !== plan.secret && lease.target === key && this.#isLive(lease));
+    const others = [...this.#leases].filter(
+      ([secret, lease]) => secret !== plan.secret && lease.target === key && this.#isLive(lease),
+    );
     if (target.concurrency !== null && others.length >= target.concurrency) return { kind: 'full', againInMs: 1_000 };
     if (target.failures < BREAKER_FAILURES) return null;
     if (target.probeMs > now) return { kind: 'broken', againInMs: target.probeMs - now };

@@ -32,7 +32,14 @@ export class MemoryStore {
       const { versions, labels } = this.#of(scope.plan.secret);
       const oldest = Math.min(...versions.keys());
       const blocked = versions.size >= MAX_VERSIONS && [...labels.values()].includes(oldest);
-      return blocked ? [{ sentence: `a label is on the oldest of ${MAX_VERSIONS} versions`, cure: `take the label off version ${oldest}` }] : [];
+      return blocked
+        ? [
+            {
+              sentence: `a label is on the oldest of ${MAX_VERSIONS} versions`,
+              cure: `take the label off version ${oldest}`,
+            },
+          ]
+        : [];
     },
     putPending: (scope, value) => this.#putPending(scope, value),
     moveCurrent: (scope, move) => this.#moveCurrent(scope, move),
@@ -80,7 +87,11 @@ export class MemoryStore {
 
   #moveCurrent(
     scope: Scope,
-    { from, to, previous }: { readonly from: number | null; readonly to: number | null; readonly previous: number | null },
+    {
+      from,
+      to,
+      previous,
+    }: { readonly from: number | null; readonly to: number | null; readonly previous: number | null },
   ): { readonly current: number | null } {
     this.#fenced(scope);
     const { labels } = this.#of(scope.plan.secret);
@@ -105,7 +116,8 @@ export class MemoryStore {
   }
 
   #fenced(scope: Scope): void {
-    if (!this.#state.holds(scope.plan.secret, scope.fence.epoch)) throw keyturnError('STORE_STALE', { secret: scope.plan.path });
+    if (!this.#state.holds(scope.plan.secret, scope.fence.epoch))
+      throw keyturnError('STORE_STALE', { secret: scope.plan.path });
   }
 
   #of(secret: string): Versions {

@@ -52,10 +52,17 @@ export class MemoryTarget {
     probe: (_, credential) => this.answers(credential),
     verify: (_, credential) => this.answers(credential),
     usage: (_, identity) => {
-      const ages = (this.#accounts.get(identity)?.sessions ?? []).map((openedMs) => this.#options.clock.nowMs() - openedMs);
+      const ages = (this.#accounts.get(identity)?.sessions ?? []).map(
+        (openedMs) => this.#options.clock.nowMs() - openedMs,
+      );
       if (!this.#options.capabilities.usage) return { kind: 'unknown', reason: 'this target cannot tell' };
       const some = ages.length > 0;
-      return { kind: 'known', sessions: ages.length, youngestAgeMs: some ? Math.min(...ages) : null, oldestAgeMs: some ? Math.max(...ages) : null };
+      return {
+        kind: 'known',
+        sessions: ages.length,
+        youngestAgeMs: some ? Math.min(...ages) : null,
+        oldestAgeMs: some ? Math.max(...ages) : null,
+      };
     },
     raise: (scope) => this.#fenced(scope),
     disable: (scope, identity) => {
@@ -74,13 +81,18 @@ export class MemoryTarget {
     },
     destroy: (scope, identity, { createdBy }) => this.#destroy(scope, identity, createdBy),
     list: () =>
-      [...this.#accounts].flatMap(([identity, { tag, dead }]) => (tag === null ? [] : [{ identity, rotationId: tag, live: !dead }])),
+      [...this.#accounts].flatMap(([identity, { tag, dead }]) =>
+        tag === null ? [] : [{ identity, rotationId: tag, live: !dead }],
+      ),
   };
 
   /** What every endpoint answers to a fresh login. */
   answers(credential: Credential): readonly EndpointAnswer[] {
     const account = this.#accounts.get(credential.identity);
-    return this.#options.endpoints.map((endpoint) => ({ endpoint, answer: this.#answer(account, credential, endpoint) }));
+    return this.#options.endpoints.map((endpoint) => ({
+      endpoint,
+      answer: this.#answer(account, credential, endpoint),
+    }));
   }
 
   /** True where every endpoint accepts it. */
@@ -96,7 +108,9 @@ export class MemoryTarget {
 
   /** Identities that can log in now. */
   live(): readonly string[] {
-    return [...this.#accounts].filter(([, account]) => account.login && account.value !== null).map(([identity]) => identity);
+    return [...this.#accounts]
+      .filter(([, account]) => account.login && account.value !== null)
+      .map(([identity]) => identity);
   }
 
   /** How often a value was made live for a rotation. */
@@ -135,7 +149,10 @@ export class MemoryTarget {
       throw keyturnError('PRINCIPAL_IN_USE', { principal: identity, target: plan.target, cure: 'none' });
     }
     const reached = this.#options.endpoints.filter((endpoint) => !this.cut.has(endpoint));
-    const kept = before !== undefined && before.value !== null && sameSecret(before.value, value) ? before.applied : new Set<string>();
+    const kept =
+      before !== undefined && before.value !== null && sameSecret(before.value, value)
+        ? before.applied
+        : new Set<string>();
     this.#accounts.set(identity, {
       value,
       login: true,
@@ -168,7 +185,12 @@ export class MemoryTarget {
   /** Refuses an older executor and takes the token of this one, in the same breath as the change. */
   #fenced({ plan, fence }: Scope): void {
     if (!this.#options.capabilities.fence) return;
-    const facts = { target: plan.target, secret: plan.path, storedEra: this.#token?.era ?? 0, storedEpoch: this.#token?.epoch ?? 0 };
+    const facts = {
+      target: plan.target,
+      secret: plan.path,
+      storedEra: this.#token?.era ?? 0,
+      storedEpoch: this.#token?.epoch ?? 0,
+    };
     const verdict = judgeFence(this.#token, fence);
     if (verdict === 'stale') throw keyturnError('STALE_EPOCH', facts);
     if (verdict === 'missing') throw keyturnError('FENCE_MISSING', facts);

@@ -21,11 +21,23 @@ function harness(): StoreHarness {
     store: new MemoryStore(state).port,
     freshSecret: async () => `test:/fresh/${(count += 1)}`,
     begin: async (secret) => {
-      const plan = aPlan({ secret, path: secret.slice('test:'.length), environment: 'test', rotationId: `r${(count += 1)}` });
+      const plan = aPlan({
+        secret,
+        path: secret.slice('test:'.length),
+        environment: 'test',
+        rotationId: `r${(count += 1)}`,
+      });
       const accepted = state.accept(plan, []);
       if (accepted.kind === 'open') state.abandon(accepted.rotationId);
       if (accepted.kind === 'open') state.accept(plan, []);
-      return lease({ plan, step: 'stage', attempt: 1, nowMs: clock.nowMs(), signal: new AbortController().signal, deadlineMs: 10_000 });
+      return lease({
+        plan,
+        step: 'stage',
+        attempt: 1,
+        nowMs: clock.nowMs(),
+        signal: new AbortController().signal,
+        deadlineMs: 10_000,
+      });
     },
     takeOver: async (scope) => lease(scope),
     expire: async () => clock.pass(ttlMs),
