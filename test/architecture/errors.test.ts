@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
 import { catalogue, retiredCodes } from '../../src/core/errors.js';
+import { withTables } from '../../scripts/errors-doc.js';
 import { compilerOptions } from './compiler.js';
 import { readSources, root, walk } from './source-tree.js';
 
@@ -56,6 +57,12 @@ describe('the catalogue, docs/errors.md and the exported union are one', () => {
     const classes = new Map<string, string>(Object.entries(catalogue).map(([code, entry]) => [code, entry.class]));
 
     expect(rows.filter((row) => classes.has(row.code) && classes.get(row.code) !== row.class)).toEqual([]);
+  });
+
+  test('the page says what the catalogue says: `npm run docs:errors` has been run', () => {
+    const text = readFileSync(page, 'utf8');
+
+    expect(text).toBe(withTables(text));
   });
 
   test('the union lists every code and nothing else', () => {
