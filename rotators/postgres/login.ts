@@ -11,7 +11,8 @@ export async function probeEverywhere(
   credential: Credential,
   ctx: RotatorContext,
 ): Promise<readonly EndpointAnswer[]> {
-  const answers = await atEveryEndpoint(config, credential, ctx, async () => undefined);
+  const attempts = await atEveryEndpoint(config, credential, ctx, async () => undefined);
+  const answers = attempts.map(({ cannotConnect: _, ...each }): EndpointAnswer => each);
   if (!answers.some(({ answer }) => answer === 'refused')) return answers;
   // To a client a missing role looks like a wrong password. The admin can tell; where it cannot, refused is true too.
   if (!(await isAbsent(config, admin, credential.identity, ctx))) return answers;

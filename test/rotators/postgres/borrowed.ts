@@ -5,6 +5,7 @@ import postgres from 'keyturn/rotators/postgres';
 import pg from 'pg';
 import { onTestFinished } from 'vitest';
 import type { PostgresConfig } from '../../../rotators/postgres/config.js';
+import { scramVerifier } from '../../../rotators/postgres/scram.js';
 import { sharedPostgres } from '../../support/postgres.js';
 
 /** Where a test works, and as whom. */
@@ -114,10 +115,10 @@ export async function borrowTarget(
   await run(`CREATE DATABASE ${name}`);
   const [ownerId, adminId] = [pg.escapeIdentifier(owner), pg.escapeIdentifier(`${name}_admin`)];
   if (makeOwner && mode === 'two-role') await run(`CREATE ROLE ${ownerId} NOLOGIN`);
-  const adminPassword = randomBytes(12).toString('hex');
+  const adminPassword = SecretValue.fromText(randomBytes(12).toString('hex'));
   if (admin === 'CREATEROLE') {
     await run(
-      `CREATE ROLE ${adminId} LOGIN CREATEROLE PASSWORD '${adminPassword}' IN ROLE pg_signal_backend, pg_read_all_stats`,
+      `CREATE ROLE ${adminId} LOGIN CREATEROLE PASSWORD '${await scramVerifier(adminPassword, 4096)}' IN ROLE pg_signal_backend, pg_read_all_stats`,
     );
     if (major >= 16 && makeOwner && mode === 'two-role') {
       await run(`GRANT ${ownerId} TO ${adminId} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE`);
@@ -129,7 +130,7 @@ export async function borrowTarget(
       database: name,
       admin:
         admin === 'CREATEROLE'
-          ? { username: `${name}_admin`, password: SecretValue.fromText(adminPassword) }
+          ? { username: `${name}_admin`, password: adminPassword }
           : { username: superUrl.username, password: SecretValue.fromText(decodeURIComponent(superUrl.password)) },
       ...(mode === 'in-place' ? { mode, login: logins[0] } : { owner, logins: [...logins] }),
       ...change,
