@@ -224,6 +224,7 @@ export interface Metrics {
     }[];
     readonly steps: readonly {
       readonly step: string;
+      /** Cumulative, in rising order; the last may be up to Infinity. */
       readonly bucketsMs: readonly { readonly upToMs: number; readonly count: number }[];
       readonly count: number;
       readonly sumMs: number;
