@@ -1,11 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { inspect } from 'node:util';
 import { Secret, openSecret } from 'keyturn/rotator';
+import postgres from 'keyturn/rotators/postgres';
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { scramVerifier } from '../../../rotators/postgres/scram.js';
 import { eventually } from '../../support/eventually.js';
-import { borrowTarget, settings } from './borrowed.js';
+import { withPostgres } from '../../support/postgres.js';
+import { borrowTarget, contextOf, settings } from './borrowed.js';
 
 /** The value in every form in which it might turn up. */
 function formsOf(value: Secret): readonly string[] {
@@ -106,4 +108,33 @@ test.each([
   const client = await logIn(`${name}_v`, value);
 
   expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+});
+
+test.each([15, 18] as const)('statistics of statements on PostgreSQL %i hold no value', async (major) => {
+  await withPostgres({ major, settings: { shared_preload_libraries: 'pg_stat_statements' } }, async (server) => {
+    const { port, username, password } = new URL(server.url());
+    const client = new pg.Client(server.url());
+    await client.connect();
+    await client.query('CREATE EXTENSION pg_stat_statements');
+    await client.query('CREATE ROLE stats_owner');
+    const connection = postgres.connect(
+      postgres.config.parse({
+        endpoints: [{ host: '127.0.0.1', port: Number(port) }],
+        database: 'postgres',
+        admin: { username, password: Secret.fromText(password) },
+        owner: 'stats_owner',
+        logins: ['stats_a', 'stats_b'],
+      }),
+    );
+    const ctx = contextOf('test:/statistics', 'r1');
+    const proposal = await connection.propose(null, ctx);
+    await connection.create(proposal, ctx);
+    await connection.close();
+
+    const { rows } = await client.query('SELECT query FROM pg_stat_statements');
+    await client.end();
+    const text = inspect(rows, { maxArrayLength: null, maxStringLength: null });
+    expect(text).toMatch(/CREATE ROLE/);
+    expect(found(text, [proposal.value!])).toBe(0);
+  });
 });
