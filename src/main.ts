@@ -7,7 +7,7 @@ import type { Doors, Where } from './cli/doors.js';
 import { processTerminal } from './cli/terminal.js';
 import { keyturnError } from './core/errors.js';
 import { type Variables, configOf, urlsOf } from './main/settings.js';
-import { openKeyring, openState, register, withPool } from './main/state.js';
+import { openKeyring, onceRegistered, openState, withPool } from './main/state.js';
 
 /** Joins the sides for the command line. Reads the environment; opens nothing before it is asked for. */
 export function createDoors(variables: Variables = process.env): Doors {
@@ -28,8 +28,8 @@ export function createDoors(variables: Variables = process.env): Doors {
       withPool((await urls(where)).database, async (pool) => {
         await assertMigrated(pool);
         const keyring = await openKeyring(declared, pool);
-        await register(declared, pool);
-        return putInitial({ pool, keyring }, { secret: secret.id, value, by: principal, reason: 'put by a person' });
+        const put = { secret: secret.id, value, by: principal, reason: 'put by a person' };
+        return onceRegistered(declared, pool, () => putInitial({ pool, keyring }, put));
       }),
     examine: async function* (where) {
       const { doctor } = await import('./main/doctor.js');

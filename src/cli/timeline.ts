@@ -2,8 +2,19 @@ import { cureOf, sentenceOf } from '../core/errors.js';
 import type { Recorded, RotationEvent } from '../core/rotation.js';
 import { showDuration } from './table.js';
 
-/** One event as a line of a timeline: when, how long after the beginning, which step, what. */
-export function timelineLine(recorded: Recorded, startedMs: number): string {
+/** Makes lines for people of one rotation's events in order; nothing for a gate that only goes on waiting as before. */
+export function timelineOf(startedMs: number): (recorded: Recorded) => string | undefined {
+  let waiting = '';
+  return (recorded) => {
+    const { event } = recorded;
+    const before = waiting;
+    waiting = event.kind === 'GateWaiting' ? `${event.step} ${event.why}` : '';
+    return waiting !== '' && waiting === before ? undefined : timelineLine(recorded, startedMs);
+  };
+}
+
+/** One event as a line: when, how long after the beginning, which step, what. */
+function timelineLine(recorded: Recorded, startedMs: number): string {
   const { step, what } = describe(recorded.event);
   const time = new Date(recorded.atMs).toISOString().slice(11, 23);
   const after = `+${((recorded.atMs - startedMs) / 1000).toFixed(2)} s`;

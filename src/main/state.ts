@@ -15,6 +15,7 @@ import { postgresViews } from '../adapters/postgres/views.js';
 import type { State } from '../cli/doors.js';
 import type { Config } from '../config/config.js';
 import { registerConfig } from '../config/register.js';
+import { isKeyturnError } from '../core/errors.js';
 import type { Keyring } from '../ports/keyring.js';
 import type { Wakeups } from '../ports/wakeups.js';
 import type { Urls } from './settings.js';
@@ -44,9 +45,11 @@ export async function openState(
     throw error;
   }
   const intake = postgresIntake(pool);
+  const operations = postgresOperations(pool, wakeups);
   return {
     views: postgresViews(pool),
-    operations: postgresOperations(pool, wakeups),
+    operations,
+    hold: (config, hold) => onceRegistered(config, pool, () => operations.hold(hold)),
     accept: async (plan, claims) => intake.accept(plan, claims),
     ring: (rotationId) => wakeups.ring({ about: 'rotation', id: rotationId, key: '1', delayMs: 0, urgent: false }),
     newRotationId,
@@ -90,4 +93,19 @@ export async function openKeyring(config: Config, pool: pg.Pool): Promise<Keyrin
 export async function register(config: Config, pool: pg.Pool): Promise<void> {
   const ports = { registry: postgresRegistry(pool), calendar: calendar(), sweep: postgresSweep(pool) };
   await registerConfig(config, { ...ports, nowMs: Date.now() });
+}
+
+/**
+ * Does something with a secret; where the database does not know the secret yet, because no worker has started with
+ * this configuration, puts the declaration there first. Only then: an old copy of a configuration must not take away
+ * what a newer one has declared.
+ */
+export async function onceRegistered<T>(config: Config, pool: pg.Pool, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isKeyturnError(error) || error.code !== 'UNKNOWN_SECRET') throw error;
+    await register(config, pool);
+    return work();
+  }
 }

@@ -7,7 +7,7 @@ import { findRotation, follow } from '../follow.js';
 import { exit, exitCodeOf } from '../output.js';
 import type { Register } from '../program.js';
 import { showTime, table } from '../table.js';
-import { timelineLine } from '../timeline.js';
+import { timelineOf } from '../timeline.js';
 
 interface LookOptions {
   readonly env?: string;
@@ -97,10 +97,11 @@ export const followCommand: Register = (program, action) =>
         const state = await doors.state(where);
         try {
           const found = await findRotation(state.views, rotation);
+          const lineOf = timelineOf(found.requestedAtMs);
           const row = await follow(found.rotationId, {
             views: state.views,
             terminal: doors.terminal,
-            show: (event) => output.answer(event, timelineLine(event, found.requestedAtMs)),
+            show: (event) => output.answer(event, lineOf(event) ?? ''),
           });
           return exitCodeOf(row.status) ?? exit.failed;
         } finally {
@@ -169,8 +170,8 @@ function rotationText(
 }
 
 function timeline(events: readonly Recorded[]): string {
-  const startedMs = events[0]?.atMs ?? 0;
-  return events.map((event) => timelineLine(event, startedMs)).join('\n');
+  const lineOf = timelineOf(events[0]?.atMs ?? 0);
+  return events.flatMap((event) => lineOf(event) ?? []).join('\n');
 }
 
 const usage = (finding: string): Error => keyturnError('USAGE', { finding, command: 'history' });

@@ -6,7 +6,7 @@ import { follow } from '../follow.js';
 import { exit, exitCodeOf } from '../output.js';
 import { withProgress } from '../progress.js';
 import type { Register } from '../program.js';
-import { timelineLine } from '../timeline.js';
+import { timelineOf } from '../timeline.js';
 
 interface RotateOptions {
   readonly env: string;
@@ -60,13 +60,14 @@ export const rotate: Register = (program, action) =>
             return exit.done;
           }
           const row = await withProgress(output, `rotating ${secret.id} (${rotationId})`, async (say) => {
-            let startedMs: number | undefined;
+            let lineOf: ReturnType<typeof timelineOf> | undefined;
             return follow(rotationId, {
               views: state.views,
               terminal: doors.terminal,
               show: (event) => {
-                startedMs ??= event.atMs;
-                const line = timelineLine(event, startedMs);
+                lineOf ??= timelineOf(event.atMs);
+                const line = lineOf(event);
+                if (line === undefined) return;
                 if (output.isInteractive) say(line);
                 else output.line(line);
               },

@@ -5,7 +5,7 @@ import type { CommandKind } from '../../core/rotation.js';
 import { findRotation, follow } from '../follow.js';
 import { exit, exitCodeOf } from '../output.js';
 import type { Register } from '../program.js';
-import { timelineLine } from '../timeline.js';
+import { timelineOf } from '../timeline.js';
 
 interface SteerOptions {
   readonly reason: string;
@@ -35,18 +35,22 @@ function steer(kind: CommandKind, description: string): Register {
           const { reason, wait } = command.opts<SteerOptions>();
           const state = await doors.state(where);
           try {
-            const { rotationId } = await findRotation(state.views, rotation);
+            const { rotationId, requestedAtMs } = await findRotation(state.views, rotation);
             const before = (await state.views.events(rotationId, 0)).at(-1)?.seq ?? 0;
             await state.operations.command({ rotationId, kind, by: doors.principal, reason });
             if (!wait) {
               output.answer({ rotationId, command: kind }, `${kind} is written down for ${rotationId}.`);
               return exit.done;
             }
+            const lineOf = timelineOf(requestedAtMs);
             const row = await follow(rotationId, {
               views: state.views,
               terminal: doors.terminal,
               afterSeq: before,
-              show: (event, { requestedAtMs }) => output.line(timelineLine(event, requestedAtMs)),
+              show: (event) => {
+                const line = lineOf(event);
+                if (line !== undefined) output.line(line);
+              },
             });
             output.answer(row, `${rotationId} ${row.status}`);
             return exitCodeOf(row.status) ?? exit.failed;
@@ -80,7 +84,8 @@ export const hold: Register = (program, action) =>
         if (!options.release && (options.reason ?? '').trim() === '') {
           throw keyturnError('USAGE', { finding: 'a hold needs --reason', command: 'hold' });
         }
-        const secret = secretOf(await doors.config(where), options.env, path).id;
+        const config = await doors.config(where);
+        const secret = secretOf(config, options.env, path).id;
         const state = await doors.state(where);
         try {
           if (options.release) {
@@ -88,7 +93,7 @@ export const hold: Register = (program, action) =>
             output.answer({ secret, held: false }, `The hold on ${secret} is released.`);
             return exit.done;
           }
-          const answer = await state.operations.hold({ secret, by, reason: options.reason ?? '' });
+          const answer = await state.hold(config, { secret, by, reason: options.reason ?? '' });
           output.answer(
             { secret, held: true, ...answer },
             answer.kind === 'held'
