@@ -198,9 +198,7 @@ export interface Delivery {
 
 /** Sends one webhook. Never throws: how it went is the answer. */
 export interface WebhookSender {
-  send(
-    delivery: Delivery,
-  ): Promise<{
+  send(delivery: Delivery): Promise<{
     readonly outcome: 'delivered' | 'failed' | 'gone';
     readonly status: number | null;
     readonly retryAfterMs: number | null;
