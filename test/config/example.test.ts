@@ -1,0 +1,47 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { calendar } from '../../src/adapters/cron/calendar.js';
+import { exampleConfig } from '../../src/config/example.js';
+import { loadConfig } from '../../src/config/load.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
+
+const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+
+const options = {
+  workflows: [
+    { name: 'staged-rotation', number: 1 },
+    { name: 'in-place-rotation', number: 1 },
+  ],
+  calendar: calendar(),
+};
+
+test('README shows the example whole, in under twenty lines', async () => {
+  const [readme, example] = await Promise.all([
+    readFile(at('README.md'), 'utf8'),
+    readFile(at('examples/keyturn.config.ts'), 'utf8'),
+  ]);
+
+  expect(readme).toContain(`\`\`\`ts\n${example}\`\`\`\n`);
+  expect(example.trimEnd().split('\n').length).toBeLessThan(20);
+});
+
+test('the example is a sound configuration', async () => {
+  const config = await loadConfig(at('examples/keyturn.config.ts'), options);
+
+  expect(Object.keys(config.environments['prod']!.secrets)).toEqual(['/prod/billing/db']);
+});
+
+test.each([undefined, "{ grace: '5s' }"])(
+  'what init and up write is a sound configuration (policy %s)',
+  async (policy) => {
+    const file = join(await temporaryFolder(), 'keyturn.config.ts');
+    const written = { keyFile: 'keyturn.key', adminName: 'admin', adminPassword: "env('ADMIN_PASSWORD')", port: 5432 };
+    await writeFile(file, exampleConfig({ ...written, ...(policy === undefined ? {} : { policy }) }));
+
+    const config = await loadConfig(file, options);
+
+    expect(Object.keys(config.environments['demo']!.secrets)).toEqual(['/demo/billing/db']);
+  },
+);
