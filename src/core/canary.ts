@@ -48,9 +48,10 @@ export function judgeCanary(
     againInMs: Math.min(againInMs, plan.policy.pollMs),
   });
   const canaries = plan.consumers.filter((each) => each.canary);
-  const missing = canaries.find(
-    (each) => !facts.consumers.some((fact) => fact.consumer === each.name && fact.answer === 'proved'),
-  );
+  const missing = canaries.find((each) => {
+    const instances = facts.consumers.filter((fact) => fact.consumer === each.name);
+    return instances.length === 0 || instances.some((fact) => fact.answer !== 'proved');
+  });
   const well = everywhere(facts.answers, 'accepted') && missing === undefined;
   if (!well) {
     if (moment.nowMs - moment.openedMs >= plan.policy.canaryMaxMs) {

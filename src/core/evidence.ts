@@ -73,7 +73,7 @@ export function graceMs(plan: Plan): number {
   return Math.max(plan.policy.graceMs, ...plan.consumers.map((each) => each.cacheTtlMs));
 }
 
-/** The first required consumer without a proof that is young enough and without a waiver. */
+/** The first required consumer of which any instance lacks a proof that is young enough, without a waiver. */
 export function unprovedConsumer(
   plan: Plan,
   at: {
@@ -85,8 +85,8 @@ export function unprovedConsumer(
 ): string | undefined {
   return plan.consumers.find((consumer) => {
     if (!consumer.required || at.waived.includes(consumer.name)) return false;
-    const fact = at.consumers.find((each) => each.consumer === consumer.name);
-    return fact === undefined || fact.answer !== 'proved' || at.nowMs - fact.atMs > at.maxAgeMs;
+    const facts = at.consumers.filter((each) => each.consumer === consumer.name);
+    return facts.length === 0 || facts.some((each) => each.answer !== 'proved' || at.nowMs - each.atMs > at.maxAgeMs);
   })?.name;
 }
 

@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest';
+import { type Named, guardUndoCreate, guardUndoPromote } from '../../src/core/compensation-guard.js';
+
+const created = { identity: 'app_b', digest: 'digest-of-new' };
+
+function named(change: Partial<Extract<Named, { kind: 'credential' }>> = {}): Named {
+  return { kind: 'credential', version: 1, digest: 'digest-of-old', identity: 'app_a', ...change };
+}
+
+describe('undoing create', () => {
+  it('is safe where `current` names another credential', () => {
+    expect(guardUndoCreate(named(), created)).toBeUndefined();
+  });
+
+  it('is safe where `current` names nothing', () => {
+    expect(guardUndoCreate({ kind: 'nothing' }, created)).toBeUndefined();
+  });
+
+  it('is refused where what `current` names cannot be read', () => {
+    expect(guardUndoCreate({ kind: 'unreadable' }, created)).toMatch(/cannot be read/);
+  });
+
+  it('is refused where `current` names the identity, whatever the version and the value', () => {
+    expect(guardUndoCreate(named({ identity: 'app_b', version: 99 }), created)).toMatch(/identity/);
+  });
+
+  it('is refused where `current` names the same value under another identity and number', () => {
+    expect(guardUndoCreate(named({ digest: 'digest-of-new', version: 99 }), created)).toMatch(/value/);
+  });
+
+  it('compares identities alone where the value is not known', () => {
+    expect(guardUndoCreate(named({ digest: 'digest-of-new' }), { ...created, digest: null })).toBeUndefined();
+    expect(guardUndoCreate(named({ identity: 'app_b' }), { ...created, digest: null })).toMatch(/identity/);
+  });
+});
+
+describe('undoing promote', () => {
+  const at = { current: 2, from: 2, to: 1, old: 'accepted' } as const;
+
+  it('moves the label back where this rotation put it and the old credential is accepted', () => {
+    expect(guardUndoPromote(at)).toEqual({ kind: 'move' });
+  });
+
+  it('does nothing where the label is back already, even if the old credential is refused', () => {
+    expect(guardUndoPromote({ ...at, current: 1, old: 'refused' })).toEqual({ kind: 'nothing' });
+  });
+
+  it('is unsafe where somebody else has moved the label', () => {
+    expect(guardUndoPromote({ ...at, current: 3 })).toMatchObject({
+      kind: 'unsafe',
+      finding: expect.stringMatching(/not where/),
+    });
+    expect(guardUndoPromote({ ...at, current: null })).toMatchObject({ kind: 'unsafe' });
+  });
+
+  it('is unsafe where the old credential is refused', () => {
+    expect(guardUndoPromote({ ...at, old: 'refused' })).toMatchObject({
+      kind: 'unsafe',
+      finding: expect.stringMatching(/is refused/),
+    });
+  });
+
+  it('is unsafe where it is unknown whether the old credential is accepted', () => {
+    expect(guardUndoPromote({ ...at, old: 'unknown' })).toMatchObject({
+      kind: 'unsafe',
+      finding: expect.stringMatching(/unknown/),
+    });
+  });
+
+  it('takes the label away where there was none before', () => {
+    expect(guardUndoPromote({ current: 2, from: 2, to: null, old: 'none' })).toEqual({ kind: 'move' });
+    expect(guardUndoPromote({ current: null, from: 2, to: null, old: 'none' })).toEqual({ kind: 'nothing' });
+  });
+});

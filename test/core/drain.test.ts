@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest';
+import type { Moment } from '../../src/core/decide.js';
+import { type DrainFacts, judgeDrain } from '../../src/core/drain.js';
+import { PROOF_MAX_AGE_MS } from '../../src/core/evidence.js';
+import type { Plan } from '../../src/core/plan.js';
+import { aConsumer, aMoment, aProof, answers, drainFacts, expected, lookedMs } from '../support/evidence.js';
+import { aPlan, ableCapabilities, promptPolicy } from '../support/plans.js';
+
+const drainMaxMs = 60_000;
+const policy = { ...promptPolicy, drainMaxMs, pollMs: 1_000 };
+
+function judge(
+  facts: Partial<DrainFacts> = {},
+  { plan, moment, promotedMs = lookedMs }: { plan?: Partial<Plan>; moment?: Partial<Moment>; promotedMs?: number } = {},
+) {
+  return judgeDrain(
+    { plan: aPlan({ policy, consumers: [aConsumer()], ...plan }), moment: aMoment(moment) },
+    { expected, promotedMs },
+    drainFacts(facts),
+  );
+}
+
+const waits = (why: RegExp, againInMs: unknown = expect.any(Number)): unknown =>
+  expect.objectContaining({ kind: 'wait', why: expect.stringMatching(why), againInMs });
+
+/** Longer open than draining may take. */
+const late = { openedMs: lookedMs - drainMaxMs };
+
+describe('drain', () => {
+  it('passes on evidence and hands it on', () => {
+    expect(judge()).toEqual({ kind: 'pass', output: drainFacts() });
+  });
+
+  it('passes on evidence even where it has taken too long', () => {
+    expect(judge({}, { moment: late })).toMatchObject({ kind: 'pass' });
+  });
+
+  it.each([
+    ['ALIAS_MOVED', { current: null }],
+    ['TARGET_CHANGED', { system: 'system-2' }],
+    ['NEW_REFUSED', { answers: answers('refused') }],
+  ] as const)('parks with %s', (code, facts) => {
+    expect(judge(facts)).toMatchObject({ kind: 'park', code });
+  });
+
+  it('turns back where a consumer refuses, required or not', () => {
+    const against = aProof({ consumer: 'report', answer: 'refused', reason: 'it does not work' });
+    expect(judge({ consumers: [aProof(), against] })).toEqual({
+      kind: 'fail',
+      code: 'CONSUMER_REFUSED',
+      facts: { consumer: 'report', finding: 'it does not work' },
+    });
+  });
+
+  it('waits where nobody answers our own login', () => {
+    expect(judge({ answers: answers('accepted', 'unknown') })).toEqual(waits(/our own login/, 1_000));
+  });
+
+  it('waits for a required consumer', () => {
+    expect(judge({ consumers: [] })).toEqual(waits(/no proof from app/));
+    expect(judge({ consumers: [aProof({ answer: 'pending' })] })).toEqual(waits(/no proof from app/));
+  });
+
+  it('waits for a younger proof', () => {
+    expect(judge({ consumers: [aProof({ atMs: lookedMs - PROOF_MAX_AGE_MS - 1 })] })).toEqual(
+      waits(/no proof from app/),
+    );
+  });
+
+  it('does not wait for a waived consumer', () => {
+    expect(judge({ consumers: [] }, { moment: { waived: ['app'] } })).toMatchObject({ kind: 'pass' });
+  });
+
+  it('waits for grace, no longer than it takes', () => {
+    const plan = { policy: { ...policy, graceMs: 5_000 } };
+    expect(judge({}, { plan, promotedMs: lookedMs - 4_600 })).toEqual(waits(/grace/, 400));
+    expect(judge({}, { plan, promotedMs: lookedMs - 1_000 })).toEqual(waits(/grace/, 1_000));
+    expect(judge({}, { plan, promotedMs: lookedMs - 5_000 })).toMatchObject({ kind: 'pass' });
+  });
+
+  it('waits for quiet', () => {
+    const plan = { policy: { ...policy, quietMs: 5_000 } };
+    expect(judge({ lastOpenedMs: lookedMs }, { plan })).toEqual(waits(/not quiet/));
+  });
+
+  it('asks for neither grace nor quiet where only one can live', () => {
+    const plan = {
+      policy: { ...policy, graceMs: 5_000, quietMs: 5_000 },
+      capabilities: { ...ableCapabilities, overlap: 'one-live' as const },
+    };
+    expect(judge({ lastOpenedMs: lookedMs }, { plan })).toMatchObject({ kind: 'pass' });
+  });
+
+  it('parks once it has taken too long, and says what is missing', () => {
+    const facts = { consumers: [] };
+    expect(judge(facts, { moment: { openedMs: lookedMs - drainMaxMs + 1 } })).toEqual(waits(/no proof from app/));
+    expect(judge(facts, { moment: late })).toEqual({
+      kind: 'park',
+      code: 'DRAIN_TIMED_OUT',
+      facts: { maxMs: drainMaxMs, finding: 'no proof from app' },
+    });
+  });
+
+  it('waits while it is held, however long that takes and whatever the evidence', () => {
+    expect(judge({}, { moment: { held: true } })).toEqual(waits(/held/));
+    expect(judge({ consumers: [] }, { moment: { ...late, held: true } })).toEqual(waits(/held/));
+  });
+
+  it('keeps what it saw for the next look', () => {
+    const facts = drainFacts({ consumers: [], lastOpenedMs: 5 });
+    expect(judge(facts)).toMatchObject({ kind: 'wait', facts });
+  });
+
+  it('never waits for no time at all', () => {
+    const plan = { policy: { ...policy, pollMs: 0 } };
+    expect(judge({ consumers: [] }, { plan })).toEqual(waits(/no proof/, 1));
+  });
+});

@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import type { Moment } from '../../src/core/decide.js';
+import type { Plan } from '../../src/core/plan.js';
+import { type PreflightFacts, judgePreflight } from '../../src/core/preflight.js';
+import { aMoment, answers, lookedMs } from '../support/evidence.js';
+import { aPlan, promptPolicy } from '../support/plans.js';
+
+const old = { version: 1, identity: 'app_a', digest: 'digest-of-old', createdBy: null };
+const canaryMaxMs = 30_000;
+
+function judge(
+  facts: Partial<PreflightFacts> = {},
+  { plan, moment }: { plan?: Partial<Plan>; moment?: Partial<Moment> } = {},
+) {
+  return judgePreflight(
+    { plan: aPlan({ policy: { ...promptPolicy, canaryMaxMs }, ...plan }), moment: aMoment(moment) },
+    { old, previous: 9, system: 'system-1', answers: answers('accepted'), findings: [], ...facts },
+  );
+}
+
+describe('preflight', () => {
+  it('passes where the current credential is accepted everywhere, and claims the principal at the system', () => {
+    expect(judge()).toEqual({
+      kind: 'pass',
+      output: { old: { ...old, accepted: true }, previous: 9, system: 'system-1' },
+      claims: ['principal:system-1:billing'],
+    });
+  });
+
+  it('passes for a secret without a version', () => {
+    expect(judge({ old: null, answers: [] })).toMatchObject({ kind: 'pass', output: { old: null } });
+  });
+
+  it('waits while it is held, before anything else is said', () => {
+    const findings = [{ sentence: 'no privilege', cure: 'GRANT …' }];
+    expect(judge({ findings }, { moment: { held: true } })).toMatchObject({ kind: 'wait', why: 'held' });
+  });
+
+  it('fails with what would make the rotation fail later, and its cure', () => {
+    const findings = [
+      { sentence: 'the admin may not create roles', cure: 'ALTER ROLE …' },
+      { sentence: 'second', cure: 'second' },
+    ];
+    expect(judge({ findings, old: null })).toEqual({
+      kind: 'fail',
+      code: 'PREFLIGHT_FAILED',
+      facts: { finding: 'the admin may not create roles', cure: 'ALTER ROLE …' },
+    });
+  });
+
+  it.each(['refused', 'absent'] as const)('fails where one endpoint answers %s', (answer) => {
+    expect(judge({ answers: answers('accepted', answer) })).toEqual({
+      kind: 'fail',
+      code: 'CURRENT_REFUSED',
+      facts: { endpoint: 'two' },
+    });
+  });
+
+  it('takes a refused credential as a fact where it repairs', () => {
+    expect(judge({ answers: answers('refused') }, { plan: { repair: true } })).toMatchObject({
+      kind: 'pass',
+      output: { old: { ...old, accepted: false } },
+    });
+  });
+
+  it('takes an accepted credential as accepted where it repairs', () => {
+    expect(judge({}, { plan: { repair: true } })).toMatchObject({ output: { old: { accepted: true } } });
+  });
+
+  it.each([
+    ['one endpoint does not answer', answers('accepted', 'unknown')],
+    ['one refuses and the other does not answer', answers('refused', 'unknown')],
+    ['no endpoint was asked', []],
+  ])('waits where %s, even where it repairs', (_, asked) => {
+    expect(judge({ answers: asked })).toMatchObject({ kind: 'wait' });
+    expect(judge({ answers: asked }, { plan: { repair: true } })).toMatchObject({ kind: 'wait' });
+  });
+
+  it('gives up after its time, and not a millisecond before', () => {
+    const facts = { answers: answers('accepted', 'unknown') };
+    expect(judge(facts, { moment: { openedMs: lookedMs - canaryMaxMs + 1 } })).toMatchObject({
+      kind: 'wait',
+      why: 'no answer from two',
+    });
+    expect(judge(facts, { moment: { openedMs: lookedMs - canaryMaxMs } })).toMatchObject({
+      kind: 'fail',
+      code: 'RETRIES_EXHAUSTED',
+      facts: { step: 'preflight', last: 'TARGET_UNREACHABLE' },
+    });
+  });
+});

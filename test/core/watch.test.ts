@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import type { Moment } from '../../src/core/decide.js';
+import { type WatchFacts, judgeWatch } from '../../src/core/watch.js';
+import { aMoment, answers, expected, lookedMs, watchFacts } from '../support/evidence.js';
+import { aPlan, promptPolicy } from '../support/plans.js';
+
+const watchMs = 5_000;
+const drainMaxMs = 60_000;
+
+function judge(facts: Partial<WatchFacts> = {}, moment: Partial<Moment> = {}, disabledMs = lookedMs - watchMs) {
+  const plan = aPlan({ policy: { ...promptPolicy, watchMs, drainMaxMs, pollMs: 1_000 } });
+  return judgeWatch({ plan, moment: aMoment(moment) }, { expected, disabledMs }, watchFacts(facts));
+}
+
+const late = { openedMs: lookedMs - drainMaxMs - watchMs };
+
+describe('watch', () => {
+  it('passes once the window is over, and not a millisecond before', () => {
+    expect(judge()).toEqual({ kind: 'pass', output: watchFacts() });
+    expect(judge({}, {}, lookedMs - watchMs + 1)).toMatchObject({ kind: 'wait', why: 'watching', againInMs: 1 });
+  });
+
+  it('looks again no later than the policy polls', () => {
+    expect(judge({}, {}, lookedMs)).toMatchObject({ kind: 'wait', againInMs: 1_000 });
+  });
+
+  it.each([
+    ['ALIAS_MOVED', { current: null }],
+    ['NEW_REFUSED', { answers: answers('accepted', 'refused') }],
+  ] as const)('turns back with %s, so that the old one is switched on first', (code, facts) => {
+    expect(judge(facts)).toMatchObject({ kind: 'fail', code });
+  });
+
+  it('parks where the target is another system: what is switched on there would be another credential', () => {
+    expect(judge({ system: 'system-2' })).toMatchObject({ kind: 'park', code: 'TARGET_CHANGED' });
+  });
+
+  it('parks where the old credential is accepted again', () => {
+    expect(judge({ oldAnswers: answers('refused', 'accepted') })).toEqual({
+      kind: 'park',
+      code: 'OLD_ALIVE_AGAIN',
+      facts: { endpoint: 'two' },
+    });
+  });
+
+  it('waits where it is not known whether the old one is refused', () => {
+    expect(judge({ oldAnswers: answers('refused', 'unknown') })).toMatchObject({
+      kind: 'wait',
+      why: expect.stringMatching(/old credential/),
+    });
+    expect(judge({ oldAnswers: [] })).toMatchObject({ kind: 'wait', why: expect.stringMatching(/old credential/) });
+  });
+
+  it('waits where nobody answers our own login', () => {
+    expect(judge({ answers: answers('unknown') })).toMatchObject({ kind: 'wait', why: 'no answer to our own login' });
+  });
+
+  it('waits while it is held', () => {
+    expect(judge({}, { held: true })).toMatchObject({ kind: 'wait', why: 'held' });
+  });
+
+  it('passes without an old credential to look at', () => {
+    expect(judge({ oldAnswers: null })).toMatchObject({ kind: 'pass' });
+  });
+
+  it('parks once it has been blind for too long, and says for what', () => {
+    expect(judge({ answers: answers('unknown') }, { openedMs: late.openedMs + 1 })).toMatchObject({ kind: 'wait' });
+    expect(judge({ answers: answers('unknown') }, late)).toEqual({
+      kind: 'park',
+      code: 'DRAIN_TIMED_OUT',
+      facts: { maxMs: drainMaxMs, finding: 'no answer to our own login' },
+    });
+  });
+
+  it('does not time out while it is held', () => {
+    expect(judge({ answers: answers('unknown') }, { ...late, held: true })).toMatchObject({ kind: 'wait' });
+  });
+});
