@@ -1,0 +1,215 @@
+import { describe, expect, it } from 'vitest';
+import { type WorkflowShape, onError, onVerdict } from '../../src/core/decide.js';
+import type { ErrorCode } from '../../src/core/errors.js';
+import type { Plan } from '../../src/core/plan.js';
+import type { RotationEvent } from '../../src/core/rotation.js';
+import { done, passed, stateAfter } from '../support/journal.js';
+import { ableCapabilities, promptPolicy } from '../support/plans.js';
+
+const guard = { gate: 'look', judge: () => ({ kind: 'pass', notAfterMs: 0 }) as const };
+const workflow: WorkflowShape = {
+  name: 'small',
+  steps: [
+    { kind: 'gate', name: 'look', whenBlind: 'undo' },
+    { kind: 'act', name: 'propose', touches: [] },
+    { kind: 'act', name: 'make', touches: ['target'] },
+    { kind: 'gate', name: 'drain', whenBlind: 'park' },
+    { kind: 'final', name: 'end', touches: ['target'], guard },
+  ],
+};
+
+// One attempt a cycle, two cycles: the second failure is the last.
+const policy = { ...promptPolicy, retry: { firstMs: 1_000, maxMs: 8_000, attemptsPerCycle: 1, cycles: 2 } };
+
+function after(
+  at: {
+    step: string;
+    direction?: 'do' | 'undo';
+    failures?: number;
+    events?: readonly RotationEvent[];
+    plan?: Partial<Plan>;
+  },
+  code: ErrorCode,
+) {
+  const { step, direction = 'do', failures = 0, events = [], plan = {} } = at;
+  const failed: RotationEvent = {
+    kind: 'StepFailed',
+    step,
+    code: 'STEP_FAILED',
+    facts: {},
+    certain: true,
+    retryInMs: 0,
+  };
+  const state = stateAfter([...events, ...Array<RotationEvent>(failures).fill(failed)], { policy, ...plan });
+  return onError(workflow, state, { step, direction }, { code, facts: { extra: 1 } });
+}
+
+const facts = expect.objectContaining({ rotation: 'r1', secret: '/billing/db', extra: 1 });
+const tries = (kind: 'StepFailed' | 'UndoFailed', code: ErrorCode, certain: boolean) => ({
+  kind,
+  step: expect.any(String),
+  code,
+  facts,
+  certain,
+  retryInMs: expect.any(Number),
+});
+const ends = (kind: 'StepFailed' | 'UndoFailed', code: ErrorCode, certain: boolean) => ({
+  ...tries(kind, code, certain),
+  retryInMs: null,
+});
+
+const retry: ErrorCode = 'TARGET_UNREACHABLE';
+const undo: ErrorCode = 'PRINCIPAL_IN_USE';
+const park: ErrorCode = 'ADMIN_REFUSED';
+
+describe('an error of the class retry', () => {
+  it('is tried again, and leaves open what an act may have done', () => {
+    expect(after({ step: 'make' }, retry)).toEqual([tries('StepFailed', retry, false)]);
+  });
+
+  it('leaves nothing open where a gate looked', () => {
+    expect(after({ step: 'look' }, retry)).toEqual([tries('StepFailed', retry, true)]);
+  });
+
+  it('turns an act back when the budget is spent', () => {
+    expect(after({ step: 'make', failures: 1 }, retry)).toEqual([
+      ends('StepFailed', retry, false),
+      {
+        kind: 'RollbackDecided',
+        code: 'RETRIES_EXHAUSTED',
+        facts: expect.objectContaining({ attempts: 2, last: retry, step: 'make' }),
+      },
+    ]);
+  });
+
+  it('turns back or parks at a gate that stays blind, as the gate says', () => {
+    expect(after({ step: 'look', failures: 1 }, retry)[1]).toMatchObject({
+      kind: 'RollbackDecided',
+      code: 'RETRIES_EXHAUSTED',
+    });
+    expect(after({ step: 'drain', failures: 1 }, retry)[1]).toMatchObject({
+      kind: 'Parked',
+      code: retry,
+      facts: { attempts: 2 },
+    });
+  });
+
+  it('is tried for ever in an undo, in a final, and once destroying is decided', () => {
+    const destroying = [...passed('look'), ...done('propose'), { kind: 'DestroyDecided' } as const];
+    expect(after({ step: 'make', direction: 'undo', failures: 50 }, retry)).toEqual([
+      tries('UndoFailed', retry, false),
+    ]);
+    expect(after({ step: 'end', failures: 50 }, retry)).toEqual([tries('StepFailed', retry, false)]);
+    expect(after({ step: 'drain', failures: 50, events: destroying }, retry)).toEqual([
+      tries('StepFailed', retry, true),
+    ]);
+  });
+
+  it('gives the same delay for the same rotation, step and failure', () => {
+    expect(after({ step: 'make' }, retry)).toEqual(after({ step: 'make' }, retry));
+    expect(after({ step: 'make' }, retry)).not.toEqual(after({ step: 'make', plan: { rotationId: 'r2' } }, retry));
+  });
+});
+
+describe('an error of the class undo', () => {
+  it.each(['look', 'make', 'drain'])('turns the rotation back at %s', (step) => {
+    expect(after({ step }, undo)).toEqual([
+      ends('StepFailed', undo, true),
+      { kind: 'RollbackDecided', code: undo, facts },
+    ]);
+  });
+
+  it('parks in an undo, in a final, and once destroying is decided', () => {
+    const parked = { kind: 'Parked', code: undo, facts };
+    expect(after({ step: 'make', direction: 'undo' }, undo)).toEqual([ends('UndoFailed', undo, true), parked]);
+    expect(after({ step: 'end' }, undo)).toEqual([ends('StepFailed', undo, true), parked]);
+    expect(after({ step: 'make', events: [{ kind: 'DestroyDecided' }] }, undo)).toEqual([
+      ends('StepFailed', undo, true),
+      parked,
+    ]);
+  });
+});
+
+describe('an error of the class park', () => {
+  it.each([
+    ['look', 'do'],
+    ['make', 'do'],
+    ['make', 'undo'],
+    ['end', 'do'],
+  ] as const)('parks at %s, going %s', (step, direction) => {
+    const kind = direction === 'do' ? 'StepFailed' : 'UndoFailed';
+    expect(after({ step, direction }, park)).toEqual([ends(kind, park, true), { kind: 'Parked', code: park, facts }]);
+  });
+});
+
+describe('a rejected value', () => {
+  const replaced = (times: number) =>
+    Array<RotationEvent>(times).fill({ kind: 'ValueReplaced', step: 'make', code: 'VALUE_REJECTED' });
+
+  it('is replaced three times, then the rotation turns back', () => {
+    for (const times of [0, 1, 2]) {
+      expect(after({ step: 'make', events: replaced(times) }, 'VALUE_REJECTED')).toEqual([
+        { kind: 'ValueReplaced', step: 'make', code: 'VALUE_REJECTED' },
+      ]);
+    }
+    expect(after({ step: 'make', events: replaced(3) }, 'VALUE_REJECTED')[1]).toMatchObject({
+      kind: 'RollbackDecided',
+      code: 'VALUE_REJECTED',
+    });
+  });
+
+  it('of a provider cannot be replaced by us', () => {
+    const plan = { capabilities: { ...ableCapabilities, origin: 'provider' as const } };
+    expect(after({ step: 'make', plan }, 'VALUE_REJECTED')[1]).toMatchObject({ kind: 'RollbackDecided' });
+  });
+
+  it('is not replaced while undoing', () => {
+    expect(after({ step: 'make', direction: 'undo' }, 'VALUE_REJECTED')[1]).toMatchObject({ kind: 'Parked' });
+  });
+
+  it('is proposed anew before its step runs again', () => {
+    const state = stateAfter([
+      ...passed('look'),
+      ...done('propose'),
+      { kind: 'StepIntended', step: 'make', attempt: 1 },
+      ...replaced(1),
+    ]);
+    expect(state.steps).toMatchObject({
+      propose: { phase: 'idle', touched: true },
+      make: { phase: 'idle', touched: true },
+    });
+    expect(state.intent).toBeNull();
+  });
+});
+
+it('an error of a step that this version does not know parks', () => {
+  expect(after({ step: 'unheard-of' }, retry)).toEqual([
+    { kind: 'Parked', code: 'UNKNOWN_STEP', facts: expect.objectContaining({ step: 'unheard-of' }) },
+  ]);
+});
+
+describe('what a gate judged is written down', () => {
+  const state = stateAfter([]);
+  const destroying = stateAfter([{ kind: 'DestroyDecided' }]);
+
+  it('a pass as done, a wait as waiting', () => {
+    expect(onVerdict(state, 'look', { kind: 'pass', output: { a: 1 } }, 5)).toEqual([
+      { kind: 'StepDone', step: 'look', output: { a: 1 }, tookMs: 5 },
+    ]);
+    expect(onVerdict(state, 'look', { kind: 'wait', facts: 1, why: 'held', againInMs: 9 }, 5)).toEqual([
+      { kind: 'GateWaiting', step: 'look', facts: 1, why: 'held', againInMs: 9 },
+    ]);
+  });
+
+  it('a failure turns back, and parks once destroying is decided', () => {
+    const failure = { kind: 'fail', code: 'NEW_REFUSED', facts: { extra: 1 } } as const;
+    expect(onVerdict(state, 'look', failure, 5)).toEqual([{ kind: 'RollbackDecided', code: 'NEW_REFUSED', facts }]);
+    expect(onVerdict(destroying, 'look', failure, 5)).toEqual([{ kind: 'Parked', code: 'NEW_REFUSED', facts }]);
+  });
+
+  it('a park parks', () => {
+    expect(onVerdict(state, 'look', { kind: 'park', code: 'ALIAS_MOVED', facts: { extra: 1 } }, 5)).toEqual([
+      { kind: 'Parked', code: 'ALIAS_MOVED', facts },
+    ]);
+  });
+});
