@@ -59,7 +59,7 @@ export const catalogue = {
   VERSION_EXISTS: { class: 'undo', usage: true, sentence: 'the current version of {secret} is {version}, which is not what you said it was', cure: 'To replace it on purpose, name the version it is.' },
   KEYRING_DENIED: { class: 'undo', sentence: 'the keyring could not open or seal a value of {secret}', cure: 'Check that the master key is the one the value was sealed with.' },
   OUTPUT_NOT_JSON: { class: 'undo', sentence: 'step {step} returned something that is not JSON at {path}', cure: 'Return plain data from the step; keep secrets in `seal`.' },
-  REFERENCE_UNRESOLVED: { class: 'park', usage: true, sentence: 'the reference {reference} could not be resolved', cure: 'Set that environment variable or create that file for the worker.' },
+  REFERENCE_UNRESOLVED: { class: 'park', usage: true, sentence: 'the reference {reference} could not be resolved', cure: 'Set that environment variable or create that file for the worker. A rotation parked for it goes on with: keyturn resume {rotation}' },
   UNKNOWN_ENVIRONMENT: { class: 'undo', usage: true, sentence: 'there is no environment {environment}', cure: 'Name one of: {known}.' },
   UNKNOWN_SECRET: { class: 'undo', usage: true, sentence: 'there is no secret {secret} in environment {environment}', cure: 'Name one of: {known}.' },
   UNKNOWN_ROTATION: { class: 'undo', usage: true, sentence: 'there is no rotation {rotation}', cure: 'List rotations with `keyturn history`.' },
@@ -101,12 +101,12 @@ export const catalogue = {
   HELD: { class: 'park', sentence: 'a hold was put on {secret} while the old credential was being disabled; it was enabled again', cure: 'Release it with `keyturn hold {secret} --env {environment} --release`, then: keyturn resume {rotation}' },
   UNDO_UNSAFE: { class: 'park', sentence: 'undoing {step} of {secret} would harm what is in use: {finding}', cure: 'Look with `keyturn status {rotation}`; when it is safe: keyturn resume {rotation}' },
   NOT_OURS: { class: 'park', sentence: '{identity} at target {target} does not carry the tag of the rotation that created it', cure: 'Find out whose it is. If it may be destroyed, do it by hand, then: keyturn resume {rotation}' },
-  FENCE_MISSING: { class: 'park', sentence: 'the fence token of {secret} is missing at target {target}', cure: 'Somebody removed or restored it. When no other installation works on this target: keyturn restored' },
-  DATABASE_REWOUND: { class: 'park', sentence: 'target {target} carries a newer fence token of {secret} than our database knows', cure: 'Our database was restored from an older state. Run: keyturn restored' },
+  FENCE_MISSING: { class: 'park', sentence: 'the fence token of {secret} is missing at target {target}', cure: 'Somebody removed or restored it. When no other installation works on this target, run: keyturn restored, then: keyturn resume {rotation}' },
+  DATABASE_REWOUND: { class: 'park', sentence: 'target {target} carries a newer fence token of {secret} than our database knows', cure: 'Our database was restored from an older state. Run: keyturn restored, then: keyturn resume {rotation}' },
   STALE_EPOCH: { class: 'retry', sentence: 'target {target} has seen a newer epoch of {secret}', cure: 'Nothing to do; another worker goes on.' },
-  UNKNOWN_STEP: { class: 'park', sentence: 'the journal of {rotation} names a step {step} this version does not know', cure: 'Start a worker of the version that knows it.' },
+  UNKNOWN_STEP: { class: 'park', sentence: 'the journal of {rotation} names a step {step} this version does not know', cure: 'Start a worker of the version that knows it, then: keyturn resume {rotation}' },
   UNKNOWN_ROTATOR: { class: 'park', sentence: 'the rotator {rotator} is not loaded', cure: 'Import it in keyturn.config.ts, then: keyturn resume {rotation}' },
-  CONTRACT_MISMATCH: { class: 'park', usage: true, sentence: 'rotator {rotator} was built for contract {contract}, this Keyturn speaks {spoken}', cure: 'Update the rotator or Keyturn.' },
+  CONTRACT_MISMATCH: { class: 'park', usage: true, sentence: 'rotator {rotator} was built for contract {contract}, this Keyturn speaks {spoken}', cure: 'Update the rotator or Keyturn, then: keyturn resume {rotation}' },
 } as const satisfies Readonly<Record<string, CatalogueEntry>>;
 
 /** Codes that once existed. They are never used again, because journals and runbooks still name them. */

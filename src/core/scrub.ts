@@ -10,16 +10,12 @@ const MIN_LENGTH = 8;
  * base64url, hexadecimal, URL- and JSON-escaped. A second net: the first is that values are `Secret`s.
  */
 export class Scrubber {
-  readonly #forms = new Set<string>();
+  /** Longest first: where one value is the beginning of another, the rest of the longer one must not stay behind. */
+  #forms: readonly string[] = [];
 
-  /** Remembers every `Secret` among the values and one level inside them. */
+  /** Remembers every `Secret` among the values and anywhere inside them. */
   learn(values: readonly unknown[]): void {
-    for (const value of values) {
-      if (isSecret(value)) this.#add(openSecret(value));
-      else if (typeof value === 'object' && value !== null) {
-        for (const inner of Object.values(value)) if (isSecret(inner)) this.#add(openSecret(inner));
-      }
-    }
+    this.#learn(values, new Set());
   }
 
   /** The text without any of the values. */
@@ -41,6 +37,13 @@ export class Scrubber {
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, this.#cleaned(inner)]));
   }
 
+  #learn(value: unknown, seen: Set<object>): void {
+    if (isSecret(value)) return this.#add(openSecret(value));
+    if (typeof value !== 'object' || value === null || value instanceof Uint8Array || seen.has(value)) return;
+    seen.add(value);
+    for (const inner of Object.values(value)) this.#learn(inner, seen);
+  }
+
   #add(bytes: Uint8Array): void {
     if (bytes.length < MIN_LENGTH) return;
     const text = new TextDecoder().decode(bytes);
@@ -56,6 +59,6 @@ export class Scrubber {
       encodeURIComponent(text),
       JSON.stringify(text).slice(1, -1),
     ];
-    for (const form of forms) this.#forms.add(form);
+    this.#forms = [...new Set([...this.#forms, ...forms])].sort((a, b) => b.length - a.length);
   }
 }
