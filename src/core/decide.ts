@@ -317,6 +317,22 @@ export function onError(
   }
 }
 
+/** Facts that change with every look without saying anything new. */
+const passing = ['atMs', 'youngestAgeMs', 'oldestAgeMs'];
+
+/**
+ * True where a gate waits for the same thing on the same facts as it has already written down: a rotation that drains
+ * for a day must not fill its journal with one sentence.
+ */
+export function saysNothingNew(state: RotationState, step: string, verdict: Verdict<Json, Json>): boolean {
+  const before = stepState(state, step);
+  return verdict.kind === 'wait' && before.last === verdict.why && lasting(before.output) === lasting(verdict.facts);
+}
+
+function lasting(facts: Json): string {
+  return JSON.stringify(facts, (key, value: unknown) => (passing.includes(key) ? null : value));
+}
+
 /** What is written down when a gate has judged. */
 export function onVerdict(
   state: RotationState,

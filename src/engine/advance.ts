@@ -1,5 +1,5 @@
 import type { Workflow } from '../contract/workflow.js';
-import { type Move, contextOf, decide, naming, onError, onVerdict } from '../core/decide.js';
+import { type Move, contextOf, decide, naming, onError, onVerdict, saysNothingNew } from '../core/decide.js';
 import type { ErrorCode, ErrorFacts } from '../core/errors.js';
 import { type FenceToken, isRewound } from '../core/fence.js';
 import { findNonJson } from '../core/json.js';
@@ -61,11 +61,12 @@ function* drive(session: Session, { workflows }: AdvanceOptions): Work<Advanced>
       continue;
     }
     if (move.kind === 'rest' || move.kind === 'handover' || workflow === undefined) return yield* rest(session, move);
-    const committed = yield* commit(session, CRASH_DUE_IN_MS);
+    const committed = session.hasPending ? yield* commit(session, CRASH_DUE_IN_MS) : 'committed';
     if (committed === 'lost') return { kind: 'lost' };
     if (committed !== 'committed') continue;
     const went = yield* perform(session, workflow, move);
     if (went === 'lost') return { kind: 'lost' };
+    if (typeof went === 'object') return yield* rest(session, went);
     if (yield* request('process', 'stopping')) break;
   }
   return yield* rest(session, { kind: 'handover' });
@@ -89,16 +90,18 @@ function* rest(session: Session, move: Move): Work<Advanced> {
 }
 
 function* commit(session: Session, dueInMs: number | null): Work<'committed' | 'stale' | 'claimed' | 'lost'> {
-  if (!session.hasPending && dueInMs === CRASH_DUE_IN_MS) return 'committed';
   return session.settle(yield* request('journal', 'append', session.batch(dueInMs)));
 }
+
+/** What a move has come to: recorded, nothing to record before then, or the lease is lost. */
+type Went = 'done' | 'lost' | Extract<Move, { kind: 'rest' }>;
 
 /** Does what was decided and records what became of it. */
 function* perform(
   session: Session,
   workflow: Workflow,
   move: Exclude<Move, { kind: 'record' | 'rest' | 'handover' }>,
-): Work<'done' | 'lost'> {
+): Work<Went> {
   const { state, fence } = session;
   const direction = move.kind === 'undo' || (move.kind === 'raise' && move.direction === 'undo') ? 'undo' : 'do';
   const step = workflow.steps.find((each) => each.name === move.step);
@@ -138,12 +141,15 @@ function* recordOutcome(
   workflow: Workflow,
   at: { readonly step: string; readonly direction: 'do' | 'undo' },
   outcome: StepOutcome,
-): Work<'done' | 'lost'> {
+): Work<Went> {
   switch (outcome.kind) {
     case 'raised':
       session.record([{ kind: 'FenceRaised' }]);
       return 'done';
     case 'judged':
+      if (outcome.verdict.kind === 'wait' && saysNothingNew(session.state, at.step, outcome.verdict)) {
+        return { kind: 'rest', untilMs: session.facts.nowMs + outcome.verdict.againInMs };
+      }
       if (outcome.verdict.kind === 'pass') session.claim(outcome.verdict.claims ?? []);
       session.record(onVerdict(session.state, at.step, outcome.verdict, outcome.tookMs));
       return 'done';

@@ -1,4 +1,4 @@
-import { keyturnError } from '../core/errors.js';
+import { type KeyturnError, keyturnError } from '../core/errors.js';
 import type { BoundEnginePorts } from '../ports/engine-ports.js';
 import type { Lease } from '../ports/journal.js';
 import type { Scope } from '../ports/step-ports.js';
@@ -27,13 +27,8 @@ export async function perform<Result>(
   try {
     let next = work.next();
     while (next.done !== true) {
-      const question = next.value;
-      try {
-        const answer: unknown = await ask(question, ports, keeper, options);
-        next = work.next(answer);
-      } catch (thrown) {
-        next = work.throw(thrown);
-      }
+      const told = await settled(answerTo(next.value, ports, keeper, options));
+      next = told.kind === 'answered' ? work.next(told.answer) : work.throw(told.thrown);
     }
     return next.value;
   } finally {
@@ -41,7 +36,19 @@ export async function perform<Result>(
   }
 }
 
-async function ask(
+type Told =
+  | { readonly kind: 'answered'; readonly answer: unknown }
+  | { readonly kind: 'thrown'; readonly thrown: unknown };
+
+async function settled(answering: Promise<unknown>): Promise<Told> {
+  try {
+    return { kind: 'answered', answer: await answering };
+  } catch (thrown) {
+    return { kind: 'thrown', thrown };
+  }
+}
+
+async function answerTo(
   question: EngineRequest,
   ports: BoundEnginePorts,
   keeper: LeaseKeeper,
@@ -67,23 +74,27 @@ async function underDeadline(
   authority: Authority,
   keeper: LeaseKeeper,
   { callDeadlineMs }: PerformOptions,
-  call: (scope: Scope) => unknown,
+  ask: (scope: Scope) => unknown,
 ): Promise<unknown> {
   const lost = () => keyturnError('LEASE_LOST', { secret: authority.plan.path });
   if (keeper.signal.aborted) throw lost();
-  const deadline = new AbortController();
-  const signal = AbortSignal.any([keeper.signal, deadline.signal]);
-  let timer: NodeJS.Timeout | undefined;
-  const expired = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      deadline.abort();
-      reject(keyturnError('DEADLINE_EXCEEDED', { call: `${port}.${method}`, deadlineMs: callDeadlineMs }));
-    }, callDeadlineMs);
-    keeper.signal.addEventListener('abort', () => reject(lost()), { once: true });
+  const call = new AbortController();
+  let giveUp: (error: KeyturnError) => void = () => undefined;
+  const given = new Promise<never>((_, reject) => {
+    giveUp = (error) => {
+      reject(error);
+      call.abort();
+    };
   });
+  const onLost = (): void => giveUp(lost());
+  keeper.signal.addEventListener('abort', onLost, { once: true });
+  const onExpired = (): void =>
+    giveUp(keyturnError('DEADLINE_EXCEEDED', { call: `${port}.${method}`, deadlineMs: callDeadlineMs }));
+  const timer = setTimeout(onExpired, callDeadlineMs);
   try {
-    return await Promise.race([call({ ...authority, signal, deadlineMs: callDeadlineMs }), expired]);
+    return await Promise.race([ask({ ...authority, signal: call.signal, deadlineMs: callDeadlineMs }), given]);
   } finally {
     clearTimeout(timer);
+    keeper.signal.removeEventListener('abort', onLost);
   }
 }

@@ -21,7 +21,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: 'no intent: effects happen before it is committed',
     file: 'src/engine/advance.ts',
-    find: 'const committed = yield* commit(session, CRASH_DUE_IN_MS);',
+    find: "const committed = session.hasPending ? yield* commit(session, CRASH_DUE_IN_MS) : 'committed';",
     replace: "const committed = 'committed' as 'committed' | 'stale' | 'claimed' | 'lost';",
     scenarios: ['success'],
   },
