@@ -40,10 +40,15 @@ export function webhookType(event: RotationEvent, state: RotationState): Webhook
       return 'rotation.parked';
     case 'RotationClosed':
       if (event.status === 'completed') return 'rotation.completed';
-      return stepState(state, 'promote').phase === 'undone' ? undefined : 'rotation.rolled_back';
+      return wasTold(state) ? undefined : 'rotation.rolled_back';
     default:
       return undefined;
   }
+}
+
+/** True where undoing the promotion has told consumers already that they are to go back. */
+function wasTold(state: RotationState): boolean {
+  return stepState(state, 'promote').phase === 'undone' || stepState(state, 'swap').phase === 'undone';
 }
 
 /** When to try an endpoint again after the `attempt`-th failure: the schedule Standard Webhooks recommends. */

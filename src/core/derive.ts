@@ -73,10 +73,10 @@ export function derive(
   };
 }
 
+/** The version that consumers should be on: the pending one for a canary, else where `current` is by this rotation. */
 function versionFor(type: WebhookType, state: RotationState): number | null {
-  return type === 'rotation.canary' || type === 'rotation.promoted' || type === 'rotation.completed'
-    ? newVersion(state)
-    : oldVersion(state);
+  const promoted = stepState(state, 'promote').phase === 'done' || stepState(state, 'swap').phase === 'done';
+  return type === 'rotation.canary' || promoted ? newVersion(state) : oldVersion(state);
 }
 
 /** The version this rotation put, as its `stage` step says. */
