@@ -284,8 +284,8 @@ export function onError(
     step: at.step,
     code,
     facts,
-    // A gate has no effects; an answer from outside that refuses is an answer. Anything else may have happened.
-    certain: step.kind === 'gate' || whatNext !== 'retry',
+    // A gate has no effects; a refusal from outside is an answer; and a rotator may know that nothing was sent.
+    certain: step.kind === 'gate' || whatNext !== 'retry' || error.facts['outcome'] === 'none',
     retryInMs,
   });
   const park: RotationEvent = { kind: 'Parked', code, facts };

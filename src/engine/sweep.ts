@@ -9,8 +9,13 @@ export interface SweepParts {
   readonly wakeups: Wakeups;
   /** The environments whose configuration this worker has. */
   readonly environments: readonly string[];
-  /** Asks for a scheduled rotation. One that is open already, or a principal at work, is not an error. */
-  readonly startScheduled: (secret: string) => Promise<void>;
+  /**
+   * Asks for the rotation of a due time. *Repeat*: the same due time gives the same rotation, so it is made once. One
+   * that is open already, or a principal at work, is not an error.
+   */
+  readonly startScheduled: (secret: string, dueAtMs: number) => Promise<void>;
+  /** Told that the queue takes rings and hands out nothing: what takes them from it is to be built anew. */
+  readonly onSilentQueue: () => void;
   /** Audits what `current` names; null: all well. */
   readonly audit: (secret: string) => Promise<string | null>;
   readonly log: WorkerLog;
@@ -77,12 +82,12 @@ export class Sweep {
     }
   }
 
-  /** The next due time is set first: a worker that dies in between misses one occurrence and never makes two of one. */
+  /** The rotation is asked for first: a worker that dies in between loses nothing, and the next asks for the same one. */
   async #startDue(): Promise<void> {
     const { queries, calendar, environments, batch, startScheduled } = this.#parts;
     for (const due of await queries.due(environments, batch)) {
-      const nextMs = calendar.next(due.cron, due.timezone, due.nowMs);
-      if (await queries.reschedule(due.secret, due.dueAtMs, nextMs)) await startScheduled(due.secret);
+      await startScheduled(due.secret, due.dueAtMs);
+      await queries.reschedule(due.secret, due.dueAtMs, calendar.next(due.cron, due.timezone, due.nowMs));
     }
   }
 
@@ -94,6 +99,7 @@ export class Sweep {
     for (const { rotationId, key, urgent } of found) {
       const rings = (this.#unanswered.get(rotationId) ?? 0) + 1;
       this.#unanswered.set(rotationId, rings);
+      if (rings === UNANSWERED_RINGS) this.#parts.onSilentQueue();
       const rung = rings < UNANSWERED_RINGS && (await this.#ring('rotation', rotationId, key, urgent));
       if (!rung) await this.#handlers.rotation(rotationId);
     }

@@ -30,7 +30,7 @@ import { metricsPage } from '../telemetry/metrics.js';
 import { toldJournal } from '../telemetry/told-journal.js';
 import { consumersOf, senderOf } from './outside.js';
 import { type Urls, type Variables, levelOf, variableOf, workflows } from './settings.js';
-import { assertUsable, newRotationId, openKeyring, register } from './state.js';
+import { assertUsable, newRotationId, openKeyring, register, scheduledRotationId } from './state.js';
 import { targetsOf } from './targets.js';
 
 /** What a worker of this process is started with. */
@@ -72,9 +72,14 @@ export async function startWorker(start: StartWorker): Promise<Running> {
     const source = bullmqWakeupSource(queue);
     closers.push(() => wakeups.close());
     const intake = postgresIntake(pool);
-    const planOf = (id: string, trigger: Trigger, reason: string): { plan: Plan; claims: readonly string[] } => {
+    const planOf = (
+      id: string,
+      trigger: Trigger,
+      reason: string,
+      rotationId = newRotationId(),
+    ): { plan: Plan; claims: readonly string[] } => {
       const [environment = '', path = ''] = partsOf(id);
-      const asked = { rotationId: newRotationId(), trigger, reason, requestedBy: 'keyturn', repair: false };
+      const asked = { rotationId, trigger, reason, requestedBy: 'keyturn', repair: false };
       const plan = planFor({ config, environment, path, ...asked });
       return { plan, claims: claimsFor(secretOf(config, environment, path)) };
     };
@@ -106,8 +111,9 @@ export async function startWorker(start: StartWorker): Promise<Running> {
             calendar: calendar(),
             wakeups,
             environments: Object.keys(config.environments),
-            startScheduled: async (id) => {
-              const { plan, claims } = planOf(id, 'schedule', 'its schedule');
+            onSilentQueue: () => source.rebuild(),
+            startScheduled: async (id, dueAtMs) => {
+              const { plan, claims } = planOf(id, 'schedule', 'its schedule', scheduledRotationId(id, dueAtMs));
               await intake.accept(plan, claims);
             },
             audit: async (id) =>
@@ -117,7 +123,7 @@ export async function startWorker(start: StartWorker): Promise<Running> {
                 AbortSignal.timeout(callDeadlineMs),
               ),
             log,
-            everyMs: 2_000,
+            everyMs: 1_000,
             batch: 100,
           },
           handlers,

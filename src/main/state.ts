@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import { type BullmqWakeups, bullmqWakeups } from '../adapters/bullmq/wakeups.js';
 import { calendar } from '../adapters/cron/calendar.js';
@@ -64,6 +64,13 @@ export function newRotationId(): string {
     .toString(36)
     .padStart(13, '0');
   return `${time}-${chance}`;
+}
+
+/** The id of the rotation of one due time: whoever finds it due asks for the same one. */
+export function scheduledRotationId(secret: string, dueAtMs: number): string {
+  const time = dueAtMs.toString(36).padStart(9, '0');
+  const own = createHash('sha256').update(secret).digest('hex').slice(0, 13);
+  return `${time}-${own}`;
 }
 
 /** Lends a small pool, for a command. */

@@ -85,7 +85,8 @@ export type Accepted =
 export interface RotationIntake {
   /**
    * Writes `RotationRequested`, the claims and the first wakeup in one transaction. `claims` are keys of which one
-   * rotation at a time may hold each: the secret, its groups, its principal.
+   * rotation at a time may hold each: the secret, its groups, its principal. *Repeat*: a rotation of this id that is
+   * there already, open or ended, is `accepted` and nothing is written.
    */
   accept(plan: Plan, claims: readonly string[]): Accepted;
 }

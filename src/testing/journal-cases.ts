@@ -72,6 +72,17 @@ const intakeCases: readonly JournalCase[] = [
     },
   },
   {
+    name: 'a rotation that was accepted before is accepted again, and nothing of it changes',
+    async run(harness) {
+      const plan = planFor('again');
+      const executor = await Executor.start(harness, plan);
+      assert.deepEqual(await harness.intake.accept(plan, [plan.secret]), { kind: 'accepted', rotationId: 'again-1' });
+      await executor.commit([closed]);
+      assert.deepEqual(await harness.intake.accept(plan, [plan.secret]), { kind: 'accepted', rotationId: 'again-1' });
+      assert.equal(await seqOf(harness, 'again-1'), 2);
+    },
+  },
+  {
     name: 'a closed rotation gives its secret and its claims back',
     async run(harness) {
       await harness.intake.accept(planFor('giver'), ['prod:/giver', 'principal:app']);

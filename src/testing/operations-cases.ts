@@ -144,4 +144,14 @@ export const operationsCases: readonly JournalCase[] = [
       assert.equal((await harness.leases.newest()).era, era);
     },
   },
+  {
+    name: 'after a restored database the absence of a fence token is no refusal until one is raised again',
+    async run(harness) {
+      const executor = await Executor.start(harness, planFor('known'));
+      await executor.commit([{ kind: 'FenceRaised' }]);
+      assert.equal((await Executor.start(harness, planFor('known'))).lease.fence.known, true);
+      await harness.operations.restored({ by, reason });
+      assert.equal((await Executor.start(harness, planFor('known'))).lease.fence.known, false);
+    },
+  },
 ];

@@ -53,9 +53,12 @@ function* createAtProvider({ plan, before }: Context<{ readonly propose: Propose
   return { output: { identity }, seal: { new: value } };
 }
 
-/** Identities that this rotation may have made: the one it knows, and what the target lists under its tag. */
-function* madeByUs(plan: Plan, known: string): Steps<readonly string[]> {
-  if (plan.capabilities.origin === 'ours') return [known];
+/**
+ * Identities that this rotation has made: what carries its tag. Where the target cannot list, the one it proposed. A
+ * principal that turned out to be somebody else's carries another tag, and is left alone.
+ */
+function* madeByUs(plan: Plan, proposed: string): Steps<readonly string[]> {
+  if (!plan.capabilities.list) return [proposed];
   const listed = yield* ask('target', 'list');
   return listed.filter((each) => each.live && each.rotationId === plan.rotationId).map((each) => each.identity);
 }

@@ -64,6 +64,7 @@ export class MemoryState {
   // Intake
 
   accept(plan: Plan, claims: readonly string[]): Accepted {
+    if (this.#rotations.has(plan.rotationId)) return { kind: 'accepted', rotationId: plan.rotationId };
     const open = [...this.#rotations.values()].find((each) => each.plan.secret === plan.secret && isOpen(each.status));
     if (open !== undefined) return { kind: 'open', rotationId: open.plan.rotationId };
     const taken = this.#claimed(claims, plan.rotationId);
@@ -252,6 +253,8 @@ export class MemoryState {
 
   restored(): { readonly era: number } {
     this.#era += 1;
+    // What a person has vouched for: a token that is missing now was removed or restored, and is put anew.
+    for (const row of this.#secrets.values()) row.fenceKnown = false;
     return { era: this.#era };
   }
 

@@ -72,6 +72,9 @@ BEGIN
     VALUES (v_secret, p_plan->>'environment', p_plan->>'path', p_plan->>'target') ON CONFLICT DO NOTHING;
   INSERT INTO targets (environment, target) VALUES (p_plan->>'environment', p_plan->>'target') ON CONFLICT DO NOTHING;
   PERFORM FROM secrets WHERE secret = v_secret FOR NO KEY UPDATE;
+  IF EXISTS (SELECT FROM rotations WHERE rotation_id = v_id) THEN
+    RETURN jsonb_build_object('kind', 'accepted', 'rotationId', v_id);
+  END IF;
   SELECT rotation_id INTO v_open FROM rotations WHERE secret = v_secret AND closed_at IS NULL;
   IF FOUND THEN
     RETURN jsonb_build_object('kind', 'open', 'rotationId', v_open);

@@ -1,0 +1,71 @@
+import { migrateQueue } from '../adapters/bullmq/migrate-queue.js';
+import { createKeyFile } from '../adapters/local-keyring/key-file.js';
+import { createPool } from '../adapters/postgres/connection.js';
+import { migrate } from '../adapters/postgres/migrate.js';
+import { postgresStoreReader } from '../adapters/postgres/store/versions.js';
+import type { Terminal } from '../cli/doors.js';
+import { exit } from '../cli/output.js';
+import { claimsFor, planFor, secretOf } from '../config/plan.js';
+import { startApp } from '../embedded/demo/app/start-app.js';
+import { runDemo } from '../embedded/demo/demo.js';
+import { Narrator } from '../embedded/demo/narrator.js';
+import { type DemoParts, type DemoState, names } from '../embedded/demo/parts.js';
+import { programOf } from '../embedded/demo/program.js';
+import { tellReport } from '../embedded/demo/report.js';
+import { configOf } from './settings.js';
+import { openKeyring, openState } from './state.js';
+
+/** What the demo is played with: the shipped parts, the shipped command. */
+export function demoParts(): DemoParts {
+  return {
+    makeKeyFile: createKeyFile,
+    migrate: async (url, appRole) => {
+      await migrate(url, { appRole });
+      await migrateQueue(url, { appRole });
+    },
+    open: openDemoState,
+    workerProgram: programOf('../cli/bin', import.meta.url),
+    startApp: (order) => startApp(programOf('./sample-app-process', import.meta.url), order),
+  };
+}
+
+/** `keyturn demo`. *Returns* its exit code. */
+export async function startDemo({
+  terminal,
+  json,
+}: {
+  readonly terminal: Terminal;
+  readonly json: boolean;
+}): Promise<number> {
+  const { stdout, stderr, isInteractive, interrupted } = terminal;
+  const narrator = new Narrator(json ? stderr : stdout, { isInteractive: isInteractive && !json });
+  const report = await runDemo(demoParts(), { narrator, signal: interrupted });
+  tellReport(report, narrator);
+  if (json) stdout.write(`${JSON.stringify(report)}\n`);
+  return report.ok ? exit.done : exit.failed;
+}
+
+async function openDemoState({ url, configFile }: { readonly url: string; readonly configFile: string }) {
+  const config = await configOf({}, { config: configFile, data: '' });
+  const state = await openState({ database: url, queue: url });
+  const pool = createPool(url, { sessions: 2 });
+  const reader = postgresStoreReader({ pool, keyring: await openKeyring(config, pool) });
+  const { environment, path, secret } = names;
+  const demoState: DemoState = {
+    views: state.views,
+    read: (selector) => reader.readCurrent(secret, selector),
+    rotate: async (reason) => {
+      const rotationId = state.newRotationId();
+      const asked = { rotationId, trigger: 'demand', reason, requestedBy: 'demo', repair: false } as const;
+      const plan = planFor({ config, environment, path, ...asked });
+      await state.accept(plan, claimsFor(secretOf(config, environment, path)));
+      await state.ring(rotationId);
+      return rotationId;
+    },
+    close: async () => {
+      await pool.end();
+      await state.close();
+    },
+  };
+  return demoState;
+}
