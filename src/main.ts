@@ -5,17 +5,17 @@ import { assertMigrated, migrate } from './adapters/postgres/migrate.js';
 import { putInitial } from './adapters/postgres/store/put-by-person.js';
 import type { Doors, Where } from './cli/doors.js';
 import { processTerminal } from './cli/terminal.js';
-import { keyturnError } from './core/errors.js';
 import { type Variables, configOf, urlsOf } from './main/settings.js';
 import { openKeyring, onceRegistered, openState, withPool } from './main/state.js';
 
 /** Joins the sides for the command line. Reads the environment; opens nothing before it is asked for. */
 export function createDoors(variables: Variables = process.env): Doors {
   const principal = `local:${userInfo().username}`;
+  const terminal = processTerminal();
   const urls = (where: Where) => urlsOf(variables, where);
   const config = (where: Where) => configOf(variables, where);
   return {
-    terminal: processTerminal(),
+    terminal,
     principal,
     config,
     state: async (where, options) => openState(await urls(where), options),
@@ -45,8 +45,9 @@ export function createDoors(variables: Variables = process.env): Doors {
       const { startUp } = await import('./main/up.js');
       return startUp({ variables, where, ...options });
     },
-    demo: async () => {
-      throw keyturnError('USAGE', { finding: 'the demo is not part of this build', command: 'demo' });
+    demo: async ({ json }) => {
+      const { startDemo } = await import('./main/demo.js');
+      return startDemo({ terminal, json });
     },
   };
 }

@@ -1,0 +1,84 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { keyturnError } from '../../../core/errors.js';
+import { programEnvironment } from '../../run-program.js';
+import type { AppCounters, AppOrder, FromApp, ToApp } from './app-protocol.js';
+
+/** The sample application, seen from the demo. */
+export interface RunningApp {
+  readonly pid: number;
+  /** Where it answers challenges. */
+  readonly port: number;
+  /** The newest report. */
+  readonly counters: () => AppCounters;
+  /** False once its process has ended. */
+  readonly isRunning: () => boolean;
+  readonly refuseNextCanary: () => void;
+  /** Lets it finish what it is doing. *Returns* its last report. */
+  readonly finish: () => Promise<AppCounters>;
+}
+
+const nothingYet: AppCounters = {
+  queries: 0,
+  payments: 0,
+  freshLogins: 0,
+  failures: 0,
+  failedWith: [],
+  moves: 0,
+  challenges: 0,
+  webhooks: 0,
+  version: null,
+};
+
+/** How long it may take to begin or to finish. */
+const maxMs = 30_000;
+
+/**
+ * Starts the sample application in a process of its own. What it needs to know reaches it over IPC, never by argument.
+ *
+ * *Errors* `DEMO_BROKEN_OFF` where it ends before it listens.
+ */
+export async function startApp(program: readonly string[], order: AppOrder): Promise<RunningApp> {
+  const [path = '', ...loader] = [...program].reverse();
+  const child = fork(path, [], {
+    execArgv: loader.reverse(),
+    cwd: '/',
+    env: { ...programEnvironment },
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    detached: true,
+  });
+  const ended = once(child, 'close').catch(() => undefined);
+  let hasEnded = false;
+  void ended.then(() => (hasEnded = true));
+  let counters = nothingYet;
+  let onFinished: () => void = () => {};
+  const tell = (message: ToApp): void => void child.send(message, () => {});
+
+  const port = await new Promise<number>((resolve, reject) => {
+    const fail = (): void => reject(keyturnError('DEMO_BROKEN_OFF', { finding: 'the sample application ended' }));
+    void ended.then(fail);
+    setTimeout(fail, maxMs).unref();
+    child.on('message', (message: FromApp) => {
+      if (message.kind === 'listening') resolve(message.port);
+      else counters = message.counters;
+      if (message.kind === 'finished') onFinished();
+    });
+    tell({ kind: 'start', order });
+  });
+  return {
+    pid: child.pid ?? 0,
+    port,
+    counters: () => counters,
+    isRunning: () => !hasEnded,
+    refuseNextCanary: () => tell({ kind: 'refuse-next-canary' }),
+    finish: async () => {
+      const finished = new Promise<void>((resolve) => (onFinished = resolve));
+      const late = setTimeout(() => child.kill('SIGKILL'), maxMs);
+      tell({ kind: 'finish' });
+      await Promise.race([finished, ended]);
+      await ended;
+      clearTimeout(late);
+      return counters;
+    },
+  };
+}

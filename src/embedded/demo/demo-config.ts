@@ -1,0 +1,61 @@
+import { names } from './parts.js';
+
+/** What the demo's configuration names. */
+export interface DemoConfigOptions {
+  readonly port: number;
+  /** Where the sample application listens. */
+  readonly appPort: number;
+}
+
+/** Files of the demo's folder that its configuration refers to. */
+export const files = {
+  config: 'keyturn.config.ts',
+  key: 'keyturn.key',
+  adminPassword: 'admin-password',
+  consumerKey: 'consumer-key',
+} as const;
+
+/**
+ * The configuration of the demo: as anybody would write it, with short waits for those who are watching. Nothing is
+ * skipped, only waited for less long.
+ */
+export function demoConfig({ port, appPort }: DemoConfigOptions): string {
+  const app = `http://127.0.0.1:${appPort}/`;
+  return `import { defineConfig, file } from 'keyturn';
+import postgres from 'keyturn/rotators/postgres';
+
+const key = file('./${files.consumerKey}');
+
+export default defineConfig({
+  keyring: { file: './${files.key}' },
+  environments: {
+    ${names.environment}: {
+      // The sample application listens on loopback.
+      allowPrivateAddresses: true,
+      webhooks: [{ name: '${names.consumer}', url: '${app}', key }],
+      targets: {
+        billing: {
+          rotator: postgres,
+          config: {
+            endpoints: [{ host: '127.0.0.1', port: ${port} }],
+            database: '${names.targetDatabase}',
+            admin: { username: '${names.adminRole}', password: file('./${files.adminPassword}') },
+          },
+        },
+      },
+      secrets: {
+        '${names.path}': {
+          target: 'billing',
+          config: { owner: '${names.owner}', logins: ['${names.logins[0]}', '${names.logins[1]}'] },
+          policy: {
+            grace: '1s', quiet: '1s', watch: '1s', poll: '250ms', canaryMax: '30s', maxSessionAge: '30s', drainMax: '1m',
+            retry: { first: '250ms', max: '2s' },
+          },
+          consumers: [{ name: '${names.consumer}', url: '${app}', canary: true, key }],
+        },
+      },
+    },
+  },
+});
+`;
+}

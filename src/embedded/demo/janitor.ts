@@ -1,0 +1,42 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdtemp, realpath } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { programEnvironment } from '../run-program.js';
+import { programOf } from './program.js';
+
+/** Sees to it that nothing of the demo outlives it, however it ends. */
+export interface Janitor {
+  /** The demo's own folder, mode 0700. Goes with the demo. */
+  readonly folder: string;
+  /** Tells of a process that must not outlive the demo. */
+  readonly watch: (pid: number) => void;
+  /** Ends what was told of and still runs, and removes the folder. *Repeat*: waits for the same end. */
+  readonly cleanUp: () => Promise<void>;
+}
+
+/** Starts the janitor, in a session of its own so that a Ctrl-C does not reach it, and makes the folder. */
+export async function startJanitor(): Promise<Janitor> {
+  const child = spawn(process.execPath, [...programOf('./janitor-process', import.meta.url)], {
+    cwd: '/',
+    env: { ...programEnvironment },
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  const ended = once(child, 'close').catch(() => undefined);
+  // One that could not be started, or was killed, has no ear: then an orderly end still cleans up behind it.
+  child.stdin.on('error', () => {});
+  const tell = (what: object): void => void child.stdin.write(`${JSON.stringify(what)}\n`);
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'keyturn-demo-')));
+  tell({ folder });
+  await chmod(folder, 0o700);
+  return {
+    folder,
+    watch: (pid) => tell({ process: pid }),
+    cleanUp: async () => {
+      child.stdin.end();
+      await ended;
+    },
+  };
+}

@@ -1,0 +1,46 @@
+import type { Views } from '../../ports/operations.js';
+import type { StoredVersion, VersionSelector } from '../../ports/step-ports.js';
+import type { AppOrder } from './app/app-protocol.js';
+import type { RunningApp } from './app/start-app.js';
+
+/** What of Keyturn the demo uses, as the composition root hands it over: the demo itself knows no adapter. */
+export interface DemoParts {
+  /** Makes a master key in a file of mode 0600. */
+  readonly makeKeyFile: (path: string) => Promise<void>;
+  /** Brings the state database and its queue to this version, and grants `appRole` what a worker needs. */
+  readonly migrate: (url: string, appRole: string) => Promise<void>;
+  /** Opens the state as a person's command does. */
+  readonly open: (where: { readonly url: string; readonly configFile: string }) => Promise<DemoState>;
+  /** What `node` runs as `keyturn worker`, without further arguments. */
+  readonly workerProgram: readonly string[];
+  /** Starts the application whose credential is rotated. */
+  readonly startApp: (order: AppOrder) => Promise<RunningApp>;
+}
+
+/** The state of the demo, read and asked from outside the workers. */
+export interface DemoState {
+  readonly views: Views;
+  /** What the store holds under a label or a number; null: nothing. */
+  readonly read: (selector: VersionSelector) => Promise<StoredVersion | null>;
+  /** Asks for a rotation. *Returns* its id. */
+  readonly rotate: (reason: string) => Promise<string>;
+  readonly close: () => Promise<void>;
+}
+
+/** The names of everything the demo makes. */
+export const names = {
+  environment: 'demo',
+  path: '/demo/billing/db',
+  secret: 'demo:/demo/billing/db',
+  stateDatabase: 'keyturn_state',
+  targetDatabase: 'billing',
+  owner: 'billing',
+  logins: ['billing_a', 'billing_b'],
+  /** Least privilege on the state: what workers log in as. */
+  workerRole: 'keyturn_worker',
+  /** May read versions and labels and nothing else: what the sample application reads the store as. */
+  readerRole: 'billing_app',
+  /** Changes the logins: may make roles, is no superuser. */
+  adminRole: 'keyturn_admin',
+  consumer: 'billing-app',
+} as const;

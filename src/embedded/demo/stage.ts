@@ -1,0 +1,100 @@
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../postgres.js';
+import type { RunningApp } from './app/start-app.js';
+import { grantReader, makeDatabases, makePasswords } from './databases.js';
+import { demoConfig, files } from './demo-config.js';
+import { type Janitor, startJanitor } from './janitor.js';
+import type { Narrator } from './narrator.js';
+import { type DemoParts, type DemoState, names } from './parts.js';
+import { Probe } from './probe.js';
+import { Workers } from './workers.js';
+
+/** How the demo is played. */
+export interface DemoOptions {
+  /** Aborted when somebody interrupts it. */
+  readonly signal: AbortSignal;
+  readonly narrator: Narrator;
+  /** Of the workers. Default `info`. */
+  readonly logLevel?: 'debug' | 'info';
+  /** Settings of the server by name. Default: none. */
+  readonly serverSettings?: Readonly<Record<string, string>>;
+  /** Called when all has been played, before anything is taken down. */
+  readonly inspect?: (stage: Stage) => Promise<void>;
+}
+
+/** Everything that is up while the demo is played. */
+export interface Stage {
+  readonly server: EmbeddedPostgres;
+  readonly state: DemoState;
+  readonly workers: Workers;
+  readonly app: RunningApp;
+  readonly probe: Probe;
+  /** Where the logs of the workers are. */
+  readonly folder: string;
+  readonly target: { readonly port: number; readonly database: string };
+}
+
+/** What is taken down at the end, the last put up first. */
+export type TakeDown = (() => Promise<unknown>)[];
+
+/** Puts everything up. What stands when something fails is in `takeDown` all the same. */
+export async function buildStage(parts: DemoParts, options: DemoOptions, takeDown: TakeDown): Promise<Stage> {
+  const { narrator, signal } = options;
+  narrator.heading('Setting up');
+  const janitor = await startJanitor();
+  takeDown.push(() => janitor.cleanUp());
+  const server = await startEmbeddedPostgres({ fsync: true, settings: options.serverSettings ?? {} });
+  takeDown.push(() => server.stop());
+  narrator.line(`PostgreSQL on 127.0.0.1:${server.port}, for this demo alone`);
+  const passwords = makePasswords();
+  await makeDatabases(server.url, passwords);
+  await parts.migrate(server.url(names.stateDatabase), names.workerRole);
+  await grantReader(server.url(names.stateDatabase));
+  narrator.line(`databases: ${names.stateDatabase} (state and queue) and ${names.targetDatabase} (what is rotated)`);
+
+  const urlAs = (role: string, password: string): string =>
+    `postgres://${role}:${password}@127.0.0.1:${server.port}/${names.stateDatabase}`;
+  const consumerKey = `whsec_${randomBytes(32).toString('base64')}`;
+  const at = (name: string): string => join(janitor.folder, name);
+  await parts.makeKeyFile(at(files.key));
+  const target = { port: server.port, database: names.targetDatabase };
+  const app = await parts.startApp({
+    stateUrl: urlAs(names.readerRole, passwords.reader),
+    keyFile: at(files.key),
+    secret: names.secret,
+    environment: names.environment,
+    consumerKey,
+    target,
+  });
+  janitor.watch(app.pid);
+  takeDown.push(() => app.finish());
+  await writeFiles(janitor, { [files.adminPassword]: passwords.admin, [files.consumerKey]: consumerKey });
+  await writeFiles(janitor, { [files.config]: demoConfig({ port: server.port, appPort: app.port }) });
+
+  const stateUrl = urlAs(names.workerRole, passwords.worker);
+  const workers = new Workers({
+    program: parts.workerProgram,
+    configFile: at(files.config),
+    stateUrl,
+    logLevel: options.logLevel ?? 'info',
+    logFolder: janitor.folder,
+    watch: janitor.watch,
+  });
+  takeDown.push(() => workers.stop());
+  const [first, second] = await Promise.all([workers.start({ signal }), workers.start({ signal })]);
+  narrator.line(`workers: processes ${first.pid} and ${second.pid}; sample application: process ${app.pid}`);
+  const state = await parts.open({ url: stateUrl, configFile: at(files.config) });
+  takeDown.push(() => state.close());
+  const probe = new Probe(state, target);
+  takeDown.push(() => probe.stop());
+  probe.start();
+  return { server, state, workers, app, probe, folder: janitor.folder, target };
+}
+
+async function writeFiles({ folder }: Janitor, contents: Readonly<Record<string, string>>): Promise<void> {
+  for (const [name, text] of Object.entries(contents)) {
+    await writeFile(join(folder, name), text, { mode: 0o600, flag: 'wx' });
+  }
+}
