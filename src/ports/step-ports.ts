@@ -111,7 +111,7 @@ export interface Standing {
   readonly held: boolean;
   /** Names of consumers whose proof somebody has waived for this rotation. */
   readonly waived: readonly string[];
-  /** Rises with every change of what a guard reads: hold, waiver, policy, consumers. */
+  /** Rises with every change of what a guard reads (hold, waiver, policy, consumers) and with every command. */
   readonly guardSeq: number;
 }
 

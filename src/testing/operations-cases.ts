@@ -88,6 +88,21 @@ export const operationsCases: readonly JournalCase[] = [
     },
   },
   {
+    name: 'a command stops a guarded commit that was judged before it',
+    async run(harness) {
+      const executor = await Executor.start(harness, planFor('overtaken'));
+      const { surroundings } = await executor.commit([{ kind: 'GateOpened', step: 'watch' }]);
+      const guard = { guardSeq: surroundings.guardSeq, notAfterMs: surroundings.nowMs + ttlMs };
+      await harness.operations.command({ rotationId: 'overtaken-1', kind: 'cancel', by, reason });
+      const stale = await executor.append([{ kind: 'DestroyDecided' }], { guard });
+      assert.ok(stale.kind === 'stale');
+      assert.deepEqual(
+        stale.surroundings.commands.map(({ kind }) => kind),
+        ['cancel'],
+      );
+    },
+  },
+  {
     name: 'a guard that rests on facts too old is stale by the database time',
     async run(harness) {
       const executor = await Executor.start(harness, planFor('old'));

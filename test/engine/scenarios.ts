@@ -1,6 +1,7 @@
 import type { Capabilities } from '../../src/core/capabilities.js';
 import type { Plan } from '../../src/core/plan.js';
 import type { Status } from '../../src/core/rotation.js';
+import type { EngineRequest } from '../../src/engine/request.js';
 import type { ConsumerAnswer } from '../../src/ports/step-ports.js';
 import { ableCapabilities, promptPolicy } from '../support/plans.js';
 import type { World } from './world.js';
@@ -19,6 +20,8 @@ export interface Scenario {
     version: number,
   ) => Pick<ConsumerAnswer, 'answer' | 'reason'>;
   readonly prepare?: (world: World) => void;
+  /** Called before each question is answered: answers in its place, or throws what the port would throw. */
+  readonly meddle?: (world: World, request: EngineRequest) => { readonly answer: unknown } | undefined;
   /** Called before each wakeup. */
   readonly meanwhile?: (world: World) => void;
 }

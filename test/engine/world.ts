@@ -1,3 +1,4 @@
+import type { Workflow } from '../../src/contract/workflow.js';
 import { type MemoryPorts, memoryPorts } from '../../src/adapters/memory/ports.js';
 import { type Credential, parseCredential, renderCredential } from '../../src/core/credential.js';
 import type { Plan } from '../../src/core/plan.js';
@@ -13,7 +14,7 @@ import { Oracle } from './oracle.js';
 import type { Scenario } from './scenarios.js';
 
 const leaseMs = 5_000;
-const workflows = [stagedRotation, inPlaceRotation];
+const known: readonly Workflow[] = [stagedRotation, inPlaceRotation];
 
 /** Wakeups after which a rotation that has not come to rest is taken as spinning. */
 const maxWakeups = 400;
@@ -33,6 +34,8 @@ export class World {
   readonly oracle: Oracle;
   readonly plan: Plan;
   readonly old: Credential | null;
+  /** The workflows that the version of its workers knows. */
+  workflows = known;
   #point = 0;
   #holders = 0;
 
@@ -83,7 +86,11 @@ export class World {
       if (due === undefined) return this.#point;
       this.#passTo(due);
       this.scenario.meanwhile?.(this);
-      const work = advance(this.plan.rotationId, { holder: `worker-${(this.#holders += 1)}`, leaseMs, workflows });
+      const work = advance(this.plan.rotationId, {
+        holder: `worker-${(this.#holders += 1)}`,
+        leaseMs,
+        workflows: this.workflows,
+      });
       const request = this.#drive(work, at);
       if (request !== undefined && at?.how === 'late') paused = { work, request, latestMs: this.#latestMs() };
     }
@@ -136,7 +143,10 @@ export class World {
     return work.next(answer);
   }
 
-  #ask({ port, method, args, authority }: EngineRequest): unknown {
+  #ask(request: EngineRequest): unknown {
+    const meddled = this.scenario.meddle?.(this, request);
+    if (meddled !== undefined) return meddled.answer;
+    const { port, method, args, authority } = request;
     const members = this.memory.ports[port] as unknown as Readonly<
       Record<string, (...args: readonly unknown[]) => unknown>
     >;

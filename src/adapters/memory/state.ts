@@ -224,6 +224,8 @@ export class MemoryState {
     if (refused !== null) throw keyturnError(refused, { rotation: rotationId, status: row.status });
     this.#commandId += 1;
     row.commands.push({ id: this.#commandId, kind, by, reason });
+    // A revocation that was judged before it is judged again: an accepted cancel must not be overtaken by destroying.
+    this.#secret(row.plan.secret).guardSeq += 1;
     row.dueMs = this.clock.nowMs();
     row.rungMs = null;
   }

@@ -67,6 +67,11 @@ export class MemoryStore {
     return version;
   }
 
+  /** Puts `current` elsewhere, as a person may who asks no lease. */
+  moveByHand(secret: string, version: number): void {
+    this.#of(secret).labels.set('current', version);
+  }
+
   /** How many versions a rotation has put. */
   versionsOf(secret: string, rotationId: string): number {
     return [...this.#of(secret).versions.values()].filter((each) => each.rotationId === rotationId).length;

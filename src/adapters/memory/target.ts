@@ -118,6 +118,11 @@ export class MemoryTarget {
     return this.#made.get(rotationId) ?? 0;
   }
 
+  /** Loses its fence token, as a target does that is restored from before the first. */
+  loseToken(): void {
+    this.#token = null;
+  }
+
   /** Opens a session, as a consumer would. */
   openSession(identity: string): void {
     this.#accounts.get(identity)?.sessions.push(this.#options.clock.nowMs());

@@ -46,6 +46,8 @@ export function postgresOperations(pool: pg.Pool, wakeups?: Wakeups): Operations
           'INSERT INTO keyturn.commands (rotation_id, kind, by, reason) VALUES ($1, $2, $3, $4) RETURNING id::text',
           [rotationId, kind, by, reason],
         );
+        // A revocation that was judged before it is judged again: an accepted cancel must not be overtaken by destroying.
+        await rowsOf(session, 'UPDATE keyturn.secrets SET guard_seq = guard_seq + 1 WHERE secret = $1', [found.secret]);
         await makeDue(session, rotationId);
         await audit(session, { ...found, rotationId, by, action: `command.${kind}`, reason });
         return { id: row?.id ?? '', urgent: found.urgent };
