@@ -134,6 +134,23 @@ describe('going forth', () => {
     expect(decideAfter(events, {}, { epoch: 3 })).toEqual(records({ kind: 'StepIntended', step: 'put', attempt: 1 }));
   });
 
+  it('raises on behalf of the newest intent that is open', () => {
+    const events = [
+      ...passed('look'),
+      ...done('choose'),
+      begun('make'),
+      begun('make', { epoch: 2 }),
+      {
+        event: { kind: 'StepDone', step: 'make', output: null, tookMs: 1 } as const,
+        epoch: 2,
+      },
+      ...done('put'),
+      ...passed('drain'),
+      begun('off', { epoch: 3 }),
+    ];
+    expect(decideAfter(events, {}, { epoch: 4 })).toEqual({ kind: 'raise', step: 'off', direction: 'do' });
+  });
+
   it('does not raise for an intent that does not touch the target', () => {
     expect(decideAfter([...toPut, begun('put')], {}, { epoch: 2 })).toEqual(
       records({ kind: 'StepIntended', step: 'put', attempt: 2 }),
@@ -244,6 +261,10 @@ describe('going back', () => {
     expect(decideAfter([...toDrain, rollback])).toEqual({ kind: 'raise', step: 'make', direction: 'undo' });
   });
 
+  it('raises on behalf of the act that is undone first', () => {
+    expect(decideAfter([...toEnd, rollback])).toEqual({ kind: 'raise', step: 'off', direction: 'undo' });
+  });
+
   it('has nothing to raise where nothing has touched the target', () => {
     expect(decideAfter([...passed('look'), ...done('choose'), rollback])).toEqual(
       records({ kind: 'UndoIntended', step: 'choose', attempt: 1 }),
@@ -308,6 +329,31 @@ describe('going back', () => {
       undone('off', { epoch: 2, afterMs: 8_000 }),
     ];
     expect(decideAfter(again, unfenced, later)).toEqual(records({ kind: 'UndoIntended', step: 'put', attempt: 1 }));
+  });
+
+  it('does not wait for what another step has left open', () => {
+    const made = [
+      ...passed('look'),
+      ...done('choose'),
+      begun('make'),
+      begun('make', { epoch: 2 }),
+      {
+        event: { kind: 'StepDone', step: 'make', output: null, tookMs: 1 } as const,
+        epoch: 2,
+      },
+      ...done('put'),
+      { event: rollback, epoch: 2 },
+    ];
+    const undoneEarly = [...made, undoBegun('put', { epoch: 2 }), undone('put', { epoch: 2, afterMs: 10 })];
+    expect(decideAfter(undoneEarly, unfenced, { epoch: 2, nowMs: requestedMs + 8_000 })).toEqual(
+      records({ kind: 'UndoIntended', step: 'make', attempt: 1 }),
+    );
+  });
+
+  it('does not wait for the store where the step touches the target alone', () => {
+    const slow: Partial<Plan> = { ...unfenced, storeSettleMs: 60_000 };
+    const events = [...passed('look'), ...done('choose'), begun('make'), { event: rollback, epoch: 2 }];
+    expect(decideAfter(events, slow, { epoch: 2, nowMs: requestedMs + 8_000 })).toMatchObject({ kind: 'record' });
   });
 
   it('moves labels back at once and again after the store has settled', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type WorkflowShape, onError, onVerdict } from '../../src/core/decide.js';
+import { type WorkflowShape, onError, onVerdict, saysNothingNew } from '../../src/core/decide.js';
 import type { ErrorCode } from '../../src/core/errors.js';
 import type { Plan } from '../../src/core/plan.js';
 import type { RotationEvent } from '../../src/core/rotation.js';
@@ -87,11 +87,9 @@ describe('an error of the class retry', () => {
       kind: 'RollbackDecided',
       code: 'RETRIES_EXHAUSTED',
     });
-    expect(after({ step: 'drain', failures: 1 }, retry)[1]).toMatchObject({
-      kind: 'Parked',
-      code: retry,
-      facts: { attempts: 2 },
-    });
+    const [failure, parked] = after({ step: 'drain', failures: 1 }, retry);
+    expect(failure).toEqual(ends('StepFailed', retry, true));
+    expect(parked).toMatchObject({ kind: 'Parked', code: retry, facts: { attempts: 2 } });
   });
 
   it('is tried for ever in an undo, in a final, and once destroying is decided', () => {
@@ -211,5 +209,32 @@ describe('what a gate judged is written down', () => {
     expect(onVerdict(state, 'look', { kind: 'park', code: 'ALIAS_MOVED', facts: { extra: 1 } }, 5)).toEqual([
       { kind: 'Parked', code: 'ALIAS_MOVED', facts },
     ]);
+  });
+});
+
+describe('a gate that waits', () => {
+  const usage = { kind: 'known', sessions: 1, youngestAgeMs: 5, oldestAgeMs: 9 };
+  const waiting = (change: object = {}, why = 'grace') =>
+    ({ kind: 'wait', facts: { atMs: 1, usage, ...change }, why, againInMs: 9 }) as const;
+  const state = stateAfter([
+    { kind: 'GateOpened', step: 'drain' },
+    { kind: 'GateWaiting', step: 'drain', facts: waiting().facts, why: 'grace', againInMs: 9 },
+  ]);
+
+  it('for the same reason on the same facts says nothing new, whatever time it is', () => {
+    expect(saysNothingNew(state, 'drain', waiting())).toBe(true);
+    expect(
+      saysNothingNew(state, 'drain', waiting({ atMs: 2, usage: { ...usage, youngestAgeMs: 6, oldestAgeMs: 10 } })),
+    ).toBe(true);
+  });
+
+  it('for another reason, or on other facts, says something', () => {
+    expect(saysNothingNew(state, 'drain', waiting({}, 'held'))).toBe(false);
+    expect(saysNothingNew(state, 'drain', waiting({ usage: { ...usage, sessions: 2 } }))).toBe(false);
+    expect(saysNothingNew(state, 'look', waiting())).toBe(false);
+  });
+
+  it('no more has said something', () => {
+    expect(saysNothingNew(state, 'drain', { kind: 'pass', output: waiting().facts })).toBe(false);
   });
 });
