@@ -1,4 +1,4 @@
-import type { Connection, Rotator, RotatorContext, RotatorLog } from '../contract/rotator.js';
+import type { Classification, Connection, Rotator, RotatorContext, RotatorLog } from '../contract/rotator.js';
 import { type ErrorFacts, type KeyturnError, isKeyturnError, keyturnError } from '../core/errors.js';
 import { Scrubber } from '../core/scrub.js';
 import type { Bound, Scope, TargetPort } from '../ports/step-ports.js';
@@ -9,17 +9,26 @@ export type ReportTarget = (
   outcome: 'answered' | 'unreachable',
 ) => void;
 
+/** What the guard needs beside the rotator. */
+export interface GuardOptions {
+  /** The rotator's parsed configuration: the secrets in it are scrubbed from the first call on. */
+  readonly config: unknown;
+  readonly log: RotatorLog;
+  readonly report: ReportTarget;
+}
+
 /**
- * Stands between the engine and a rotator: gives it its context, scrubs the values it has seen from whatever it throws
- * or answers, and sorts what it throws. Safety does not depend on the author's care.
+ * Stands between the engine and a rotator: gives it its context, scrubs the values it has seen from whatever it throws,
+ * answers or logs, and sorts what it throws. Safety does not depend on the author's care.
  */
 export function guardRotator(
   rotator: Rotator,
   connection: Connection,
-  log: RotatorLog,
-  report: ReportTarget,
+  { config, log, report }: GuardOptions,
 ): Bound<TargetPort> {
   const scrubber = new Scrubber();
+  scrubber.learn([config]);
+  const scrubbing = scrubbingLog(log, scrubber);
   let answeredEpoch = 0;
   // A breaker that others have opened is closed by the first answer of a wakeup; further answers tell it nothing.
   const tell = ({ plan, fence }: Scope, unreachable: boolean): void => {
@@ -34,7 +43,7 @@ export function guardRotator(
   ): Promise<Answer> => {
     scrubber.learn(values);
     try {
-      const answer = await call(contextFor(scope, log));
+      const answer = await call(contextFor(scope, scrubbing));
       scrubber.learn([answer]);
       tell(scope, isUnreachable(answer));
       return scrubber.clean(answer);
@@ -79,19 +88,35 @@ function contextFor(scope: Scope, log: RotatorLog): RotatorContext {
 function sort(thrown: unknown, rotator: Rotator, { plan, step }: Scope, scrubber: Scrubber): KeyturnError {
   const named = { target: plan.target, endpoint: plan.target, step };
   if (isKeyturnError(thrown)) return keyturnError(thrown.code, { ...named, ...cleanFacts(thrown.facts, scrubber) });
-  switch (rotator.classify(thrown)) {
+  switch (classify(rotator, thrown)) {
     case 'rejected-by-policy':
       return keyturnError('VALUE_REJECTED', named);
     case 'rejected-by-authority':
       return keyturnError('ADMIN_REFUSED', named);
     case 'transient':
       return keyturnError('TARGET_BUSY', named);
-    case 'unknown':
+    default:
       return keyturnError('STEP_FAILED', {
         ...named,
         name: thrown instanceof Error ? scrubber.text(thrown.name) : typeof thrown,
       });
   }
+}
+
+/** What a classifier cannot sort, or breaks on, is unknown. */
+function classify(rotator: Rotator, thrown: unknown): Classification {
+  try {
+    return rotator.classify(thrown);
+  } catch {
+    return 'unknown';
+  }
+}
+
+function scrubbingLog(log: RotatorLog, scrubber: Scrubber): RotatorLog {
+  return {
+    debug: (facts, message) => log.debug(scrubber.clean(facts), scrubber.text(message)),
+    warn: (facts, message) => log.warn(scrubber.clean(facts), scrubber.text(message)),
+  };
 }
 
 function cleanFacts(facts: ErrorFacts, scrubber: Scrubber): ErrorFacts {

@@ -94,7 +94,7 @@ async function open({ plan }: Scope, { rotators, resolve, log, report }: Targets
     });
   }
   const connection = rotator.connect(parsed.data);
-  return { connection, port: guardRotator(rotator, connection, log, report) };
+  return { connection, port: guardRotator(rotator, connection, { config: parsed.data, log, report }) };
 }
 
 async function evictOldest(opened: Map<string, Promise<Opened>>): Promise<void> {

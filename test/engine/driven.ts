@@ -3,7 +3,7 @@ import type { Plan } from '../../src/core/plan.js';
 import type { CommandKind, RotationEvent } from '../../src/core/rotation.js';
 import { ableCapabilities } from '../support/plans.js';
 import type { Scenario } from './scenarios.js';
-import { World } from './world.js';
+import type { World } from './world.js';
 
 /** A staged rotation of one required consumer that proves; name what the test is about. */
 export function aScenario(change: Partial<Scenario> = {}): Scenario {
