@@ -86,8 +86,11 @@ export class Sweep {
   async #startDue(): Promise<void> {
     const { queries, calendar, environments, batch, startScheduled } = this.#parts;
     for (const due of await queries.due(environments, batch)) {
-      await startScheduled(due.secret, due.dueAtMs);
-      await queries.reschedule(due.secret, due.dueAtMs, calendar.next(due.cron, due.timezone, due.nowMs));
+      // One secret that cannot be started is still due the next time, and must not hold up those after it.
+      await this.#guarded(`due secret ${due.secret}`, async () => {
+        await startScheduled(due.secret, due.dueAtMs);
+        await queries.reschedule(due.secret, due.dueAtMs, calendar.next(due.cron, due.timezone, due.nowMs));
+      });
     }
   }
 
