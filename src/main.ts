@@ -10,6 +10,8 @@ import { openKeyring, onceRegistered, openState, withPool } from './main/state.j
 
 /** Joins the sides for the command line. Reads the environment; opens nothing before it is asked for. */
 export function createDoors(variables: Variables = process.env): Doors {
+  // The loader that node-pg-migrate brings leaves a folder for its cache among the temporary files unless told not to.
+  process.env['JITI_FS_CACHE'] ??= 'false';
   const principal = `local:${userInfo().username}`;
   const terminal = processTerminal();
   const urls = (where: Where) => urlsOf(variables, where);

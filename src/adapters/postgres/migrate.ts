@@ -1,7 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { runner } from 'node-pg-migrate';
 import pg from 'pg';
 import { keyturnError } from '../../core/errors.js';
 import { connectionFields } from './connection.js';
@@ -27,6 +26,8 @@ const silent = { debug: () => undefined, info: () => undefined, warn: () => unde
  * *Errors* `STATE_UNAVAILABLE`, `STATE_REFUSED`.
  */
 export async function migrate(url: string, { appRole }: { readonly appRole?: string } = {}): Promise<void> {
+  // Loaded when it is needed: the loader inside makes a folder for its cache as soon as it is imported.
+  const { runner } = await import('node-pg-migrate');
   // A migration may take longer than a statement of a worker.
   const client = new pg.Client({ ...connectionFields(url), statement_timeout: 0, query_timeout: 0 });
   client.on('error', () => undefined);
