@@ -9,9 +9,10 @@ import { claimsFor, planFor, secretOf } from '../config/plan.js';
 import { startApp } from '../embedded/demo/app/start-app.js';
 import { runDemo } from '../embedded/demo/demo.js';
 import { Narrator } from '../embedded/demo/narrator.js';
-import { type DemoParts, type DemoState, names } from '../embedded/demo/parts.js';
+import { type DemoParts, type DemoState, type DemoUrls, names } from '../embedded/demo/parts.js';
 import { programOf } from '../embedded/demo/program.js';
 import { tellReport } from '../embedded/demo/report.js';
+import type { DemoOptions } from '../embedded/demo/stage.js';
 import { configOf } from './settings.js';
 import { openKeyring, openState } from './state.js';
 
@@ -19,9 +20,9 @@ import { openKeyring, openState } from './state.js';
 export function demoParts(): DemoParts {
   return {
     makeKeyFile: createKeyFile,
-    migrate: async (url, appRole) => {
-      await migrate(url, { appRole });
-      await migrateQueue(url, { appRole });
+    migrate: async ({ database, queue }, appRole) => {
+      await migrate(database, { appRole });
+      await migrateQueue(queue, { appRole });
     },
     open: openDemoState,
     workerProgram: programOf('../cli/bin', import.meta.url),
@@ -29,29 +30,31 @@ export function demoParts(): DemoParts {
   };
 }
 
-/** `keyturn demo`. *Returns* its exit code. */
-export async function startDemo({
-  terminal,
-  json,
-}: {
+/** How `keyturn demo` is started. */
+export interface StartDemo extends Omit<DemoOptions, 'signal' | 'narrator'> {
   readonly terminal: Terminal;
   readonly json: boolean;
-}): Promise<number> {
+  /** Default: the shipped ones. */
+  readonly parts?: DemoParts;
+}
+
+/** `keyturn demo`. *Returns* its exit code: 1 where a promise was broken, which is named. */
+export async function startDemo({ terminal, json, parts = demoParts(), ...options }: StartDemo): Promise<number> {
   const { stdout, stderr, isInteractive, interrupted } = terminal;
   const narrator = new Narrator(json ? stderr : stdout, { isInteractive: isInteractive && !json });
-  const report = await runDemo(demoParts(), { narrator, signal: interrupted });
+  const report = await runDemo(parts, { ...options, narrator, signal: interrupted });
   tellReport(report, narrator);
   if (json) stdout.write(`${JSON.stringify(report)}\n`);
   return report.ok ? exit.done : exit.failed;
 }
 
-async function openDemoState({ url, configFile }: { readonly url: string; readonly configFile: string }) {
+async function openDemoState(urls: DemoUrls, configFile: string): Promise<DemoState> {
   const config = await configOf({}, { config: configFile, data: '' });
-  const state = await openState({ database: url, queue: url });
-  const pool = createPool(url, { sessions: 2 });
+  const state = await openState(urls);
+  const pool = createPool(urls.database, { sessions: 2 });
   const reader = postgresStoreReader({ pool, keyring: await openKeyring(config, pool) });
   const { environment, path, secret } = names;
-  const demoState: DemoState = {
+  return {
     views: state.views,
     read: (selector) => reader.readCurrent(secret, selector),
     rotate: async (reason) => {
@@ -67,5 +70,4 @@ async function openDemoState({ url, configFile }: { readonly url: string; readon
       await state.close();
     },
   };
-  return demoState;
 }

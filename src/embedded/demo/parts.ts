@@ -7,14 +7,20 @@ import type { RunningApp } from './app/start-app.js';
 export interface DemoParts {
   /** Makes a master key in a file of mode 0600. */
   readonly makeKeyFile: (path: string) => Promise<void>;
-  /** Brings the state database and its queue to this version, and grants `appRole` what a worker needs. */
-  readonly migrate: (url: string, appRole: string) => Promise<void>;
+  /** Brings the state database and the queue to this version, and grants `appRole` what a worker needs. */
+  readonly migrate: (urls: DemoUrls, appRole: string) => Promise<void>;
   /** Opens the state as a person's command does. */
-  readonly open: (where: { readonly url: string; readonly configFile: string }) => Promise<DemoState>;
+  readonly open: (urls: DemoUrls, configFile: string) => Promise<DemoState>;
   /** What `node` runs as `keyturn worker`, without further arguments. */
   readonly workerProgram: readonly string[];
   /** Starts the application whose credential is rotated. */
   readonly startApp: (order: AppOrder) => Promise<RunningApp>;
+}
+
+/** Connection strings: secrets. */
+export interface DemoUrls {
+  readonly database: string;
+  readonly queue: string;
 }
 
 /** The state of the demo, read and asked from outside the workers. */

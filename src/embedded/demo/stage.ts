@@ -18,6 +18,8 @@ export interface DemoOptions {
   readonly narrator: Narrator;
   /** Of the workers. Default `info`. */
   readonly logLevel?: 'debug' | 'info';
+  /** A Redis for the queue. Default: the queue is in the state database. */
+  readonly queueUrl?: string;
   /** Settings of the server by name. Default: none. */
   readonly serverSettings?: Readonly<Record<string, string>>;
   /** Called when all has been played, before anything is taken down. */
@@ -50,8 +52,9 @@ export async function buildStage(parts: DemoParts, options: DemoOptions, takeDow
   narrator.line(`PostgreSQL on 127.0.0.1:${server.port}, for this demo alone`);
   const passwords = makePasswords();
   await makeDatabases(server.url, passwords);
-  await parts.migrate(server.url(names.stateDatabase), names.workerRole);
-  await grantReader(server.url(names.stateDatabase));
+  const owned = server.url(names.stateDatabase);
+  await parts.migrate({ database: owned, queue: options.queueUrl ?? owned }, names.workerRole);
+  await grantReader(owned);
   narrator.line(`databases: ${names.stateDatabase} (state and queue) and ${names.targetDatabase} (what is rotated)`);
 
   const urlAs = (role: string, password: string): string =>
@@ -73,11 +76,12 @@ export async function buildStage(parts: DemoParts, options: DemoOptions, takeDow
   await writeFiles(janitor, { [files.adminPassword]: passwords.admin, [files.consumerKey]: consumerKey });
   await writeFiles(janitor, { [files.config]: demoConfig({ port: server.port, appPort: app.port }) });
 
-  const stateUrl = urlAs(names.workerRole, passwords.worker);
+  const database = urlAs(names.workerRole, passwords.worker);
+  const urls = { database, queue: options.queueUrl ?? database };
   const workers = new Workers({
     program: parts.workerProgram,
     configFile: at(files.config),
-    stateUrl,
+    urls,
     logLevel: options.logLevel ?? 'info',
     logFolder: janitor.folder,
     watch: janitor.watch,
@@ -85,7 +89,7 @@ export async function buildStage(parts: DemoParts, options: DemoOptions, takeDow
   takeDown.push(() => workers.stop());
   const [first, second] = await Promise.all([workers.start({ signal }), workers.start({ signal })]);
   narrator.line(`workers: processes ${first.pid} and ${second.pid}; sample application: process ${app.pid}`);
-  const state = await parts.open({ url: stateUrl, configFile: at(files.config) });
+  const state = await parts.open(urls, at(files.config));
   takeDown.push(() => state.close());
   const probe = new Probe(state, target);
   takeDown.push(() => probe.stop());

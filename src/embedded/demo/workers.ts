@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { keyturnError } from '../../core/errors.js';
 import { programEnvironment } from '../run-program.js';
+import type { DemoUrls } from './parts.js';
 import { type WaitOptions, until } from './waiting.js';
 
 /** What every worker of the demo is started with. */
@@ -12,8 +13,8 @@ export interface WorkersOptions {
   /** What `node` runs as `keyturn worker`. */
   readonly program: readonly string[];
   readonly configFile: string;
-  /** A connection string of the worker role. It reaches the process by its environment. */
-  readonly stateUrl: string;
+  /** With the worker role's password. They reach the process by its environment. */
+  readonly urls: DemoUrls;
   readonly logLevel: 'debug' | 'info';
   /** Where each writes its log. */
   readonly logFolder: string;
@@ -45,14 +46,19 @@ export class Workers {
 
   /** Starts one, and waits until it says in its log that it works. *Errors* `DEMO_BROKEN_OFF`. */
   async start(wait: WaitOptions): Promise<DemoWorker> {
-    const { program, configFile, stateUrl, logLevel, logFolder, watch } = this.#options;
+    const { program, configFile, urls, logLevel, logFolder, watch } = this.#options;
     const number = this.#everStarted.push(0);
     const child = spawn(
       process.execPath,
       [...program, 'worker', '--config', configFile, '--concurrency', '2', '--health-port', 'off', '--json'],
       {
         cwd: '/',
-        env: { ...programEnvironment, KEYTURN_DATABASE_URL: stateUrl, KEYTURN_LOG_LEVEL: logLevel },
+        env: {
+          ...programEnvironment,
+          KEYTURN_DATABASE_URL: urls.database,
+          KEYTURN_QUEUE_URL: urls.queue,
+          KEYTURN_LOG_LEVEL: logLevel,
+        },
         stdio: ['ignore', 'ignore', 'pipe'],
         // Of a group of its own: a Ctrl-C is for the demo, which then stops its workers.
         detached: true,

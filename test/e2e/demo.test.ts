@@ -1,0 +1,101 @@
+import { readdir } from 'node:fs/promises';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { build } from '../support/built.js';
+import { type RunningDemo, reportOf, startChangedDemo, startDemo } from '../support/demo.js';
+import { eventually } from '../support/eventually.js';
+import { canSeeProcesses, commandLines, serversIn } from '../support/processes.js';
+
+/** One after the other, and on a machine that does other things. */
+const maxMs = 240_000;
+
+beforeAll(build, maxMs);
+
+/** What is left of a demo: its processes that still run, servers in its folder, and files there. */
+async function leftOf({ folder, started }: RunningDemo): Promise<readonly string[]> {
+  const running = started().filter((pid) => commandLines().has(pid));
+  return [...running, ...serversIn(folder)].map(String).concat(await readdir(folder));
+}
+
+async function told(demo: RunningDemo, text: string): Promise<void> {
+  await eventually(`the demo tells ${text}`, () => demo.told().includes(text), { maxMs: maxMs / 2 });
+}
+
+describe('keyturn demo --json', () => {
+  test(
+    'keeps its promises, says so in the last line of stdout, and leaves nothing',
+    async () => {
+      const demo = await startDemo();
+
+      const end = await demo.ended;
+
+      expect(end.status, end.told).toBe(0);
+      const report = reportOf(end);
+      expect(report).toMatchObject({
+        rotations: { succeeded: 2, rolledBack: 1, firstCredentials: 1 },
+        workerKills: 1,
+        consumer: { failures: 0, failedWith: [] },
+        probe: { failures: 0 },
+        oldCredentialsRefused: 2,
+        orphans: 0,
+        ok: true,
+      });
+      expect(report.consumer.queries).toBeGreaterThanOrEqual(1_000);
+      expect(report.consumer.freshLogins).toBeGreaterThanOrEqual(100);
+      expect(report.elapsedMs).toBeGreaterThan(0);
+      expect(report.promises.filter(({ kept }) => !kept)).toEqual([]);
+      expect(await leftOf(demo)).toEqual([]);
+    },
+    maxMs,
+  );
+
+  test(
+    'names a broken promise and exits with 1',
+    async () => {
+      const demo = await startChangedDemo({ failures: 1 });
+
+      const end = await demo.ended;
+
+      expect(end.status).toBe(1);
+      expect(reportOf(end).promises.filter(({ kept }) => !kept)).toEqual([
+        {
+          promise: 'the application saw no refused login and no failed query',
+          kept: false,
+          seen: '1 failure(s): planted by the test',
+        },
+      ]);
+      expect(end.told).toMatch(/BROKEN {2}the application saw no refused login and no failed query/);
+      expect(await leftOf(demo)).toEqual([]);
+    },
+    maxMs,
+  );
+});
+
+describe.skipIf(!canSeeProcesses)('a demo that ends early (looks at /proc)', () => {
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    'takes everything down and exits with 1 after %s',
+    async (signal) => {
+      const demo = await startDemo();
+      await told(demo, '(a)');
+
+      demo.child.kill(signal);
+
+      expect((await demo.ended).status).toBe(1);
+      expect(await leftOf(demo)).toEqual([]);
+    },
+    maxMs,
+  );
+
+  test.each(['Setting up', 'databases:', '(b)'])(
+    'leaves nothing when it is killed with SIGKILL after it told `%s`',
+    async (text) => {
+      const demo = await startDemo();
+      await told(demo, text);
+
+      demo.child.kill('SIGKILL');
+      await demo.ended;
+
+      await eventually('nothing is left', async () => (await leftOf(demo)).length === 0, { maxMs: 30_000 });
+    },
+    maxMs,
+  );
+});
