@@ -29,6 +29,6 @@ export async function withProgress<T>(
     { renderer: 'default', rendererOptions: { showErrorMessage: false }, registerSignalListeners: false },
   );
   await list.run();
-  if (result === undefined) throw new Error(`${title} ended without a result`);
+  if (result === undefined) throw new TypeError(`${title} ended without a result`);
   return result.value;
 }
