@@ -169,8 +169,18 @@ function intend(step: Exclude<StepShape, { kind: 'gate' }>, state: RotationState
   events.push({ kind: 'StepIntended', step: step.name, attempt: stepState(state, step.name).attempt + 1 });
   if (step.guard === undefined) return record(...events);
   const verdict = step.guard.judge(contextOf(state, facts, step.guard.gate) as never);
-  if (verdict.kind === 'stale') return record({ kind: 'GateReopened', step: step.guard.gate, why: verdict.why });
+  if (verdict.kind === 'stale') return lookAgain(state, facts, step.guard.gate, verdict.why);
   return { kind: 'record', events, guard: { guardSeq: facts.guardSeq, notAfterMs: verdict.notAfterMs } };
+}
+
+/** The gate looks again. One that has had its time and never looks fast enough for its guard waits for a person. */
+function lookAgain(state: RotationState, facts: Facts, gate: string, why: string): Move {
+  const { attempt, openedMs } = stepState(state, gate);
+  const { drainMaxMs, watchMs } = state.plan.policy;
+  const reopened: RotationEvent = { kind: 'GateReopened', step: gate, why };
+  if (attempt === 0 || facts.nowMs - openedMs < drainMaxMs + watchMs) return record(reopened);
+  const found = { ...naming(state.plan), maxMs: drainMaxMs, finding: why };
+  return record(reopened, { kind: 'Parked', code: 'DRAIN_TIMED_OUT', facts: found });
 }
 
 function back(workflow: WorkflowShape, state: RotationState, facts: Facts): Move {

@@ -71,7 +71,7 @@ export interface Recorded {
 /** What has become of one step. */
 export interface StepState {
   readonly phase: 'idle' | 'intended' | 'open' | 'done' | 'undoing' | 'undone';
-  /** Tries in the present direction since it was last resumed or turned round. */
+  /** Tries in the present direction since it was last resumed or turned round; of a gate, how often it was reopened. */
   readonly attempt: number;
   /** Failed tries since then. */
   readonly failures: number;
@@ -215,7 +215,7 @@ function apply(state: RotationState, { event, atMs, epoch }: Recorded): Rotation
     case 'GateWaiting':
       return withStep(state, event.step, { output: event.facts, dueMs: atMs + event.againInMs, last: event.why });
     case 'GateReopened':
-      return withStep(state, event.step, { phase: 'open', dueMs: 0, last: event.why });
+      return reopen(state, event.step, event.why, atMs);
     case 'FenceRaised':
       return { ...state, raisedEpoch: epoch };
     case 'ValueReplaced':
@@ -276,6 +276,13 @@ function turnRound(state: RotationState): RotationState {
   return { ...state, steps };
 }
 
+/** The first time it looks again at once; what is stale again has looked too slowly, and looks as often as any gate. */
+function reopen(state: RotationState, step: string, why: string, atMs: number): RotationState {
+  const { attempt } = stepState(state, step);
+  const dueMs = attempt === 0 ? 0 : atMs + state.plan.policy.pollMs;
+  return withStep(state, step, { phase: 'open', attempt: attempt + 1, dueMs, last: why });
+}
+
 /** The step's intent is closed: it was rejected for certain. `propose` runs again, then the step. */
 function replaceValue(state: RotationState, step: string): RotationState {
   const steps = { ...state.steps };
@@ -290,7 +297,8 @@ function takeCommand(state: RotationState, atMs: number): RotationState {
   if (state.status !== 'parked') return state;
   const steps: Record<string, StepState> = {};
   for (const [name, step] of Object.entries(state.steps)) {
-    steps[name] = { ...step, failures: 0, dueMs: 0, openedMs: step.phase === 'open' ? atMs : step.openedMs };
+    const anew = step.phase === 'open' ? { openedMs: atMs, attempt: 0 } : {};
+    steps[name] = { ...step, failures: 0, dueMs: 0, ...anew };
   }
   return {
     ...state,

@@ -10,7 +10,7 @@ import {
 import type { Plan } from '../../src/core/plan.js';
 import type { RotationEvent, RotationState } from '../../src/core/rotation.js';
 import { type Written, done, passed, requestedMs, stateAfter } from '../support/journal.js';
-import { ableCapabilities } from '../support/plans.js';
+import { ableCapabilities, promptPolicy } from '../support/plans.js';
 
 let verdict: GuardVerdict = { kind: 'pass', notAfterMs: 99 };
 const guard = { gate: 'drain', judge: () => verdict };
@@ -184,6 +184,24 @@ describe('going forth', () => {
     verdict = { kind: 'pass', notAfterMs: 99 };
   });
 
+  it('parks where the gate has had its time and is stale again, and not a millisecond before', () => {
+    verdict = { kind: 'stale', why: 'the label was read too long ago' };
+    const reopened = { kind: 'GateReopened', step: 'drain', why: 'the label was read too long ago' } as const;
+    const policy = { ...promptPolicy, drainMaxMs: 50_000, watchMs: 10_000 };
+    const again = [...toOff, reopened, ...passed('drain').slice(1)];
+    const late = { nowMs: requestedMs + 60_000 };
+    expect(decideAfter(again, { policy }, { nowMs: late.nowMs - 1 })).toEqual(records(reopened));
+    expect(decideAfter(toOff, { policy }, late)).toEqual(records(reopened));
+    expect(decideAfter(again, { policy }, late)).toEqual(
+      records(reopened, {
+        kind: 'Parked',
+        code: 'DRAIN_TIMED_OUT',
+        facts: expect.objectContaining({ rotation: 'r1', maxMs: 50_000, finding: 'the label was read too long ago' }),
+      }),
+    );
+    verdict = { kind: 'pass', notAfterMs: 99 };
+  });
+
   it('hands on to the commit what the guard relied on', () => {
     expect(decideAfter(toOff)).toEqual({
       kind: 'record',
@@ -332,6 +350,7 @@ describe('going back', () => {
   });
 
   it('does not wait for what another step has left open', () => {
+    const slow: Partial<Plan> = { ...unfenced, storeSettleMs: 60_000 };
     const made = [
       ...passed('look'),
       ...done('choose'),
@@ -345,7 +364,7 @@ describe('going back', () => {
       { event: rollback, epoch: 2 },
     ];
     const undoneEarly = [...made, undoBegun('put', { epoch: 2 }), undone('put', { epoch: 2, afterMs: 10 })];
-    expect(decideAfter(undoneEarly, unfenced, { epoch: 2, nowMs: requestedMs + 8_000 })).toEqual(
+    expect(decideAfter(undoneEarly, slow, { epoch: 2, nowMs: requestedMs + 8_000 })).toEqual(
       records({ kind: 'UndoIntended', step: 'make', attempt: 1 }),
     );
   });

@@ -215,6 +215,17 @@ describe('an event', () => {
     expect(reopened).toMatchObject({ phase: 'open', dueMs: 0, last: 'held', openedMs: requestedMs });
   });
 
+  it('a gate that is reopened again waits as long as it does between two looks', () => {
+    const { pollMs } = stateAfter([]).plan.policy;
+    const drain = stepState(
+      at(oneOfEach.GateReopened, [...passed('drain'), oneOfEach.GateReopened, ...passed('drain').slice(1)]),
+      'drain',
+    );
+    expect(drain).toMatchObject({ phase: 'open', attempt: 2, dueMs: requestedMs + 100 + pollMs });
+    const resumed = at(CommandTaken, [...passed('drain'), oneOfEach.GateReopened, Parked]);
+    expect(stepState(resumed, 'drain')).toMatchObject({ attempt: 0, openedMs: requestedMs + 100 });
+  });
+
   it('FenceRaised remembers for which executor', () => {
     expect(at(oneOfEach.FenceRaised).raisedEpoch).toBe(3);
   });

@@ -261,3 +261,36 @@ describe('an old credential that is refused before anything starts', () => {
     expect(world.memory.target.accepts(world.current()!)).toBe(true);
   });
 });
+
+describe('a gate that looks slowly', () => {
+  /** Time passes while this question is answered; the lease is kept. */
+  const slow = (step: string, method: string, seconds: number): Pick<Scenario, 'meddle'> => ({
+    meddle: ({ memory, plan }, request) => {
+      if (!is(request, step, method)) return undefined;
+      for (let second = 0; second < seconds; second += 1) {
+        memory.clock.pass(1_000);
+        memory.state.renew({ secret: plan.secret, epoch: request.authority?.fence.epoch ?? 0, ttlMs: 5_000 });
+      }
+      return undefined;
+    },
+  });
+
+  it('because consumers take their time still passes', () => {
+    const world = ran(slow('drain', 'challenge', 8));
+    expect(world.state.status).toBe('completed');
+    expect(world.oracle.violations).toEqual([]);
+  });
+
+  it.each([
+    ['drain', true],
+    ['watch', false],
+  ] as const)('because the target does parks at %s, after its time and without filling the journal', (gate, both) => {
+    const world = ran({ ...slow(gate, 'verify', 6), ends: 'parked' });
+    expect(world.state).toMatchObject({
+      status: 'parked',
+      because: { code: 'DRAIN_TIMED_OUT', facts: { finding: 'the label was read too long ago' } },
+    });
+    expect(bothLive(world)).toBe(both);
+    expect(told(world).length).toBeLessThan(60);
+  });
+});

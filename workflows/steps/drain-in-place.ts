@@ -16,8 +16,8 @@ interface Before {
 export const drainInPlace: Gate<Before, DrainFacts, Drain> = {
   whenBlind: 'park',
   *observe({ plan, before, moment, previous }): Steps<DrainFacts> {
-    const seen = yield* lookAtNew(plan, moment, before.swap.identity);
     const consumers = yield* challenge(plan, 'drain', before.stage.version, moment.nowMs, previous?.consumers ?? []);
+    const seen = yield* lookAtNew(plan, before.swap.identity);
     return { ...seen, consumers, usage: null, lastOpenedMs: null };
   },
   judge: ({ plan, before, moment }, facts) =>

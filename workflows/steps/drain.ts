@@ -27,12 +27,12 @@ interface Before {
 export const drain: Gate<Before, DrainFacts, Drain> = {
   whenBlind: 'park',
   *observe({ plan, before, moment, previous }): Steps<DrainFacts> {
+    const consumers = yield* challenge(plan, 'drain', before.stage.version, moment.nowMs, previous?.consumers ?? []);
+    const seen = yield* lookAtNew(plan, before.create.identity);
     const { old } = before.preflight;
     // What was refused before this rotation began is used by nobody.
     const usage = old === null || !old.accepted ? null : yield* ask('target', 'usage', old.identity);
-    const seen = yield* lookAtNew(plan, moment, before.create.identity);
-    const consumers = yield* challenge(plan, 'drain', before.stage.version, moment.nowMs, previous?.consumers ?? []);
-    return { ...seen, usage, consumers, lastOpenedMs: lastOpened(usage, moment.nowMs, previous?.lastOpenedMs ?? null) };
+    return { ...seen, usage, consumers, lastOpenedMs: lastOpened(usage, seen.atMs, previous?.lastOpenedMs ?? null) };
   },
   judge: ({ plan, before, moment }, facts) =>
     judgeDrain(

@@ -1,24 +1,20 @@
-import {
-  type EvidenceFacts,
-  type Expected,
-  type Moment,
-  type Plan,
-  type Preflight,
-  type Steps,
-  ask,
-} from 'keyturn/workflow';
+import { type EvidenceFacts, type Expected, type Plan, type Preflight, type Steps, ask } from 'keyturn/workflow';
 import { openNew } from './named.js';
 import type { Proposed } from './propose.js';
 import type { Staged } from './stage.js';
 
-/** What both gates after promote look at: the label by content, a fresh login with the new one, the target itself. */
-export function* lookAtNew(plan: Plan, moment: Moment, identity: string): Steps<EvidenceFacts> {
+/**
+ * What both gates after promote look at: the label by content, a fresh login with the new one, the target itself. It
+ * takes the time itself, right before: a label read after slow consumers have answered is not as old as they are slow.
+ */
+export function* lookAtNew(plan: Plan, identity: string): Steps<EvidenceFacts> {
+  const { nowMs: atMs, guardSeq } = yield* ask('standing', 'read');
   const stored = yield* ask('store', 'read', 'current');
   const { system } = yield* ask('target', 'identify');
   const answers = yield* ask('target', 'verify', yield* openNew(plan, identity));
   return {
-    atMs: moment.nowMs,
-    guardSeq: moment.guardSeq,
+    atMs,
+    guardSeq,
     current: stored === null ? null : { version: stored.version, digest: stored.digest },
     answers,
     system,

@@ -17,9 +17,9 @@ interface Before {
 /** The old credential is off and can be switched on again: does everything still work without it? */
 export const watch: Gate<Before, WatchFacts, Watch> = {
   whenBlind: 'park',
-  *observe({ plan, before, moment }): Steps<WatchFacts> {
+  *observe({ plan, before }): Steps<WatchFacts> {
     const { old } = before.preflight;
-    const seen = yield* lookAtNew(plan, moment, before.create.identity);
+    const seen = yield* lookAtNew(plan, before.create.identity);
     if (old === null || before.disable.skipped !== null) return { ...seen, oldAnswers: null };
     return { ...seen, oldAnswers: yield* ask('target', 'probe', yield* openStored(plan, old.version)) };
   },
