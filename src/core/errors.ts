@@ -95,7 +95,7 @@ export const catalogue = {
   ALIAS_MOVED: { class: 'park', sentence: 'the label `current` of {secret} is not where this rotation left it', cure: 'Find who moved it (`keyturn history`), put it where it belongs, then: keyturn resume {rotation}' },
   FOREIGN_VERSION: { class: 'park', sentence: 'version {version} of {secret} was not written by this rotation', cure: 'Find who wrote it, then: keyturn resume {rotation} or keyturn rollback {rotation}' },
   DRAIN_TIMED_OUT: { class: 'park', sentence: 'the old credential of {secret} could not be proved unused within {maxMs} ms: {finding}', cure: 'Move the consumers named, then: keyturn resume {rotation}; or go back: keyturn rollback {rotation}' },
-  OLD_ALIVE_AGAIN: { class: 'park', sentence: 'the old credential of {secret} is accepted again at {endpoint} after it was disabled', cure: 'Find who enabled it, then: keyturn resume {rotation}' },
+  OLD_ALIVE_AGAIN: { class: 'park', sentence: 'the old credential of {secret} is accepted again at {endpoint} after it was disabled', cure: 'Find who enabled it and switch it off again, then: keyturn resume {rotation}; or go back: keyturn rollback {rotation}' },
   UNDONE_STILL_ALIVE: { class: 'park', sentence: 'the new credential of {secret} is still accepted at {endpoint} after it was destroyed', cure: 'Kill it at the target by hand, then: keyturn resume {rotation}' },
   OLD_STILL_ALIVE: { class: 'park', sentence: 'the old credential of {secret} is still accepted at {endpoint} after it was destroyed', cure: 'Kill it at the target by hand, then: keyturn resume {rotation}' },
   NEW_REFUSED: { class: 'park', sentence: 'the new credential of {secret}, already promoted, is refused at {endpoint}', cure: 'Find who changed it. Go back with: keyturn rollback {rotation}' },
