@@ -87,7 +87,7 @@ export const catalogue = {
   EMBEDDED_POSTGRES_FOLDER_IN_USE: { class: 'undo', sentence: 'the folder {folder} is in use by another Keyturn', cure: 'Stop that one, or name another folder with --data.' },
   EMBEDDED_POSTGRES_FOLDER_UNFIT: { class: 'undo', usage: true, sentence: 'the folder {folder} cannot hold the embedded PostgreSQL: {finding}', cure: '{cure}' },
   EMBEDDED_POSTGRES_FAILED: { class: 'undo', sentence: 'the embedded PostgreSQL did not start ({finding})', cure: 'Read its log: {log}' },
-  DEMO_BROKEN_OFF: { class: 'undo', sentence: 'the demo broke off: {finding}', cure: 'Run it again with --verbose and report it.' },
+  DEMO_BROKEN_OFF: { class: 'undo', sentence: 'the demo broke off: {finding}', cure: 'Run it again; if it happens twice, report what --verbose says.' },
 
   // A person must decide.
   ADMIN_REFUSED: { class: 'park', sentence: 'target {target} refused the admin credential', cure: 'Restore the admin credential of the target, then: keyturn resume {rotation}' },

@@ -59,6 +59,7 @@ async function playAll(stage: Stage, options: DemoOptions): Promise<Omit<DemoSee
       rotations: [first, underLoad.rotation, killed.rotation, refused.rotation],
       kill: killed.kill,
       app: counters,
+      appFinished: app.hasFinished(),
       probe: probe.seen(),
       oldLogins: [underLoad.oldLogin, killed.oldLogin],
       rolledBack: refused.rolledBack,

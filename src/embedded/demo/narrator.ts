@@ -47,8 +47,10 @@ export class Narrator {
   /** The last line of a terminal; nowhere else. */
   status(text: string): void {
     if (!this.#isInteractive) return;
-    this.#status = text;
-    this.#out.write(`\r\u001b[2K${this.#styled('dim', text)}`);
+    // A line that wraps could not be taken away again.
+    const { columns } = this.#out as { readonly columns?: number };
+    this.#status = text.slice(0, (columns ?? 80) - 1);
+    this.#out.write(`\r\u001b[2K${this.#styled('dim', this.#status)}`);
   }
 
   /** A line that says whether something holds. */

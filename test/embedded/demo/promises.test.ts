@@ -32,6 +32,7 @@ const well: DemoSeen = {
     webhooks: 5,
     version: 3,
   },
+  appFinished: true,
   probe: { looks: 100, failures: 0, failedWith: [], overtaken: 0 },
   oldLogins: [
     { rotationId: 'r-under-load', answer: refused },
@@ -66,6 +67,7 @@ describe('one promise is broken', () => {
       { app: { ...well.app, failures: 1 } },
       'the application saw no refused login and no failed query',
     ],
+    ['the application died', { appFinished: false }, 'the application saw no refused login and no failed query'],
     ['too few queries', { app: { ...well.app, queries: 999 } }, 'the application was busy'],
     ['too few fresh logins', { app: { ...well.app, freshLogins: 99 } }, 'the application was busy'],
     ['a payment is missing', { paymentsFound: 499 }, 'every payment the application made is in its database'],

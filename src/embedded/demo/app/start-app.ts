@@ -14,6 +14,8 @@ export interface RunningApp {
   /** False once its process has ended. */
   readonly isRunning: () => boolean;
   readonly refuseNextCanary: () => void;
+  /** True once it has given its last report; one that died before has not. */
+  readonly hasFinished: () => boolean;
   /** Lets it finish what it is doing. *Returns* its last report. */
   readonly finish: () => Promise<AppCounters>;
 }
@@ -51,7 +53,7 @@ export async function startApp(program: readonly string[], order: AppOrder): Pro
   let hasEnded = false;
   void ended.then(() => (hasEnded = true));
   let counters = nothingYet;
-  let onFinished: () => void = () => {};
+  let hasFinished = false;
   const tell = (message: ToApp): void => void child.send(message, () => {});
 
   const port = await new Promise<number>((resolve, reject) => {
@@ -61,7 +63,7 @@ export async function startApp(program: readonly string[], order: AppOrder): Pro
     child.on('message', (message: FromApp) => {
       if (message.kind === 'listening') resolve(message.port);
       else counters = message.counters;
-      if (message.kind === 'finished') onFinished();
+      if (message.kind === 'finished') hasFinished = true;
     });
     tell({ kind: 'start', order });
   });
@@ -70,12 +72,11 @@ export async function startApp(program: readonly string[], order: AppOrder): Pro
     port,
     counters: () => counters,
     isRunning: () => !hasEnded,
+    hasFinished: () => hasFinished,
     refuseNextCanary: () => tell({ kind: 'refuse-next-canary' }),
     finish: async () => {
-      const finished = new Promise<void>((resolve) => (onFinished = resolve));
       const late = setTimeout(() => child.kill('SIGKILL'), maxMs);
       tell({ kind: 'finish' });
-      await Promise.race([finished, ended]);
       await ended;
       clearTimeout(late);
       return counters;
