@@ -24,6 +24,8 @@ export default defineConfig({
     hookTimeout: 120_000,
     teardownTimeout: 30_000,
     pool: 'forks',
+    // Most of a test file's time is spent waiting for a server; one core less than there are would halve a small machine.
+    maxWorkers: '100%',
     // One line of totals at the end, which .ci/run adds up.
     reporters: ['default', './test/support/totals-reporter.ts'],
     projects: [
