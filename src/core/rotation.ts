@@ -187,7 +187,7 @@ function apply(state: RotationState, { event, atMs, epoch }: Recorded): Rotation
         attempt: event.attempt,
       });
     case 'StepDone':
-      return withStep({ ...state, intent: null }, event.step, {
+      return withStep(closeIntent(state, event.step, epoch), event.step, {
         phase: 'done',
         output: event.output,
         doneMs: atMs,
@@ -196,7 +196,7 @@ function apply(state: RotationState, { event, atMs, epoch }: Recorded): Rotation
         last: '',
       });
     case 'UndoDone':
-      return withStep({ ...state, intent: null }, event.step, {
+      return withStep(closeIntent(state, event.step, epoch), event.step, {
         phase: 'undone',
         doneMs: atMs,
         failures: 0,
@@ -205,7 +205,7 @@ function apply(state: RotationState, { event, atMs, epoch }: Recorded): Rotation
       });
     case 'StepFailed':
     case 'UndoFailed':
-      return withStep({ ...state, intent: event.certain ? null : failed(state.intent) }, event.step, {
+      return withStep(event.certain ? closeIntent(state, event.step, epoch) : failIntent(state), event.step, {
         failures: stepState(state, event.step).failures + 1,
         dueMs: event.retryInMs === null ? 0 : atMs + event.retryInMs,
         last: event.code,
@@ -240,8 +240,14 @@ function apply(state: RotationState, { event, atMs, epoch }: Recorded): Rotation
   }
 }
 
-function failed(intent: Intent | null): Intent | null {
-  return intent === null ? null : { ...intent, failed: true };
+function failIntent(state: RotationState): RotationState {
+  return state.intent === null ? state : { ...state, intent: { ...state.intent, failed: true } };
+}
+
+/** Only who wrote an intent can say how it ended: a gate that looks, or a raise that failed, leaves an older one open. */
+function closeIntent(state: RotationState, step: string, epoch: number): RotationState {
+  const { intent } = state;
+  return intent !== null && intent.step === step && intent.epoch === epoch ? { ...state, intent: null } : state;
 }
 
 /** A newer executor that means the same again leaves the older executor's effect unsettled: it may still happen. */

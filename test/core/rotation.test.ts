@@ -167,7 +167,7 @@ describe('an event', () => {
   });
 
   it('StepDone closes the intent, keeps the output and forgets the failures', () => {
-    const state = at(StepDone, [StepIntended, { ...StepFailed, retryInMs: 9 }]);
+    const state = at(StepDone, [StepIntended, { ...StepFailed, retryInMs: 9 }], { epoch: 1 });
     expect(state.intent).toBeNull();
     expect(create(state)).toMatchObject({
       phase: 'done',
@@ -180,7 +180,7 @@ describe('an event', () => {
   });
 
   it('UndoDone closes the intent and keeps the output', () => {
-    const state = at(oneOfEach.UndoDone, [...done('create', { identity: 'b' }), UndoIntended]);
+    const state = at(oneOfEach.UndoDone, [...done('create', { identity: 'b' }), UndoIntended], { epoch: 1 });
     expect(state.intent).toBeNull();
     expect(create(state)).toMatchObject({ phase: 'undone', output: { identity: 'b' }, doneMs: requestedMs + 100 });
   });
@@ -189,7 +189,7 @@ describe('an event', () => {
     [StepFailed, StepIntended],
     [UndoFailed, UndoIntended],
   ])('$kind counts, and sets when to try again', (failure, intended) => {
-    const state = at({ ...failure, certain: true, retryInMs: 500 }, [intended]);
+    const state = at({ ...failure, certain: true, retryInMs: 500 }, [intended], { epoch: 1 });
     expect(create(state)).toMatchObject({ failures: 1, dueMs: requestedMs + 600, last: failure.code });
     expect(state.intent).toBeNull();
     expect(create(at({ ...failure, retryInMs: null }, [intended])).dueMs).toBe(0);
@@ -294,6 +294,18 @@ describe('an intent of an executor that lost its lease', () => {
     expect(state.unsettled.map(({ epoch }) => epoch)).toEqual([1, 4]);
     expect(orphaned(state, 5)).toEqual(state.unsettled);
     expect(orphaned({ ...state, intent: { ...state.intent!, epoch: 4 } }, 6)).toEqual(state.unsettled);
+  });
+
+  it('stays open while a newer one looks again, raises in vain or ends something else', () => {
+    const open = stateAfter([begun(1)]).intent;
+    const raised: RotationEvent = { ...oneOfEach.StepFailed, certain: true, retryInMs: 5 };
+    const looked: readonly RotationEvent[] = [...passed('drain'), { ...raised, step: 'drain' }];
+    const undone: readonly RotationEvent[] = [oneOfEach.UndoDone, { ...oneOfEach.UndoFailed, certain: true }];
+    for (const event of [raised, ...looked, ...undone]) {
+      const state = stateAfter([begun(1), { event, epoch: 2 }]);
+      expect(state.intent).toEqual(open);
+      expect(orphaned(state, 2)).toEqual([{ step: 'create', epoch: 1, intendedMs: requestedMs }]);
+    }
   });
 
   it('never leaves an older executor behind without being listed', () => {
