@@ -6,6 +6,7 @@ import {
   type EvidenceFacts,
   type Expected,
   PROOF_MAX_AGE_MS,
+  type QuietFacts,
   VERIFIED_MAX_AGE_MS,
   graceMs,
   namesNew,
@@ -51,18 +52,27 @@ export function guardDestroy(
     readonly disabledMs: number | null;
     /** What the old credential was answered at this moment; null: there is none, or it cannot be disabled. */
     readonly oldAnswers: readonly EndpointAnswer[] | null;
+    /** Where it could not be disabled: who might still need it, looked at again. Null where it was, or there is none. */
+    readonly again: QuietFacts | null;
   },
 ): GuardVerdict {
-  const { plan, moment, consumers, disabledMs, oldAnswers } = evidence;
+  const { plan, moment, consumers, disabledMs, oldAnswers, again } = evidence;
   const broken = brokenClause(evidence);
   if (broken !== undefined) return stale(broken);
-  const unproved = unprovedConsumer(plan, { ...moment, consumers, maxAgeMs: Number.POSITIVE_INFINITY });
+  const proofs =
+    again === null
+      ? { consumers, maxAgeMs: Number.POSITIVE_INFINITY }
+      : { consumers: again.consumers, maxAgeMs: PROOF_MAX_AGE_MS };
+  const unproved = unprovedConsumer(plan, { ...moment, ...proofs });
   if (unproved !== undefined) return stale(`no proof from ${unproved}`);
   if (disabledMs !== null && moment.nowMs - disabledMs < plan.policy.watchMs)
     return stale('the watch window is not over');
+  // What was never switched off needs the quiet of both gates.
+  const pending = again === null || disabledMs === null ? undefined : unquiet(plan, again, disabledMs);
+  if (pending !== undefined) return stale(pending.why);
   // (h) refused on every endpoint at this moment.
   if (oldAnswers !== null && !deadEverywhere(oldAnswers)) return stale('the old credential is not refused everywhere');
-  return { kind: 'pass', notAfterMs: expiryMs(evidence, []) };
+  return { kind: 'pass', notAfterMs: expiryMs(evidence, again?.consumers ?? []) };
 }
 
 /** (a) label, (b) accepted, (f) hold, (g) the target itself; and that nothing a guard reads has changed since the look. */

@@ -1,5 +1,13 @@
 import type { Moment, Verdict } from './decide.js';
-import { type EvidenceFacts, type Expected, contradiction } from './evidence.js';
+import {
+  type EvidenceFacts,
+  type Expected,
+  PROOF_MAX_AGE_MS,
+  type QuietFacts,
+  contradiction,
+  unprovedConsumer,
+  unquiet,
+} from './evidence.js';
 import { type EndpointAnswer, deadEverywhere, everywhere, whereAnswered } from './observation.js';
 import type { Plan } from './plan.js';
 
@@ -7,6 +15,11 @@ import type { Plan } from './plan.js';
 export type WatchFacts = EvidenceFacts & {
   /** What the old credential was answered; null: there is none, or it cannot be disabled. */
   readonly oldAnswers: readonly EndpointAnswer[] | null;
+  /**
+   * Who might still need the old credential, looked at again because it could not be disabled: nothing has shown yet
+   * that everything works without it. Null where it could, or there is none.
+   */
+  readonly again: QuietFacts | null;
 };
 
 /** What watch hands on: the evidence. */
@@ -36,6 +49,25 @@ export function judgeWatch(
   }
   if (!everywhere(facts.answers, 'accepted')) return wait('no answer to our own login', plan.policy.pollMs);
   if (moment.held) return wait('held', plan.policy.pollMs);
+  if (facts.again !== null) {
+    const refused = facts.again.consumers.find((each) => each.answer === 'refused');
+    if (refused !== undefined) {
+      return {
+        kind: 'fail',
+        code: 'CONSUMER_REFUSED',
+        facts: { consumer: refused.consumer, finding: refused.reason },
+      };
+    }
+    const unproved = unprovedConsumer(plan, {
+      waived: moment.waived,
+      consumers: facts.again.consumers,
+      nowMs: facts.atMs,
+      maxAgeMs: PROOF_MAX_AGE_MS,
+    });
+    if (unproved !== undefined) return wait(`no proof from ${unproved}`, plan.policy.pollMs);
+    const pending = unquiet(plan, facts.again, at.disabledMs);
+    if (pending !== undefined) return wait(pending.why, pending.againInMs);
+  }
   const watched = facts.atMs - at.disabledMs;
   if (watched < plan.policy.watchMs) return wait('watching', plan.policy.watchMs - watched);
   return { kind: 'pass', output: facts };

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { ConsumerFact } from '../../src/core/canary.js';
 import type { Moment } from '../../src/core/decide.js';
 import type { DrainFacts } from '../../src/core/drain.js';
-import { ALIAS_MAX_AGE_MS, PROOF_MAX_AGE_MS, VERIFIED_MAX_AGE_MS } from '../../src/core/evidence.js';
+import { ALIAS_MAX_AGE_MS, PROOF_MAX_AGE_MS, type QuietFacts, VERIFIED_MAX_AGE_MS } from '../../src/core/evidence.js';
 import type { EndpointAnswer } from '../../src/core/observation.js';
 import type { Plan } from '../../src/core/plan.js';
 import { guardDestroy, guardDisable } from '../../src/core/revoke-guard.js';
@@ -52,6 +52,7 @@ function destroy(
     readonly disabledMs?: number | null;
     readonly oldAnswers?: readonly EndpointAnswer[] | null;
     readonly consumers?: readonly ConsumerFact[];
+    readonly again?: QuietFacts;
   } = {},
 ) {
   return guardDestroy({
@@ -62,6 +63,7 @@ function destroy(
     consumers: at.consumers ?? [aProof({ atMs: longAgoMs })],
     disabledMs: at.disabledMs === undefined ? longAgoMs : at.disabledMs,
     oldAnswers: at.oldAnswers === undefined ? answers('refused') : at.oldAnswers,
+    again: at.again ?? null,
   });
 }
 
@@ -295,4 +297,30 @@ it('the ages are those of the invariant', () => {
 it('a target that cannot tell who uses a credential is not asked for quiet', () => {
   const plan = { capabilities: { ...ableCapabilities, usage: false } };
   expect(disable({ plan, facts: { usage: { kind: 'unknown', reason: 'it cannot tell' } } })).toEqual(passes);
+});
+
+describe('destroying what could not be disabled', () => {
+  const nowMs = aMoment().nowMs;
+  const quiet = (change: Partial<QuietFacts> = {}): QuietFacts => ({
+    atMs: nowMs,
+    consumers: [aProof({ atMs: nowMs, sinceMs: longAgoMs })],
+    usage: { kind: 'known', sessions: 0, youngestAgeMs: null, oldestAgeMs: null },
+    lastOpenedMs: null,
+    ...change,
+  });
+  const unable = { plan: { capabilities: { ...ableCapabilities, disable: false } }, oldAnswers: null };
+
+  it('passes where it is quiet again and the proofs are young', () => {
+    expect(destroy({ ...unable, again: quiet() })).toEqual(passes);
+  });
+
+  it('is stale where somebody logged in with the old one meanwhile', () => {
+    expect(destroy({ ...unable, again: quiet({ lastOpenedMs: nowMs }) })).toEqual(stale(/not quiet/));
+  });
+
+  it('is stale where a proof is older than a minute', () => {
+    expect(
+      destroy({ ...unable, again: quiet({ consumers: [aProof({ atMs: nowMs - 60_001, sinceMs: longAgoMs })] }) }),
+    ).toEqual(stale(/no proof/));
+  });
 });

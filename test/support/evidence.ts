@@ -52,7 +52,7 @@ export function drainFacts(change: Partial<DrainFacts> = {}): DrainFacts {
 
 /** A look of watch at which the old credential is off and nothing misses it. */
 export function watchFacts(change: Partial<WatchFacts> = {}): WatchFacts {
-  return { ...evidence(), oldAnswers: answers('refused'), ...change };
+  return { ...evidence(), oldAnswers: answers('refused'), again: null, ...change };
 }
 
 /** The moment of the look: no hold, no waiver, nothing a guard reads has changed. */

@@ -50,6 +50,7 @@ export const destroy: Final<Before, Destroyed> = {
         consumers: before.drain.consumers,
         disabledMs: moment.doneMs['disable'] ?? moment.nowMs,
         oldAnswers: before.watch.oldAnswers,
+        again: before.watch.again,
       }),
   },
   *run({ plan, before }) {

@@ -1,16 +1,7 @@
-import {
-  type Drain,
-  type DrainFacts,
-  type Gate,
-  type Preflight,
-  type Steps,
-  type Usage,
-  ask,
-  judgeDrain,
-} from 'keyturn/workflow';
+import { type Drain, type DrainFacts, type Gate, type Preflight, type Steps, judgeDrain } from 'keyturn/workflow';
 import { challenge } from './consumers.js';
 import type { Created } from './create.js';
-import { expected, lookAtNew } from './evidence.js';
+import { expected, lookAtNew, lookAtOld } from './evidence.js';
 import type { Promoted } from './promote.js';
 import type { Proposed } from './propose.js';
 import type { Staged } from './stage.js';
@@ -29,10 +20,8 @@ export const drain: Gate<Before, DrainFacts, Drain> = {
   *observe({ plan, before, moment, previous }): Steps<DrainFacts> {
     const consumers = yield* challenge(plan, 'drain', before.stage.version, moment.nowMs, previous?.consumers ?? []);
     const seen = yield* lookAtNew(plan, before.create.identity);
-    const { old } = before.preflight;
-    // What was refused before this rotation began is used by nobody.
-    const usage = old === null || !old.accepted ? null : yield* ask('target', 'usage', old.identity);
-    return { ...seen, usage, consumers, lastOpenedMs: lastOpened(usage, seen.atMs, previous?.lastOpenedMs ?? null) };
+    const old = yield* lookAtOld(before.preflight.old, seen.atMs, previous?.lastOpenedMs ?? null);
+    return { ...seen, ...old, consumers };
   },
   judge: ({ plan, before, moment }, facts) =>
     judgeDrain(
@@ -41,9 +30,3 @@ export const drain: Gate<Before, DrainFacts, Drain> = {
       facts,
     ),
 };
-
-/** The newest opening of a session with the old identity that any look has seen. */
-function lastOpened(usage: Usage | null, nowMs: number, before: number | null): number | null {
-  if (usage?.kind !== 'known' || usage.youngestAgeMs === null) return before;
-  return Math.max(before ?? 0, nowMs - usage.youngestAgeMs);
-}

@@ -1,4 +1,13 @@
-import { type EvidenceFacts, type Expected, type Plan, type Preflight, type Steps, ask } from 'keyturn/workflow';
+import {
+  type EvidenceFacts,
+  type Expected,
+  type OldCredential,
+  type Plan,
+  type Preflight,
+  type Steps,
+  type Usage,
+  ask,
+} from 'keyturn/workflow';
 import { openNew } from './named.js';
 import type { Proposed } from './propose.js';
 import type { Staged } from './stage.js';
@@ -12,13 +21,20 @@ export function* lookAtNew(plan: Plan, identity: string): Steps<EvidenceFacts> {
   const stored = yield* ask('store', 'read', 'current');
   const { system } = yield* ask('target', 'identify');
   const answers = yield* ask('target', 'verify', yield* openNew(plan, identity));
-  return {
-    atMs,
-    guardSeq,
-    current: stored === null ? null : { version: stored.version, digest: stored.digest },
-    answers,
-    system,
-  };
+  const current = stored === null ? null : { version: stored.version, digest: stored.digest };
+  return { atMs, guardSeq, current, answers, system };
+}
+
+/** Who uses the old credential, and the newest opening of a session with it that any look has seen. */
+export function* lookAtOld(
+  old: OldCredential | null,
+  nowMs: number,
+  lastOpenedMs: number | null,
+): Steps<{ readonly usage: Usage | null; readonly lastOpenedMs: number | null }> {
+  // What was refused before this rotation began is used by nobody.
+  const usage = old === null || !old.accepted ? null : yield* ask('target', 'usage', old.identity);
+  if (usage?.kind !== 'known' || usage.youngestAgeMs === null) return { usage, lastOpenedMs };
+  return { usage, lastOpenedMs: Math.max(lastOpenedMs ?? 0, nowMs - usage.youngestAgeMs) };
 }
 
 /** What it is compared with: what this rotation staged, on the target that preflight saw. */

@@ -25,6 +25,7 @@ export const retire: Final<Before, Destroyed> = {
         consumers: before.drain.consumers,
         disabledMs: null,
         oldAnswers: null,
+        again: null,
       }),
   },
   *run({ plan, before }) {

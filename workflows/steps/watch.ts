@@ -1,7 +1,17 @@
-import { type Gate, type Preflight, type Steps, type Watch, type WatchFacts, ask, judgeWatch } from 'keyturn/workflow';
+import {
+  type Drain,
+  type Gate,
+  type Preflight,
+  type Steps,
+  type Watch,
+  type WatchFacts,
+  ask,
+  judgeWatch,
+} from 'keyturn/workflow';
+import { challenge } from './consumers.js';
 import type { Created } from './create.js';
 import type { Disabled } from './disable.js';
-import { expected, lookAtNew } from './evidence.js';
+import { expected, lookAtNew, lookAtOld } from './evidence.js';
 import { openStored } from './named.js';
 import type { Proposed } from './propose.js';
 import type { Staged } from './stage.js';
@@ -11,17 +21,25 @@ interface Before {
   readonly propose: Proposed;
   readonly create: Created;
   readonly stage: Staged;
+  readonly drain: Drain;
   readonly disable: Disabled;
 }
 
 /** The old credential is off and can be switched on again: does everything still work without it? */
 export const watch: Gate<Before, WatchFacts, Watch> = {
   whenBlind: 'park',
-  *observe({ plan, before }): Steps<WatchFacts> {
+  *observe({ plan, before, moment, previous }): Steps<WatchFacts> {
     const { old } = before.preflight;
+    const blind = old !== null && before.disable.skipped !== null;
+    const asked = previous?.again?.consumers ?? before.drain.consumers;
+    const consumers = blind ? yield* challenge(plan, 'drain', before.stage.version, moment.nowMs, asked) : [];
     const seen = yield* lookAtNew(plan, before.create.identity);
-    if (old === null || before.disable.skipped !== null) return { ...seen, oldAnswers: null };
-    return { ...seen, oldAnswers: yield* ask('target', 'probe', yield* openStored(plan, old.version)) };
+    if (old === null) return { ...seen, oldAnswers: null, again: null };
+    if (blind) {
+      const { usage, lastOpenedMs } = yield* lookAtOld(old, seen.atMs, previous?.again?.lastOpenedMs ?? null);
+      return { ...seen, oldAnswers: null, again: { atMs: seen.atMs, consumers, usage, lastOpenedMs } };
+    }
+    return { ...seen, oldAnswers: yield* ask('target', 'probe', yield* openStored(plan, old.version)), again: null };
   },
   judge: ({ plan, before, moment }, facts) =>
     judgeWatch(
