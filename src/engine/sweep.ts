@@ -37,6 +37,7 @@ export class Sweep {
   readonly #parts: SweepParts;
   readonly #handlers: WorkerHandlers;
   readonly #unanswered = new Map<string, number>();
+  readonly #inWork = new Set<Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
   #stopped = false;
@@ -61,6 +62,7 @@ export class Sweep {
     this.#stopped = true;
     clearTimeout(this.#timer);
     await this.#running;
+    await Promise.all(this.#inWork);
   }
 
   /** One sweep. A part that fails is left to the next. */
@@ -104,15 +106,21 @@ export class Sweep {
       this.#unanswered.set(rotationId, rings);
       if (rings === UNANSWERED_RINGS) this.#parts.onSilentQueue();
       const rung = rings < UNANSWERED_RINGS && (await this.#ring('rotation', rotationId, key, urgent));
-      if (!rung) await this.#handlers.rotation(rotationId);
+      if (!rung) this.#byItself(this.#handlers.rotation(rotationId));
     }
   }
 
   async #ringUndelivered(): Promise<void> {
     const { queries, batch, everyMs } = this.#parts;
     for (const { deliveryId, key } of await queries.undelivered(batch, everyMs)) {
-      if (!(await this.#ring('delivery', deliveryId, key, false))) await this.#handlers.delivery(deliveryId);
+      if (!(await this.#ring('delivery', deliveryId, key, false))) this.#byItself(this.#handlers.delivery(deliveryId));
     }
+  }
+
+  /** Nobody waits for it: one slow target must not keep the sweep from the others. What fails is found again. */
+  #byItself(work: Promise<void>): void {
+    const ended = work.catch(() => undefined).finally(() => this.#inWork.delete(ended));
+    this.#inWork.add(ended);
   }
 
   async #ring(about: 'rotation' | 'delivery', id: string, key: string, urgent: boolean): Promise<boolean> {

@@ -26,7 +26,7 @@ interface Opened {
 }
 
 /** Connections that are kept open for the next rotation of the same secret. */
-const MAX_OPEN = 64;
+const MAX_OPEN = 32;
 
 /**
  * Opens the rotator of a rotation's snapshot when it is first asked, and keeps it for the next question. A changed
