@@ -44,7 +44,7 @@ export function judgePreflight(
     againInMs: plan.policy.pollMs,
   });
   if (moment.held) return wait('held');
-  const [finding] = facts.findings;
+  const [finding] = [...facts.findings, ...unclaimed(plan, facts.old)];
   if (finding !== undefined) {
     return { kind: 'fail', code: 'PREFLIGHT_FAILED', facts: { finding: finding.sentence, cure: finding.cure } };
   }
@@ -68,4 +68,18 @@ export function judgePreflight(
   if (plan.repair) return pass({ ...facts.old, accepted: false });
   const refused = whereAnswered(facts.answers, 'refused', 'absent');
   return { kind: 'fail', code: 'CURRENT_REFUSED', facts: { endpoint: refused?.endpoint ?? plan.target } };
+}
+
+/**
+ * A credential that came from outside carries no tag, so `destroy` must be told that it may remove it. Asked now,
+ * because there is no way back from where it would be refused. Where one only can live it is replaced, not removed.
+ */
+function unclaimed(plan: Plan, old: PreflightFacts['old']): readonly Finding[] {
+  if (old === null || old.createdBy !== null || plan.adopted || plan.capabilities.overlap === 'one-live') return [];
+  return [
+    {
+      sentence: `version ${old.version} came from outside, and nobody has said that it may be destroyed once it is replaced`,
+      cure: `Set \`adopted: true\` at the secret ${plan.path}.`,
+    },
+  ];
 }

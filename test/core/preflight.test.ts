@@ -56,6 +56,13 @@ describe('preflight', () => {
     });
   });
 
+  it('fails where the current credential came from outside and nobody has said that it may be destroyed', () => {
+    expect(judge({}, { plan: { adopted: false } })).toMatchObject({ kind: 'fail', code: 'PREFLIGHT_FAILED' });
+    expect(judge({ old: { ...old, createdBy: 'r1' } }, { plan: { adopted: false } })).toMatchObject({ kind: 'pass' });
+    const oneLive = { ...aPlan().capabilities, overlap: 'one-live' } as const;
+    expect(judge({}, { plan: { adopted: false, capabilities: oneLive } })).toMatchObject({ kind: 'pass' });
+  });
+
   it('takes a refused credential as a fact where it repairs', () => {
     expect(judge({ answers: answers('refused') }, { plan: { repair: true } })).toMatchObject({
       kind: 'pass',
