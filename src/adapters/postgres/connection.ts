@@ -12,7 +12,7 @@ const loopback = /^(localhost|127(\.\d+){3}|\[?::1\]?)$/;
  *
  * TLS is `verify-full` for anything but loopback and Unix sockets, and a weaker `sslmode` is raised to it; only a
  * written `sslmode=disable` turns it off. `sslrootcert` names a file of authorities.
- * *Errors* `SETTING_MISSING` for a string that is none.
+ * *Errors* `SETTING_MISSING` for a string that is none, `SETTING_INVALID` for one that cannot be used.
  */
 export function createPool(url: string, { sessions = DEFAULT_SESSIONS }: { readonly sessions?: number } = {}): pg.Pool {
   const pool = new pg.Pool({ ...connectionFields(url), max: sessions });
@@ -54,7 +54,18 @@ function parse(url: string): URL {
       cure: 'Set it to postgres://user@host:5432/database.',
     });
   }
+  if (![parsed.username, parsed.password, parsed.hostname, parsed.pathname].every(isEncoded)) {
+    throw invalid('it is not percent-encoded', 'Write %25 for a % in the password.');
+  }
   return parsed;
+}
+
+function isEncoded(part: string): boolean {
+  try {
+    return decodeURIComponent(part).length >= 0;
+  } catch {
+    return false;
+  }
 }
 
 function tlsOf(host: string, parameters: URLSearchParams): pg.ClientConfig['ssl'] {
@@ -62,8 +73,17 @@ function tlsOf(host: string, parameters: URLSearchParams): pg.ClientConfig['ssl'
   const local = host === '' || host.startsWith('/') || loopback.test(host);
   if (mode === 'disable' || (local && (mode === null || mode === 'prefer' || mode === 'allow'))) return false;
   const authorities = parameters.get('sslrootcert');
-  return {
-    rejectUnauthorized: true,
-    ...(authorities === null ? {} : { ca: readFileSync(authorities, 'utf8') }),
-  };
+  return { rejectUnauthorized: true, ...(authorities === null ? {} : { ca: readAuthorities(authorities) }) };
+}
+
+function readAuthorities(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    throw invalid('the file in sslrootcert cannot be read', 'Name a file of certificates in PEM.');
+  }
+}
+
+function invalid(finding: string, cure: string): Error {
+  return keyturnError('SETTING_INVALID', { setting: 'KEYTURN_DATABASE_URL', finding, cure });
 }

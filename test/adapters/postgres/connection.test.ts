@@ -48,3 +48,12 @@ test('what is no connection string is refused without being repeated', () => {
     expect(() => createPool(text)).not.toThrow(/hunter2/);
   }
 });
+
+test.each([
+  'postgres://user:hunter2%zz@host/db',
+  'postgres://user:hunter2%ff@host/db',
+  'postgres://user:hunter2@host/db?sslrootcert=/no/such/file',
+])('what cannot be used is refused as a setting, without being repeated: %s', (text) => {
+  expect(() => createPool(text)).toThrow(expect.objectContaining({ code: 'SETTING_INVALID' }));
+  expect(() => createPool(text)).not.toThrow(/hunter2/);
+});
