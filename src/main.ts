@@ -21,10 +21,10 @@ export function createDoors(variables: Variables = process.env): Doors {
     principal,
     config,
     state: async (where, options) => openState(await urls(where), options),
-    migrate: async (where) => {
+    migrate: async (where, { appRole }) => {
       const { database, queue } = await urls(where);
-      await migrate(database);
-      await migrateQueue(queue);
+      await migrate(database, appRole === undefined ? {} : { appRole });
+      await migrateQueue(queue, appRole === undefined ? {} : { appRole });
     },
     putFirst: async (where, { config: declared, secret, value }) =>
       withPool((await urls(where)).database, async (pool) => {

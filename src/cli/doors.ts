@@ -88,7 +88,7 @@ export interface Doors {
     put: { readonly config: Config; readonly secret: SecretConfig; readonly value: Secret },
   ): Promise<{ readonly version: number }>;
   /** Brings the state database and the queue to this version. *Repeat*: harmless. */
-  migrate(where: Where): Promise<void>;
+  migrate(where: Where, options: { readonly appRole: string | undefined }): Promise<void>;
   worker(where: Where, options: WorkerOptions): Promise<Running>;
   up(where: Where, options: WorkerOptions & { readonly progress: Progress }): Promise<Up>;
   /** One check after the other; a check that cannot be made is a finding. */

@@ -24,12 +24,6 @@ export function planned(plan: Partial<Plan>, capabilities: Capabilities = ableCa
   return { capabilities, plan: { ...aScenario().plan, ...plan } };
 }
 
-/** Runs a world to rest: ended, parked, or nothing due. */
-export function toRest(world: World): World {
-  world.run();
-  return world;
-}
-
 /** The kinds of the events of its journal, with their step or code. */
 export function told(world: World): readonly string[] {
   const events = world.memory.state.load(world.plan.rotationId)?.events ?? [];

@@ -15,9 +15,11 @@ export const migrate: Register = (program, action) =>
   program
     .command('migrate')
     .description('bring the state database to this version')
+    .option('--app-role <role>', 'an existing role that workers log in as: it gets what they need and no more')
     .action(
-      action(async ({ doors, where, output }) => {
-        await withProgress(output, 'migrating', () => doors.migrate(where));
+      action(async ({ doors, where, output }, command: Command) => {
+        const { appRole } = command.opts<{ readonly appRole?: string }>();
+        await withProgress(output, 'migrating', () => doors.migrate(where, { appRole }));
         output.answer({ migrated: true }, 'The state database is at this version.');
         return exit.done;
       }),

@@ -1,3 +1,4 @@
+import type { WebhookBody } from '../../../src/core/delivery.js';
 import { expect, test } from 'vitest';
 import type { RotationEvent } from '../../../src/core/rotation.js';
 import { Executor, planFor } from '../../../src/testing/journal-harness.js';
@@ -41,12 +42,12 @@ test('each endpoint of the environment is told of the same webhook, with a seque
   expect(second?.webhookId).toBe(first?.webhookId);
   expect(third?.webhookId).not.toBe(first?.webhookId);
   const data = { environment, secret: 'prod:/told', rotation: 'told-1' };
-  expect(JSON.parse(first?.body ?? '')).toEqual({
+  expect(JSON.parse(first?.body ?? '')).toEqual<WebhookBody>({
     type: 'rotation.canary',
     timestamp: new Date(atMs).toISOString(),
     data: { ...data, version: 3, code: null, sequence: 1 },
   });
-  expect(JSON.parse(third?.body ?? '')).toEqual({
+  expect(JSON.parse(third?.body ?? '')).toEqual<WebhookBody>({
     type: 'rotation.parked',
     timestamp: new Date(laterMs).toISOString(),
     data: { ...data, version: null, code: 'HELD', sequence: 2 },
