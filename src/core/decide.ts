@@ -152,6 +152,7 @@ function forth(workflow: WorkflowShape, state: RotationState, facts: Facts): Mov
       return now.phase === 'open' ? { kind: 'look', step: step.name } : record({ kind: 'GateOpened', step: step.name });
     }
     if (isMine(state, step.name, 'do', facts)) return { kind: 'run', step: step.name };
+    if (isMine(state, step.name, 'undo', facts)) return { kind: 'undo', step: step.name };
     if (state.intent?.failed === true && state.intent.epoch === facts.epoch) return { kind: 'handover' };
     // Repeating is harmless where the value is ours. A provider makes another key each time, and an older executor's
     // late answer to "list" would have it delete the newer one: there the older request must have died first.
@@ -169,7 +170,13 @@ function intend(step: Exclude<StepShape, { kind: 'gate' }>, state: RotationState
   events.push({ kind: 'StepIntended', step: step.name, attempt: stepState(state, step.name).attempt + 1 });
   if (step.guard === undefined) return record(...events);
   const verdict = step.guard.judge(contextOf(state, facts, step.guard.gate) as never);
-  if (verdict.kind === 'stale') return lookAgain(state, facts, step.guard.gate, verdict.why);
+  if (verdict.kind === 'stale') {
+    const { phase, attempt } = stepState(state, step.name);
+    // An earlier try may have happened, and the gate may wait or park for as long as it likes: it is taken back first.
+    const half = step.kind === 'act' && (phase === 'intended' || phase === 'undoing');
+    if (half) return record({ kind: 'UndoIntended', step: step.name, attempt: attempt + 1 });
+    return lookAgain(state, facts, step.guard.gate, verdict.why);
+  }
   return { kind: 'record', events, guard: { guardSeq: facts.guardSeq, notAfterMs: verdict.notAfterMs } };
 }
 

@@ -199,7 +199,8 @@ function apply(state: RotationState, { event, atMs, epoch }: Recorded): Rotation
       return withStep(closeIntent(state, event.step, epoch), event.step, {
         phase: 'undone',
         doneMs: atMs,
-        failures: 0,
+        // What is taken back to be tried again does not get its budget anew with it.
+        failures: state.status === 'rolling_back' ? 0 : stepState(state, event.step).failures,
         dueMs: 0,
         last: '',
       });
