@@ -9,7 +9,7 @@ export type OldCredential = {
   readonly digest: string;
   /** The rotation that made it; null: it came from outside. */
   readonly createdBy: string | null;
-  /** False where it was refused already and the rotation repairs. */
+  /** False where it was refused everywhere already and the rotation repairs. */
   readonly accepted: boolean;
 };
 
@@ -65,7 +65,9 @@ export function judgePreflight(
       facts: { ...naming(plan), step: 'preflight', attempts: 1, last: 'TARGET_UNREACHABLE' },
     };
   }
-  if (plan.repair) return pass({ ...facts.old, accepted: false });
+  // What one endpoint still accepts is in use there, whatever the others say.
+  const accepted = whereAnswered(facts.answers, 'accepted') !== undefined;
+  if (plan.repair) return pass({ ...facts.old, accepted });
   const refused = whereAnswered(facts.answers, 'refused', 'absent');
   return { kind: 'fail', code: 'CURRENT_REFUSED', facts: { endpoint: refused?.endpoint ?? plan.target } };
 }

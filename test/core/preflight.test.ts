@@ -70,6 +70,15 @@ describe('preflight', () => {
     });
   });
 
+  it('takes a credential that one endpoint still accepts as one that is in use, where it repairs', () => {
+    const half = answers('refused', 'accepted');
+    expect(judge({ answers: half }, { plan: { repair: true } })).toMatchObject({
+      kind: 'pass',
+      output: { old: { accepted: true } },
+    });
+    expect(judge({ answers: half })).toMatchObject({ kind: 'fail', code: 'CURRENT_REFUSED' });
+  });
+
   it('takes an accepted credential as accepted where it repairs', () => {
     expect(judge({}, { plan: { repair: true } })).toMatchObject({ output: { old: { accepted: true } } });
   });
