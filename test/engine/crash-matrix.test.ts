@@ -1,11 +1,22 @@
 import { describe, expect, it } from 'vitest';
-import { crashMatrix } from './crash-matrix.js';
+import { crashMatrix, crashPairs } from './crash-matrix.js';
 import { scenarios } from './scenarios.js';
 
 describe('a rotation ends sound wherever its executor is killed, or paused past its lease', () => {
   for (const scenario of scenarios) {
     it(scenario.name, () => {
       const { runs, findings } = crashMatrix([scenario]);
+      expect(findings).toEqual([]);
+      expect(runs).toBeGreaterThan(100);
+    });
+  }
+});
+
+// Two interruptions in one run take minutes: `npm run test:all`.
+describe.runIf(process.env['KEYTURN_TEST_LONG'] === '1')('and wherever its recovery is killed as well', () => {
+  for (const scenario of scenarios) {
+    it(scenario.name, { timeout: 300_000 }, () => {
+      const { runs, findings } = crashPairs([scenario]);
       expect(findings).toEqual([]);
       expect(runs).toBeGreaterThan(100);
     });

@@ -1,12 +1,12 @@
 import type { Violation } from './oracle.js';
 import { type Scenario, scenarios } from './scenarios.js';
-import { type Interruption, World } from './world.js';
+import { type At, type Interruption, World } from './world.js';
 
 /** One violation, with what replays it. */
 export interface Finding extends Violation {
   readonly scenario: string;
-  readonly how: Interruption | 'none';
-  readonly point: number;
+  /** The arguments of `World.run`. */
+  readonly at: readonly At[];
 }
 
 /** What a matrix has shown. */
@@ -19,22 +19,38 @@ const interruptions: readonly Interruption[] = ['crash before', 'crash after', '
 
 /** Interrupts every scenario at every question it asks of the world, in every way. */
 export function crashMatrix(chosen: readonly Scenario[] = scenarios): MatrixResult {
+  return judged(chosen, function* (points) {
+    yield [];
+    for (const how of interruptions) for (let point = 1; point <= points; point += 1) yield [{ point, how }];
+  });
+}
+
+/** Every seventh question after the first interruption is tried for the second; which ones depends on the first. */
+const STRIDE = 7;
+
+/** Interrupts every scenario, and then kills whoever recovers it. */
+export function crashPairs(chosen: readonly Scenario[]): MatrixResult {
+  return judged(chosen, function* (points) {
+    for (const how of interruptions) {
+      for (let point = 1; point <= points; point += 1) {
+        const first = { point, how };
+        for (let second = point + 1 + (point % STRIDE); second <= points + point; second += STRIDE) {
+          yield [first, { point: second, how: 'crash before' }];
+        }
+      }
+    }
+  });
+}
+
+function judged(chosen: readonly Scenario[], cases: (points: number) => Generator<readonly At[]>): MatrixResult {
   let runs = 0;
   const findings: Finding[] = [];
   for (const scenario of chosen) {
-    const quiet = new World(scenario);
-    const points = quiet.run();
-    runs += 1;
-    findings.push(
-      ...quiet.oracle.violations.map((each) => ({ ...each, scenario: scenario.name, how: 'none' as const, point: 0 })),
-    );
-    for (const how of interruptions) {
-      for (let point = 1; point <= points; point += 1) {
-        const world = new World(scenario);
-        world.run({ point, how });
-        runs += 1;
-        findings.push(...world.oracle.violations.map((each) => ({ ...each, scenario: scenario.name, how, point })));
-      }
+    for (const at of cases(new World(scenario).run())) {
+      const world = new World(scenario);
+      world.run(...at);
+      runs += 1;
+      findings.push(...world.oracle.violations.map((each) => ({ ...each, scenario: scenario.name, at })));
     }
   }
   return { runs, findings };

@@ -28,6 +28,12 @@ interface Paused {
 /** What happens at a point instead of the answer. */
 export type Interruption = 'crash before' | 'crash after' | 'late';
 
+/** An interruption at one of the questions of a run, counted from 1. */
+export interface At {
+  readonly point: number;
+  readonly how: Interruption;
+}
+
 /** One rotation in one world in memory, driven by hand, with the oracle looking after every answer. */
 export class World {
   readonly memory: MemoryPorts;
@@ -65,16 +71,16 @@ export class World {
   }
 
   /**
-   * Runs the rotation until it has ended, is parked, or nothing is due. At `at` the executor is interrupted once.
-   * *Returns* how many points there were.
+   * Runs the rotation until it has ended, is parked, or nothing is due. At each of `at`, in their order, whoever is the
+   * executor then is interrupted. *Returns* how many points there were.
    */
-  run(at?: { readonly point: number; readonly how: Interruption }): number {
+  run(...at: readonly At[]): number {
     const points = this.#driveToRest(at);
     this.oracle.atRest();
     return points;
   }
 
-  #driveToRest(at?: { readonly point: number; readonly how: Interruption }): number {
+  #driveToRest(at: readonly At[]): number {
     let paused: Paused | undefined;
     for (let wakeups = 0; wakeups < maxWakeups; wakeups += 1) {
       const due = this.memory.state.nextDueMs();
@@ -91,8 +97,8 @@ export class World {
         leaseMs,
         workflows: this.workflows,
       });
-      const request = this.#drive(work, at);
-      if (request !== undefined && at?.how === 'late') paused = { work, request, latestMs: this.#latestMs() };
+      const stopped = this.#drive(work, at);
+      if (stopped?.how === 'late') paused = { work, request: stopped.request, latestMs: this.#latestMs() };
     }
     this.oracle.violate('L1', 'the rotation does not come to rest');
     return this.#point;
@@ -117,17 +123,20 @@ export class World {
   }
 
   /** *Returns* the question at which the executor was interrupted; undefined: it went to its end. */
-  #drive(work: Work<Advanced>, at?: { readonly point: number; readonly how: Interruption }): EngineRequest | undefined {
+  #drive(
+    work: Work<Advanced>,
+    at: readonly At[],
+  ): { readonly request: EngineRequest; readonly how: Interruption } | undefined {
     let next = work.next();
     while (next.done !== true) {
       const request = next.value;
       if (request.port !== 'process') this.#point += 1;
-      const here = request.port !== 'process' && this.#point === at?.point;
-      if (here && at.how !== 'crash after') return request;
+      const here = request.port === 'process' ? undefined : at.find((each) => each.point === this.#point);
+      if (here !== undefined && here.how !== 'crash after') return { request, how: here.how };
       this.oracle.before(request);
       const answered = this.#answer(work, request);
       this.oracle.after(request);
-      if (here) return request;
+      if (here !== undefined) return { request, how: here.how };
       next = answered;
     }
     return undefined;

@@ -31,8 +31,8 @@ export function* lookAtOld(
   nowMs: number,
   lastOpenedMs: number | null,
 ): Steps<{ readonly usage: Usage | null; readonly lastOpenedMs: number | null }> {
-  // What was refused before this rotation began is used by nobody.
-  const usage = old === null || !old.accepted ? null : yield* ask('target', 'usage', old.identity);
+  // Also of one that was refused before this rotation began: sessions survive the password they were opened with.
+  const usage = old === null ? null : yield* ask('target', 'usage', old.identity);
   if (usage?.kind !== 'known' || usage.youngestAgeMs === null) return { usage, lastOpenedMs };
   return { usage, lastOpenedMs: Math.max(lastOpenedMs ?? 0, nowMs - usage.youngestAgeMs) };
 }
