@@ -49,6 +49,9 @@ export interface WorkerLog {
 /** What is still due sooner than this is worth doing in the same wakeup. Milliseconds. */
 const SOON_MS = 25;
 
+/** Less than the 30 s that supervisors give a process before they kill it. */
+const STOP_WITHIN_MS = 25_000;
+
 /** Advances in one wakeup before the queue gets its turn again. */
 const MAX_ADVANCES = 50;
 
@@ -86,12 +89,20 @@ export class Worker {
     log.info({ holder: options.holder, concurrency: options.concurrency, leaseMs: options.leaseMs }, 'worker started');
   }
 
+  /** Waits for the effects in hand, but not for ever: what takes longer is taken up by another worker, as after a kill. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    await this.#sweep.stop();
-    await this.#parts.source.stop();
-    await Promise.allSettled(this.#inWork);
-    this.#parts.log.info({ holder: this.#parts.options.holder }, 'worker stopped');
+    const { source, options, log } = this.#parts;
+    let timer: NodeJS.Timeout | undefined;
+    const patience = new Promise<'left'>((resolve) => {
+      timer = setTimeout(() => resolve('left'), STOP_WITHIN_MS);
+    });
+    const ended = Promise.all([this.#sweep.stop(), source.stop(), Promise.allSettled(this.#inWork)]);
+    const how = await Promise.race([ended.then(() => 'ended' as const), patience]);
+    clearTimeout(timer);
+    if (how === 'left')
+      log.warn({ holder: options.holder, inWork: this.#inWork.size }, 'worker stopped with work in hand');
+    else log.info({ holder: options.holder }, 'worker stopped');
   }
 
   /** A second ring for a rotation in hand would take its lease away from the first: it is answered afterwards. */
