@@ -5,13 +5,14 @@ import { bullmqWakeups } from '../adapters/bullmq/wakeups.js';
 import { localKeyring } from '../adapters/local-keyring/local-keyring.js';
 import { postgresLeases } from '../adapters/postgres/leases.js';
 import { postgresStoreReader } from '../adapters/postgres/store/versions.js';
+import { postgresViews } from '../adapters/postgres/views.js';
 import type { Check } from '../cli/doors.js';
 import { examine } from '../cli/examine.js';
 import type { Config, SecretConfig } from '../config/config.js';
 import { planFor } from '../config/plan.js';
 import { parseCredential } from '../core/credential.js';
-import { keyturnError } from '../core/errors.js';
-import type { Finding } from '../core/observation.js';
+import { cureOf, keyturnError, sentenceOf } from '../core/errors.js';
+import type { EndpointAnswer, Finding } from '../core/observation.js';
 import type { Urls, Variables } from './settings.js';
 import { assertUsable, openKeyring, withPool } from './state.js';
 import { targetsOf } from './targets.js';
@@ -55,7 +56,13 @@ async function assertQueue(url: string): Promise<void> {
 
 const silent = { debug: () => {}, warn: () => {} };
 
-/** Asks the rotator what would make a rotation of this secret fail. Changes nothing. */
+/**
+ * Asks the rotator what would make a rotation of this secret fail, and the target whether `current` can log in. Changes
+ * nothing.
+ *
+ * While a rotation is open only what it throws is told: the rotator sees two live credentials then and would call one
+ * of them in the way, and the cure of that kills it.
+ */
 async function preflight(subject: {
   readonly variables: Variables;
   readonly pool: pg.Pool;
@@ -66,6 +73,11 @@ async function preflight(subject: {
   const keyring = await openKeyring(config, pool);
   const targets = targetsOf({ variables, config, log: silent, report: () => {} });
   try {
+    const isRotating = async (): Promise<boolean> => {
+      const open = await postgresViews(pool).rotations({ secret: secret.id, open: true, limit: 1 });
+      return open.length > 0;
+    };
+    const wasRotating = await isRotating();
     const version = await postgresStoreReader({ pool, keyring }).readCurrent(secret.id);
     const current = version === null ? null : parseCredential(version.value, secret.rotator.credential, secret.path);
     const request = {
@@ -77,19 +89,30 @@ async function preflight(subject: {
     } as const;
     const plan = planFor({ config, environment: secret.environment, path: secret.path, ...request });
     const newest = await postgresLeases(pool).newest();
-    return await targets.port.preflight(
-      {
-        plan,
-        step: 'preflight',
-        attempt: 1,
-        fence: { ...newest, known: false },
-        nowMs: Date.now(),
-        signal: AbortSignal.timeout(examineMaxMs),
-        deadlineMs: examineMaxMs,
-      },
-      current,
-    );
+    const scope = {
+      plan,
+      step: 'preflight',
+      attempt: 1,
+      fence: { ...newest, known: false },
+      nowMs: Date.now(),
+      signal: AbortSignal.timeout(examineMaxMs),
+      deadlineMs: examineMaxMs,
+    } as const;
+    const findings = await targets.port.preflight(scope, current);
+    const answers = current === null ? [] : await targets.port.probe(scope, current);
+    // Asked again: one may have begun while we looked.
+    if (wasRotating || (await isRotating())) return [];
+    return [...findings, ...refusals(secret, answers)];
   } finally {
     await targets.close();
   }
+}
+
+function refusals(secret: SecretConfig, answers: readonly EndpointAnswer[]): readonly Finding[] {
+  return answers
+    .filter(({ answer }) => answer === 'refused' || answer === 'absent')
+    .map(({ endpoint }) => {
+      const facts = { secret: secret.path, environment: secret.environment, endpoint };
+      return { sentence: sentenceOf('CURRENT_REFUSED', facts), cure: cureOf('CURRENT_REFUSED', facts) };
+    });
 }
