@@ -7,6 +7,7 @@ import type { Doors, Where } from './cli/doors.js';
 import { processTerminal } from './cli/terminal.js';
 import { type Variables, configOf, urlsOf } from './main/settings.js';
 import { openKeyring, onceRegistered, openState, withPool } from './main/state.js';
+import { version } from './main/version.js';
 
 /** Joins the sides for the command line. Reads the environment; opens nothing before it is asked for. */
 export function createDoors(variables: Variables = process.env): Doors {
@@ -18,6 +19,7 @@ export function createDoors(variables: Variables = process.env): Doors {
   const config = (where: Where) => configOf(variables, where);
   return {
     terminal,
+    version: version(),
     principal,
     config,
     state: async (where, options) => openState(await urls(where), options),

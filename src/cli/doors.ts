@@ -70,6 +70,8 @@ export type Progress = (doing: string) => void;
 /** What the composition root hands to the commands. Nothing is opened before it is asked for. */
 export interface Doors {
   readonly terminal: Terminal;
+  /** Of this package: `0.1.0`. */
+  readonly version: string;
   /** Who is asking: `local:<os user>`. */
   readonly principal: string;
   /** *Errors* those of `loadConfig`. */

@@ -58,6 +58,7 @@ export async function runCli(args: readonly string[], doors: Doors): Promise<num
   let code: number = exit.done;
   const program = new Command('keyturn')
     .description('Rotates credentials without anybody noticing, and proves that the old one is dead.')
+    .version(doors.version, '--version', 'the version of Keyturn')
     .showSuggestionAfterError(false);
   const wrap: WrapAction =
     (action) =>

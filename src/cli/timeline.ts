@@ -52,9 +52,12 @@ function describe(event: RotationEvent): { readonly step: string; readonly what:
     case 'ValueReplaced':
       return { step: event.step, what: `the value was rejected (${event.code}); another is proposed` };
     case 'RollbackDecided':
-      return { step: '', what: `ROLLS BACK, ${event.code}: ${sentenceOf(event.code, event.facts)}` };
+      return {
+        step: '',
+        what: `ROLLS BACK, ${event.code}: ${sentenceOf(event.code, event.facts)}. ${cureOf(event.code, event.facts)}`,
+      };
     case 'DestroyDecided':
-      return { step: '', what: 'the old credential is to be destroyed; from here the only way is forward' };
+      return { step: '', what: 'all evidence is there; from here the only way is forward' };
     case 'UndoIntended':
       return { step: event.step, what: event.attempt > 1 ? `is undone, attempt ${event.attempt}` : 'is undone' };
     case 'UndoDone':

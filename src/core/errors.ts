@@ -30,7 +30,7 @@ export const catalogue = {
   TARGET_THROTTLED: { class: 'retry', sentence: 'target {target} asked us to slow down', cure: 'Nothing to do; raise the limit at the target if this repeats.' },
   STORE_UNAVAILABLE: { class: 'retry', sentence: 'the parameter store did not answer', cure: 'Check the store; Keyturn retries by itself.' },
   KEYRING_UNAVAILABLE: { class: 'retry', sentence: 'the keyring did not answer', cure: 'Check the key service; Keyturn retries by itself.' },
-  STATE_UNAVAILABLE: { class: 'retry', sentence: 'the state database is not reachable', cure: 'Check KEYTURN_DATABASE_URL and the server; work goes on from what was committed.' },
+  STATE_UNAVAILABLE: { class: 'retry', sentence: 'the state database is not reachable', cure: 'Check KEYTURN_DATABASE_URL and the server, or start `keyturn up` again; work goes on from what was committed.' },
   STATE_REFUSED: { class: 'retry', sentence: 'the state database refused a statement (SQLSTATE {sqlstate})', cure: 'Run `keyturn doctor`; check the grants of the role of the worker and the space on the disk.' },
   QUEUE_UNAVAILABLE: { class: 'retry', sentence: 'the queue is not reachable', cure: 'Check KEYTURN_QUEUE_URL; work goes on by the sweep meanwhile.' },
   CONSUMER_UNREACHABLE: { class: 'retry', sentence: 'consumer {consumer} did not answer', cure: 'Check the consumer; Keyturn asks again by itself.' },
@@ -62,7 +62,7 @@ export const catalogue = {
   REFERENCE_UNRESOLVED: { class: 'park', usage: true, sentence: 'the reference {reference} could not be resolved', cure: 'Set that environment variable or create that file for the worker. A rotation parked for it goes on with: keyturn resume {rotation}' },
   UNKNOWN_ENVIRONMENT: { class: 'undo', usage: true, sentence: 'there is no environment {environment}', cure: 'Name one of: {known}.' },
   UNKNOWN_SECRET: { class: 'undo', usage: true, sentence: 'there is no secret {secret} in environment {environment}', cure: 'Name one of: {known}.' },
-  UNKNOWN_ROTATION: { class: 'undo', usage: true, sentence: 'there is no rotation {rotation}', cure: 'List rotations with `keyturn history`.' },
+  UNKNOWN_ROTATION: { class: 'undo', usage: true, sentence: 'no rotation is {rotation}, and not exactly one begins with it', cure: 'List rotations with `keyturn history`.' },
   UNKNOWN_WORKFLOW: { class: 'undo', usage: true, sentence: 'there is no workflow {workflow}', cure: 'Name one of: {known}.' },
   ROTATION_OPEN: { class: 'undo', sentence: '{secret} is already being rotated by {rotation}', cure: 'Follow it with `keyturn follow {rotation}`, or stop it with `keyturn cancel {rotation}`.' },
   PRINCIPAL_BUSY: { class: 'undo', sentence: 'rotation {rotation} is at work on the same principal or group ({key})', cure: 'Wait for `keyturn follow {rotation}` to end, then rotate again.' },
@@ -75,7 +75,7 @@ export const catalogue = {
   CONFIG_INVALID: { class: 'undo', usage: true, sentence: 'the configuration {file} has {count} problem(s): {problems}', cure: 'Fix each of them.' },
   SETTING_MISSING: { class: 'undo', usage: true, sentence: '{setting} is not set', cure: '{cure}' },
   SETTING_INVALID: { class: 'undo', usage: true, sentence: '{setting} cannot be used: {finding}', cure: '{cure}' },
-  ADDRESS_IN_USE: { class: 'undo', usage: true, sentence: 'something else listens on {address}', cure: 'Stop that, or name another address or port.' },
+  ADDRESS_IN_USE: { class: 'undo', usage: true, sentence: 'something else listens on {address}', cure: 'Stop that, or name another port with --health-port, another address with KEYTURN_HEALTH_ADDRESS.' },
   USAGE: { class: 'undo', usage: true, sentence: '{finding}', cure: 'See `keyturn {command} --help`.' },
   KEY_FILE_MISSING: { class: 'undo', usage: true, sentence: 'the master key file {file} does not exist', cure: 'Make one with `keyturn init --key {file}`, or restore it from your backup.' },
   KEY_FILE_EXPOSED: { class: 'undo', usage: true, sentence: 'the master key file {file} can be read by others (mode {mode})', cure: 'Run: chmod 600 {file}' },
@@ -188,6 +188,7 @@ export function isUsageError(code: ErrorCode): boolean {
   return 'usage' in catalogue[code];
 }
 
+/** A fact that is an empty text takes the space before it along. */
 function fill(template: string, facts: ErrorFacts): string {
-  return template.replace(/\{(\w+)\}/g, (_, name: string) => String(facts[name] ?? '?'));
+  return template.replace(/( ?)\{(\w+)\}/g, (_, space: string, name: string) => (facts[name] === '' ? '' : `${space}${String(facts[name] ?? '?')}`));
 }

@@ -149,7 +149,9 @@ function rotationText(
   lease: { readonly holder: string; readonly epoch: number; readonly expiresInMs: number } | null,
   events: readonly Recorded[],
 ): string {
-  const because = events.map(({ event }) => event).findLast((event) => event.kind === 'Parked');
+  const because = events
+    .map(({ event }) => event)
+    .findLast((event) => event.kind === 'Parked' || event.kind === 'RollbackDecided');
   return table([
     ['rotation', row.rotationId],
     ['secret', row.secret],
@@ -160,7 +162,7 @@ function rotationText(
     ['closed', showTime(row.closedAtMs)],
     ['at work', lease === null ? 'nobody' : `${lease.holder} (epoch ${lease.epoch})`],
     ...(row.code === null ? [] : [['because', row.code]]),
-    ...(row.status === 'parked' && because !== undefined
+    ...((row.status === 'parked' || row.status === 'rolled_back') && because !== undefined
       ? [
           ['what', sentenceOf(because.code, because.facts)],
           ['what to do', cureOf(because.code, because.facts)],

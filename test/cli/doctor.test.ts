@@ -1,0 +1,58 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pg from 'pg';
+import { expect, onTestFinished, test } from 'vitest';
+import { eventually } from '../support/eventually.js';
+import { freshDatabase } from '../support/postgres.js';
+import { startKeyturn } from './keyturn.js';
+import { workspace } from './workspace.js';
+
+const rotate = ['rotate', '/demo/billing/db', '--env', 'demo', '--reason', 'a test'] as const;
+
+test('doctor calls neither credential of an open rotation in the way, and names a current one that is refused', async () => {
+  const place = await workspace();
+  const database = await freshDatabase();
+  const superuser = new pg.Pool({ connectionString: database.url, max: 1 });
+  onTestFinished(async () => {
+    await superuser.end();
+    await database.drop();
+  });
+  await startKeyturn(['worker', '--health-port', 'off'], place.options, /.*/);
+  expect((await place.run(...rotate, '--wait')).code).toBe(0);
+
+  const file = join(place.folder, 'keyturn.config.ts');
+  const text = await readFile(file, 'utf8');
+  await writeFile(file, text.replace("grace: '0s'", "grace: '1h'"));
+  await place.run(...rotate);
+  await eventually('the rotation drains', async () => {
+    const [row] = await place.ask("SELECT step FROM keyturn.rotations WHERE closed_at IS NULL AND step = 'drain'");
+    return row !== undefined;
+  });
+  const rotating = await place.run('doctor');
+  expect(rotating).toMatchObject({ code: 0, stderr: '' });
+  expect(rotating.stdout).not.toContain('NOLOGIN');
+
+  const [open] = await place.ask('SELECT rotation_id AS id FROM keyturn.rotations WHERE closed_at IS NULL');
+  expect((await place.run('cancel', String(open?.['id']), '--wait')).code).toBe(1);
+  const [login] = place.roles.logins;
+  await superuser.query(`ALTER ROLE ${login} PASSWORD 'somebody else knows better'`);
+  const refused = await place.run('doctor');
+  expect(refused.stdout).toMatch(/FAIL {2}demo:\/demo\/billing\/db .* is refused at .*\n.*rotate .* --repair/);
+  expect(refused.code).toBe(1);
+
+  const again = await place.run(...rotate, '--wait');
+  expect(again.stdout).toMatch(/ROLLS BACK, CURRENT_REFUSED: .* --repair/);
+  const [row] = await place.ask("SELECT rotation_id AS id FROM keyturn.rotations WHERE code = 'CURRENT_REFUSED'");
+  expect((await place.run('status', String(row?.['id']))).stdout).toMatch(/what to do .* --repair/);
+}, 120_000);
+
+test('the version is told, and a usage error without a command names the help of all', async () => {
+  const place = await workspace({ isMigrated: false });
+
+  const told = await place.run('--version');
+  const unknown = await place.run('frobnicate');
+
+  expect(told).toMatchObject({ code: 0, stderr: '' });
+  expect(told.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  expect(unknown.stderr).toBe("USAGE: unknown command 'frobnicate'. See `keyturn --help`.\n");
+});
