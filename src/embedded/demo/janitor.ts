@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chmod, mkdtemp, realpath } from 'node:fs/promises';
+import { mkdir, realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { programEnvironment } from '../run-program.js';
@@ -27,10 +28,13 @@ export async function startJanitor(): Promise<Janitor> {
   const ended = once(child, 'close').catch(() => undefined);
   // One that could not be started, or was killed, has no ear: then an orderly end still cleans up behind it.
   child.stdin.on('error', () => {});
-  const tell = (what: object): void => void child.stdin.write(`${JSON.stringify(what)}\n`);
-  const folder = await realpath(await mkdtemp(join(tmpdir(), 'keyturn-demo-')));
-  tell({ folder });
-  await chmod(folder, 0o700);
+  const tell = (what: object, told?: () => void): void => void child.stdin.write(`${JSON.stringify(what)}\n`, told);
+  // Told of before it is there: a demo that is killed in between would leave a folder that nobody knows of.
+  const folder = join(await realpath(tmpdir()), `keyturn-demo-${randomBytes(6).toString('hex')}`);
+  await new Promise<void>((resolve) => {
+    tell({ folder }, resolve);
+  });
+  await mkdir(folder, { mode: 0o700 });
   return {
     folder,
     watch: (pid) => tell({ process: pid }),
