@@ -12,13 +12,15 @@ describe('a rotation ends sound wherever its executor is killed, or paused past 
   }
 });
 
-// Two interruptions in one run take minutes: `npm run test:all`.
-describe.runIf(process.env['KEYTURN_TEST_LONG'] === '1')('and wherever its recovery is killed as well', () => {
-  for (const scenario of scenarios) {
-    it(scenario.name, { timeout: 300_000 }, () => {
-      const { runs, findings } = crashPairs([scenario]);
-      expect(findings).toEqual([]);
-      expect(runs).toBeGreaterThan(100);
-    });
-  }
-});
+describe.runIf(process.env['KEYTURN_TEST_LONG'] === '1')(
+  'and wherever its recovery is killed as well (takes minutes: npm run test:all)',
+  () => {
+    for (const scenario of scenarios) {
+      it(scenario.name, { timeout: 300_000 }, () => {
+        const { runs, findings } = crashPairs([scenario]);
+        expect(findings).toEqual([]);
+        expect(runs).toBeGreaterThan(100);
+      });
+    }
+  },
+);
