@@ -1,46 +1,9 @@
 import { type ErrorCode, keyturnError } from '../../core/errors.js';
 import type { Plan } from '../../core/plan.js';
-import { type Recorded, type Status, isOpen } from '../../core/rotation.js';
+import { type Recorded, isOpen } from '../../core/rotation.js';
 import type { Accepted, Append, Appended, Lease, PendingCommand, Surroundings } from '../../ports/journal.js';
 import type { MemoryClock } from './clock.js';
-
-interface RotationRow {
-  readonly plan: Plan;
-  readonly events: Recorded[];
-  readonly commands: PendingCommand[];
-  readonly waived: Set<string>;
-  readonly sealed: Map<string, Uint8Array>;
-  readonly claims: Set<string>;
-  status: Status;
-  step: string;
-  decision: 'roll-back' | 'destroy' | null;
-  commandId: number;
-  /** Milliseconds since 1970; null: not until somebody rings. */
-  dueMs: number | null;
-  rungMs: number | null;
-  rings: number;
-}
-
-interface LeaseRow {
-  readonly rotationId: string;
-  readonly holder: string;
-  readonly epoch: number;
-  readonly target: string;
-  expiresMs: number;
-  released: boolean;
-}
-
-interface SecretRow {
-  held: boolean;
-  guardSeq: number;
-  fenceKnown: boolean;
-}
-
-interface TargetRow {
-  concurrency: number | null;
-  failures: number;
-  probeMs: number;
-}
+import { type LeaseRow, type RotationRow, type SecretRow, type TargetRow, copied, copiedRotation } from './rows.js';
 
 /** Failures in a row after which a target is left alone, and for how long before one probe. */
 const BREAKER_FAILURES = 5;
@@ -51,10 +14,10 @@ const BREAKER_PROBE_MS = 30_000;
  * for tests and simulations. Every member is one transaction, because nothing can come in between.
  */
 export class MemoryState {
-  readonly #rotations = new Map<string, RotationRow>();
-  readonly #secrets = new Map<string, SecretRow>();
-  readonly #targets = new Map<string, TargetRow>();
-  readonly #leases = new Map<string, LeaseRow>();
+  #rotations = new Map<string, RotationRow>();
+  #secrets = new Map<string, SecretRow>();
+  #targets = new Map<string, TargetRow>();
+  #leases = new Map<string, LeaseRow>();
   #epoch = 0;
   #era = 1;
   #commandId = 0;
@@ -269,6 +232,23 @@ export class MemoryState {
     readonly concurrency: number;
   }): void {
     this.#target(targetKey(target)).concurrency = concurrency;
+  }
+
+  /**
+   * Takes a backup: everything but the clock. *Returns* what restores it, as a fail-over to an older database does.
+   * *Repeat*: it may be restored any number of times.
+   */
+  backUp(): () => void {
+    const rotations = copied(this.#rotations, copiedRotation);
+    const [secrets, targets, leases] = [copied(this.#secrets), copied(this.#targets), copied(this.#leases)];
+    const [epoch, era, commandId] = [this.#epoch, this.#era, this.#commandId];
+    return () => {
+      this.#rotations = copied(rotations, copiedRotation);
+      this.#secrets = copied(secrets);
+      this.#targets = copied(targets);
+      this.#leases = copied(leases);
+      [this.#epoch, this.#era, this.#commandId] = [epoch, era, commandId];
+    };
   }
 
   // The sweep
