@@ -67,6 +67,11 @@ export class MemoryStore {
     return version;
   }
 
+  /** A version that a person writes beside us; it carries no label. */
+  putByHand(secret: string, value: Secret): number {
+    return this.#put(secret, value, null);
+  }
+
   /** Puts `current` elsewhere, as a person may who asks no lease. */
   moveByHand(secret: string, version: number): void {
     this.#of(secret).labels.set('current', version);
@@ -75,6 +80,17 @@ export class MemoryStore {
   /** How many versions a rotation has put. */
   versionsOf(secret: string, rotationId: string): number {
     return [...this.#of(secret).versions.values()].filter((each) => each.rotationId === rotationId).length;
+  }
+
+  /** Takes a backup. *Returns* what restores it. */
+  backUp(): () => void {
+    const kept = [...this.#secrets].map(([secret, { versions, labels, newest }]) => {
+      return { secret, versions: new Map(versions), labels: new Map(labels), newest };
+    });
+    return () => {
+      this.#secrets.clear();
+      for (const { secret, ...row } of kept) this.#secrets.set(secret, row);
+    };
   }
 
   #putPending(scope: Scope, value: Secret): { readonly version: number; readonly digest: string } {

@@ -36,6 +36,8 @@ export class MemoryTarget {
   readonly #options: MemoryTargetOptions;
   readonly #made = new Map<string, number>();
   #token: FenceToken | null = null;
+  /** Endpoints that have fallen behind, with the accounts as they knew them then. */
+  readonly #behind = new Map<string, ReadonlyMap<string, Account>>();
   /** Endpoints that a change does not reach; for tests of half-applied changes. */
   readonly cut = new Set<string>();
 
@@ -88,11 +90,10 @@ export class MemoryTarget {
 
   /** What every endpoint answers to a fresh login. */
   answers(credential: Credential): readonly EndpointAnswer[] {
-    const account = this.#accounts.get(credential.identity);
-    return this.#options.endpoints.map((endpoint) => ({
-      endpoint,
-      answer: this.#answer(account, credential, endpoint),
-    }));
+    return this.#options.endpoints.map((endpoint) => {
+      const account = (this.#behind.get(endpoint) ?? this.#accounts).get(credential.identity);
+      return { endpoint, answer: this.#answer(account, credential, endpoint) };
+    });
   }
 
   /** True where every endpoint accepts it. */
@@ -132,6 +133,45 @@ export class MemoryTarget {
   endSessions(identity: string): void {
     const account = this.#accounts.get(identity);
     if (account !== undefined) account.sessions = [];
+  }
+
+  /** Ends one session of an identity, by when it was opened. *Repeat*: harmless. */
+  closeSession(identity: string, openedMs: number): void {
+    const account = this.#accounts.get(identity);
+    const at = account?.sessions.indexOf(openedMs) ?? -1;
+    if (at >= 0) account?.sessions.splice(at, 1);
+  }
+
+  /** The identity's account is as a person makes it, who asks no fence. Null: there is none any more. */
+  changeByHand(identity: string, change: { readonly value?: Secret; readonly login?: boolean } | null): void {
+    const account = this.#accounts.get(identity);
+    if (account === undefined) return;
+    if (change === null) this.#accounts.delete(identity);
+    else this.#accounts.set(identity, { ...account, ...change });
+  }
+
+  /** An endpoint answers from what it knows now until it has caught up. *Repeat*: it keeps what it knew first. */
+  fallBehind(endpoint: string): void {
+    if (!this.#behind.has(endpoint)) this.#behind.set(endpoint, this.#copied());
+  }
+
+  catchUp(endpoint: string): void {
+    this.#behind.delete(endpoint);
+  }
+
+  /** Takes a backup. *Returns* what restores it: accounts and fence token, without sessions. */
+  backUp(): () => void {
+    const accounts = this.#copied();
+    const token = this.#token;
+    return () => {
+      this.#accounts.clear();
+      for (const [identity, account] of accounts) this.#accounts.set(identity, { ...account, sessions: [] });
+      this.#token = token;
+    };
+  }
+
+  #copied(): ReadonlyMap<string, Account> {
+    return new Map([...this.#accounts].map(([identity, account]) => [identity, { ...account }]));
   }
 
   #propose({ plan }: Scope, current: string | null): Proposal {
