@@ -38,6 +38,8 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: [architecture],
           globalSetup: ['./test/support/global-setup.ts'],
+          // Every value that a rotator generates can be told from all else.
+          setupFiles: ['./test/support/plant-canary-process.mjs'],
         },
       },
     ],

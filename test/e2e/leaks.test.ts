@@ -55,7 +55,7 @@ async function letGo(demo: RunningDemo): Promise<DemoEnd> {
   return demo.ended;
 }
 
-const known = ({ values }: Held): readonly KnownValue[] =>
+const known = ({ values }: Held): readonly (KnownValue & { readonly value: string })[] =>
   values.map((value, index) => {
     const { password } = JSON.parse(value) as { readonly password: string };
     return { name: `version ${index + 1}`, value: password };

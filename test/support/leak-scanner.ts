@@ -1,8 +1,11 @@
-/** A generated value that must be found nowhere. */
+import { marker } from './canary.mjs';
+import { encodingsOf, fromDecimals, unescaped } from './leak-encodings.js';
+
+/** A secret value that must be found nowhere, beside those that carry the canary. */
 export interface KnownValue {
   /** What a finding calls it: the value itself is never printed. */
   readonly name: string;
-  readonly value: string;
+  readonly value: string | Uint8Array;
 }
 
 /** Somewhere a value could have gone. */
@@ -13,75 +16,133 @@ export interface Sink {
 
 /** A value, or a part of it, that was found. */
 export interface Leak {
+  /** The name of a known value, or `a generated value` for one that carries the canary. */
   readonly value: string;
   readonly sink: string;
+  /** Begins with `escaped` where a layer of escapes was taken off first. */
   readonly encoding: string;
 }
 
-/** A run of this many bytes of a value is a leak, in whatever encoding. */
+/** A run of this many bytes of a known value is a leak, in whatever encoding. */
 const partBytes = 12;
 
+/** What is compared at once; no part is shorter in any encoding. */
+const keyBytes = 8;
+
+/** A text inside a text inside a text. */
+const maxLayers = 3;
+
+interface Pattern extends Omit<Leak, 'sink'> {
+  readonly bytes: Buffer;
+  /** Its first eight bytes. */
+  readonly first: number;
+  readonly last: number;
+  /** The next one that falls on the same place of the table. */
+  readonly next: Pattern | undefined;
+}
+
 /**
- * Finds every sink that holds a value or 12 bytes of it in a row: as it is, in Base64 or Base64url at whatever offset,
- * hexadecimal, URL-encoded byte by byte, escaped for JSON or SQL, reversed, or in UTF-16.
+ * Finds what carries the canary, and known values or 12 bytes of them in a row: as they are, in Base64 or Base64url at
+ * whatever offset, in hexadecimal or decimal, URL-encoded, escaped for JSON or SQL, reversed, or in UTF-16.
  *
- * *Errors*: values too short to be told from chance.
+ * One pass over each sink, whatever the number of values: the eight bytes up to each byte are looked up in a table.
+ *
+ * *Errors*: known values too short to be told from chance.
  */
-export function findLeaks(values: readonly KnownValue[], sinks: readonly Sink[]): readonly Leak[] {
-  const leaks: Leak[] = [];
-  for (const { name, value } of values) {
-    if (Buffer.byteLength(value) < partBytes) throw new Error(`${name} is too short to be looked for`);
-    for (const { encoding, parts } of encodingsOf(Buffer.from(value))) {
-      for (const sink of sinks) {
-        if (parts.some((part) => sink.content.includes(part))) leaks.push({ value: name, sink: sink.name, encoding });
-      }
+export class LeakScanner {
+  readonly #patterns: Pattern[] = [];
+  /** One more than the number of a pattern; the others that fall on its place hang on it. */
+  readonly #heads: Int32Array;
+  readonly #shift: number;
+  #sinks = 0;
+  #bytes = 0;
+
+  constructor(values: readonly KnownValue[] = []) {
+    const parts = [{ name: 'a generated value', part: Buffer.from(marker) }, ...values.flatMap(partsOf)].flatMap(
+      ({ name, part }) => encodingsOf(part).map((each) => ({ name, ...each })),
+    );
+    const bits = Math.min(22, Math.max(16, Math.ceil(Math.log2(parts.length * 16))));
+    this.#shift = 32 - bits;
+    this.#heads = new Int32Array(2 ** bits);
+    // A part that looks the same in two encodings is looked for once.
+    const sought = new Set<string>();
+    for (const { name, encoding, bytes } of parts) {
+      const text = bytes.toString('latin1');
+      if (sought.has(text)) continue;
+      sought.add(text);
+      const [first, last] = [bytes.readInt32LE(0), bytes.readInt32LE(4)];
+      const place = placeOf(first, last, this.#shift);
+      const next = this.#patterns[(this.#heads[place] ?? 0) - 1];
+      this.#heads[place] = this.#patterns.push({ value: name, encoding, bytes, first, last, next });
     }
   }
-  return leaks;
-}
 
-interface Encoded {
-  readonly encoding: string;
-  /** Each is enough for a leak. */
-  readonly parts: readonly Buffer[];
-}
-
-function encodingsOf(value: Buffer): readonly Encoded[] {
-  const windows: Buffer[] = [];
-  for (let start = 0; start + partBytes <= value.length; start += 1) {
-    windows.push(value.subarray(start, start + partBytes));
+  /** What was scanned so far. */
+  get totals(): { readonly sinks: number; readonly bytes: number } {
+    return { sinks: this.#sinks, bytes: this.#bytes };
   }
-  const each = (encoding: string, encode: (part: Buffer) => readonly Buffer[]): Encoded => ({
-    encoding,
-    parts: windows.flatMap(encode).filter((part) => isNew(part)),
-  });
-  // A part that looks the same in two encodings is looked for once.
-  const sought = new Set<string>();
-  const isNew = (part: Buffer): boolean => sought.size < sought.add(part.toString('latin1')).size;
-  const text = (part: Buffer, encode: (text: string) => string): Buffer => Buffer.from(encode(part.toString('latin1')));
-  const hex = (part: Buffer): string => part.toString('hex');
-  return [
-    each('clear', (part) => [part]),
-    each('reversed', (part) => [Buffer.from(part).reverse()]),
-    each('base64', (part) => inBase64(part, 'base64')),
-    each('base64url', (part) => inBase64(part, 'base64url')),
-    each('hex', (part) => [Buffer.from(hex(part)), Buffer.from(hex(part).toUpperCase())]),
-    each('URL', (part) => {
-      const percent = hex(part).replace(/../g, '%$&');
-      return [Buffer.from(percent), Buffer.from(percent.toUpperCase())];
-    }),
-    each('URL component', (part) => [text(part, encodeURIComponent)]),
-    each('JSON', (part) => [text(part, (clear) => JSON.stringify(clear).slice(1, -1))]),
-    each('SQL', (part) => [text(part, (clear) => clear.replaceAll("'", "''"))]),
-    each('UTF-16', (part) => [Buffer.from(part.toString('latin1'), 'utf16le')]),
-  ];
+
+  /** Every value found in the sink, once in each encoding. */
+  scan({ name, content }: Sink): readonly Leak[] {
+    this.#sinks += 1;
+    this.#bytes += content.length;
+    // What is there as it is has not been found once more when an escape around it is taken off.
+    const leaks = new Map<string, Leak>();
+    const search = (view: Buffer, rename: (encoding: string) => string): void => {
+      for (const { value, encoding } of this.#search(view)) {
+        const key = `${value} ${encoding}`;
+        if (!leaks.has(key)) leaks.set(key, { value, sink: name, encoding: rename(encoding) });
+      }
+    };
+    search(content, (encoding) => encoding);
+    const numbers = fromDecimals(content);
+    if (numbers !== undefined)
+      search(numbers, (encoding) => (encoding === 'clear' ? 'decimal' : `decimal ${encoding}`));
+    let layer = unescaped(content);
+    for (let taken = 1; layer !== undefined && taken <= maxLayers; taken += 1) {
+      search(layer, (encoding) => `escaped ${encoding}`);
+      layer = unescaped(layer);
+    }
+    return [...leaks.values()];
+  }
+
+  #search(content: Buffer): ReadonlySet<Pattern> {
+    const found = new Set<Pattern>();
+    const [heads, shift, patterns] = [this.#heads, this.#shift, this.#patterns];
+    let [first, last] = [0, 0];
+    for (let end = 0; end < content.length; end += 1) {
+      // The eight bytes up to this one, as two numbers.
+      first = (first >>> 8) | (last << 24);
+      last = (last >>> 8) | ((content[end] ?? 0) << 24);
+      const head = heads[placeOf(first, last, shift)] ?? 0;
+      if (head === 0) continue;
+      for (let pattern = patterns[head - 1]; pattern !== undefined; pattern = pattern.next) {
+        if (pattern.first !== first || pattern.last !== last) continue;
+        const start = end - keyBytes + 1;
+        if (start >= 0 && content.subarray(start, start + pattern.bytes.length).equals(pattern.bytes))
+          found.add(pattern);
+      }
+    }
+    return found;
+  }
 }
 
-/** What stays of a run of bytes in Base64, whatever stands before and after it: it may begin at any of three places. */
-function inBase64(part: Buffer, alphabet: 'base64' | 'base64url'): readonly Buffer[] {
-  return [0, 1, 2].map((offset) => {
-    const whole = part.subarray((3 - offset) % 3);
-    const triples = whole.subarray(0, whole.length - (whole.length % 3));
-    return Buffer.from(triples.toString(alphabet));
-  });
+/** Finds every sink that holds a known value, or one with the canary, or a part of them. */
+export function findLeaks(values: readonly KnownValue[], sinks: readonly Sink[]): readonly Leak[] {
+  const scanner = new LeakScanner(values);
+  return sinks.flatMap((sink) => scanner.scan(sink));
+}
+
+function placeOf(first: number, last: number, shift: number): number {
+  const mixed = Math.imul(first, 0x9e3779b1) ^ Math.imul(last, 0x85ebca77);
+  return Math.imul(mixed ^ (mixed >>> 15), 0x2c1b3c6d) >>> shift;
+}
+
+function partsOf({ name, value }: KnownValue): readonly { readonly name: string; readonly part: Buffer }[] {
+  const bytes = Buffer.from(value);
+  if (bytes.length < partBytes) throw new Error(`${name} is too short to be looked for`);
+  return Array.from({ length: bytes.length - partBytes + 1 }, (_, start) => ({
+    name,
+    part: bytes.subarray(start, start + partBytes),
+  }));
 }

@@ -4,6 +4,9 @@ import { expect, test } from 'vitest';
 import { generatePassword } from '../../../rotators/postgres/password.js';
 import { readComment, writeComment } from '../../../rotators/postgres/role-comment.js';
 import { scramVerifier } from '../../../rotators/postgres/scram.js';
+import { liftCanary } from '../../support/canary.mjs';
+
+liftCanary();
 
 test('no character of the alphabet is favoured', () => {
   const counts = new Map<number, number>();

@@ -1,0 +1,3 @@
+export declare const marker: string;
+export declare function plantCanary(): void;
+export declare function liftCanary(): void;

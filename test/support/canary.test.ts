@@ -1,0 +1,88 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { Secret, openSecret } from 'keyturn/rotator';
+import postgres from 'keyturn/rotators/postgres';
+import random from 'keyturn/rotators/random';
+import { afterEach, describe, expect, test } from 'vitest';
+import { contextOf } from '../rotators/postgres/borrowed.js';
+import { liftCanary, marker, plantCanary } from './canary.mjs';
+
+afterEach(plantCanary);
+
+const ctx = contextOf('test:/canary', 'r1');
+
+/** How each rotator comes to a value. A new one needs its line here, and in `generators` of canary.mjs. */
+const proposals: Readonly<Record<string, () => Promise<Secret>>> = {
+  random: async () => (await random.connect({ folder: '/', name: 'app' }).propose(null, ctx)).value!,
+  postgres: async () => {
+    const connection = postgres.connect(
+      postgres.config.parse({
+        endpoints: [{ host: '127.0.0.1', port: 1 }],
+        database: 'none',
+        admin: { username: 'nobody', password: Secret.fromText('not-needed') },
+        owner: 'canary_owner',
+        logins: ['canary_a', 'canary_b'],
+        passwordLength: 64,
+      }),
+    );
+    const { value } = await connection.propose(null, ctx);
+    await connection.close();
+    return value!;
+  },
+};
+
+const textOf = (value: Secret): string => Buffer.from(openSecret(value)).toString();
+
+test('every rotator has its way of generating a value named here', async () => {
+  const folders = await readdir(fileURLToPath(new URL('../../rotators', import.meta.url)));
+
+  expect(Object.keys(proposals).sort()).toEqual(folders.sort());
+});
+
+describe.each(Object.entries(proposals))('a value of the rotator %s', (_, propose) => {
+  test('carries the canary at every sixteenth character', async () => {
+    const text = textOf(await propose());
+
+    for (let at = 0; at + marker.length <= text.length; at += 16) expect(text.slice(at, at + 8)).toBe(marker);
+    expect(text.length).toBeGreaterThanOrEqual(24);
+  });
+
+  test('differs from the one before', async () => {
+    expect(textOf(await propose())).not.toBe(textOf(await propose()));
+  });
+
+  test('is the same shape without the canary', async () => {
+    const marked = textOf(await propose());
+    liftCanary();
+    const unmarked = textOf(await propose());
+
+    expect(unmarked).not.toContain(marker);
+    expect(unmarked).toHaveLength(marked.length);
+  });
+});
+
+test('other random bytes are left alone', () => {
+  expect(randomBytes(32).toString('base64url')).not.toContain(marker);
+  expect(randomBytes(32)).toHaveLength(32);
+});
+
+test('a child process that is started with it carries it too', async () => {
+  const preload = new URL('./plant-canary-process.mjs', import.meta.url).href;
+  const loader = new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url).href;
+  const password = new URL('../../rotators/postgres/password.ts', import.meta.url).href;
+  const script = `
+    const { generatePassword } = await import(${JSON.stringify(password)});
+    const value = generatePassword(32)[Symbol.for('keyturn.secret.open')]();
+    console.log(Buffer.from(value).toString().split(${JSON.stringify(marker)}).length);`;
+
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--import', loader, '--import', preload, '--input-type=module', '-e', script],
+    { cwd: fileURLToPath(new URL('../..', import.meta.url)) },
+  );
+
+  expect(stdout).toBe('3\n');
+});
