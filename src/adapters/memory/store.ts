@@ -2,6 +2,7 @@ import { parseCredential, unfitValue } from '../../core/credential.js';
 import { keyturnError } from '../../core/errors.js';
 import { type Secret, openSecret, sameSecret } from '../../core/secret.js';
 import type { Bound, Label, Scope, StorePort, StoredVersion, VersionSelector } from '../../ports/step-ports.js';
+import { copied } from './rows.js';
 import type { MemoryState } from './state.js';
 
 interface Versions {
@@ -18,7 +19,7 @@ const MAX_VERSIONS = 100;
  * Values stay `Secret`s; digests are not keyed, because nothing of it outlives the process.
  */
 export class MemoryStore {
-  readonly #secrets = new Map<string, Versions>();
+  #secrets = new Map<string, Versions>();
   readonly #state: Pick<MemoryState, 'holds'>;
 
   constructor(state: Pick<MemoryState, 'holds'>) {
@@ -82,14 +83,11 @@ export class MemoryStore {
     return [...this.#of(secret).versions.values()].filter((each) => each.rotationId === rotationId).length;
   }
 
-  /** Takes a backup. *Returns* what restores it. */
+  /** Takes a backup. *Returns* what restores it, as often as it is called. */
   backUp(): () => void {
-    const kept = [...this.#secrets].map(([secret, { versions, labels, newest }]) => {
-      return { secret, versions: new Map(versions), labels: new Map(labels), newest };
-    });
+    const kept = copied(this.#secrets, copiedVersions);
     return () => {
-      this.#secrets.clear();
-      for (const { secret, ...row } of kept) this.#secrets.set(secret, row);
+      this.#secrets = copied(kept, copiedVersions);
     };
   }
 
@@ -146,6 +144,10 @@ export class MemoryStore {
     this.#secrets.set(secret, row);
     return row;
   }
+}
+
+function copiedVersions({ versions, labels, newest }: Versions): Versions {
+  return { versions: new Map(versions), labels: new Map(labels), newest };
 }
 
 function unfitDocument(document: Secret, { plan }: Scope): string | undefined {

@@ -114,6 +114,29 @@ export class MemoryTarget {
       .map(([identity]) => identity);
   }
 
+  /** Every account as it is, for whoever judges; whether it logs in, and what it carries. */
+  accounts(): readonly ({ readonly identity: string } & Pick<Account, 'value' | 'login' | 'tag' | 'dead'>)[] {
+    return [...this.#accounts].map(([identity, { value, login, tag, dead }]) => ({
+      identity,
+      value,
+      login,
+      tag,
+      dead,
+    }));
+  }
+
+  /** The fence token that is stored here; null: none. */
+  get token(): FenceToken | null {
+    return this.#token;
+  }
+
+  /** Identities that are switched off and could be switched on again. */
+  switchedOff(): readonly string[] {
+    return [...this.#accounts]
+      .filter(([, account]) => !account.login && !account.dead)
+      .map(([identity]) => identity);
+  }
+
   /** How often a value was made live for a rotation. */
   madeFor(rotationId: string): number {
     return this.#made.get(rotationId) ?? 0;
@@ -159,7 +182,7 @@ export class MemoryTarget {
     this.#behind.delete(endpoint);
   }
 
-  /** Takes a backup. *Returns* what restores it: accounts and fence token, without sessions. */
+  /** Takes a backup. *Returns* what restores it, as often as it is called: accounts and fence token, without sessions. */
   backUp(): () => void {
     const accounts = this.#copied();
     const token = this.#token;
