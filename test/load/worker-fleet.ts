@@ -1,0 +1,142 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { programEnvironment } from '../../src/embedded/run-program.js';
+import type { Ground } from './ground.js';
+
+/** One worker process. */
+interface FleetWorker {
+  readonly child: ChildProcess;
+  readonly ended: Promise<unknown>;
+  /** The name under which it holds leases; undefined: it has not begun to work yet. */
+  holder: string | undefined;
+}
+
+/** How long a worker may take for what it has in hand after SIGTERM. */
+const maxStopMs = 180_000;
+
+/** Workers of the built package, each in a process of its own. One that is killed is replaced. */
+export class WorkerFleet {
+  readonly #ground: Ground;
+  readonly #logFolder: string | undefined;
+  /** The oldest first. */
+  readonly #workers: FleetWorker[] = [];
+  readonly #startFailures: string[] = [];
+  #started = 0;
+  #isStopping = false;
+
+  /** `logFolder`: where each worker writes its log. Default: nowhere. */
+  constructor(ground: Ground, logFolder: string | undefined) {
+    this.#ground = ground;
+    this.#logFolder = logFolder;
+  }
+
+  /** Workers that ended before they began to work, by their last words. */
+  get startFailures(): readonly string[] {
+    return this.#startFailures;
+  }
+
+  /** Workers that have begun to work and still do. */
+  get ready(): number {
+    return this.#ready().length;
+  }
+
+  /** Starts a worker; it works some time later. */
+  start(): void {
+    const { program, configFile, urls, janitor } = this.#ground;
+    const number = (this.#started += 1);
+    const child = spawn(
+      process.execPath,
+      [program, 'worker', '--config', configFile, '--concurrency', '8', '--health-port', 'off', '--json'],
+      {
+        cwd: '/',
+        env: {
+          ...programEnvironment,
+          KEYTURN_DATABASE_URL: urls.database,
+          KEYTURN_QUEUE_URL: urls.queue,
+          KEYTURN_LOG_LEVEL: this.#logFolder === undefined ? 'info' : 'debug',
+        },
+        stdio: ['ignore', 'ignore', 'pipe'],
+        // Of a group of its own: a Ctrl-C is for the rig, which then stops its workers.
+        detached: true,
+      },
+    );
+    if (child.pid !== undefined) janitor.watch(child.pid);
+    const log =
+      this.#logFolder === undefined
+        ? undefined
+        : createWriteStream(join(this.#logFolder, `worker-${number}.log`), { mode: 0o600 });
+    const ended = once(child, 'close').catch(() => undefined);
+    const worker: FleetWorker = { child, ended, holder: undefined };
+    this.#workers.push(worker);
+    let lastLine = 'it said nothing';
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      log?.write(`${line}\n`);
+      worker.holder ??= holderIn(line);
+      lastLine = line;
+    });
+    void ended.then(() => {
+      log?.end();
+      const at = this.#workers.indexOf(worker);
+      if (at === -1) return;
+      // Nobody killed it. Its last words are an error of the catalogue, which holds no secret.
+      this.#workers.splice(at, 1);
+      if (this.#isStopping) return;
+      this.#startFailures.push(`worker ${number}: ${lastLine}`);
+      this.start();
+    });
+  }
+
+  /**
+   * Kills one worker by SIGKILL and starts another in its place: one that holds a lease under one of these names, else
+   * the oldest. The last that works is spared, so that on a slow machine, too, rotations move between two kills.
+   *
+   * *Returns* whether it held a lease; null where none was killed.
+   */
+  async killOne(leaseHolders: readonly string[]): Promise<{ readonly heldLease: boolean } | null> {
+    const ready = this.#ready();
+    if (ready.length < 2) return null;
+    const holding = ready.find(({ holder }) => holder !== undefined && leaseHolders.includes(holder));
+    const victim = holding ?? ready[0];
+    if (victim === undefined) return null;
+    this.#workers.splice(this.#workers.indexOf(victim), 1);
+    victim.child.kill('SIGKILL');
+    await victim.ended;
+    this.start();
+    return { heldLease: holding !== undefined };
+  }
+
+  /** Asks all of them to finish what they are doing, and waits for their end. *Returns* how many had to be killed. */
+  async stop(): Promise<number> {
+    this.#isStopping = true;
+    let killed = 0;
+    await Promise.all(
+      [...this.#workers].map(async ({ child, ended }) => {
+        const late = setTimeout(() => {
+          killed += 1;
+          child.kill('SIGKILL');
+        }, maxStopMs);
+        child.kill('SIGTERM');
+        await ended;
+        clearTimeout(late);
+      }),
+    );
+    return killed;
+  }
+
+  #ready(): readonly FleetWorker[] {
+    return this.#workers.filter(({ holder }) => holder !== undefined);
+  }
+}
+
+/** A worker names itself in its log once it works. */
+function holderIn(line: string): string | undefined {
+  try {
+    const entry = JSON.parse(line) as { readonly message?: unknown; readonly holder?: unknown };
+    return entry.message === 'worker started' && typeof entry.holder === 'string' ? entry.holder : undefined;
+  } catch {
+    return undefined;
+  }
+}
