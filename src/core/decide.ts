@@ -167,8 +167,8 @@ function forth(workflow: WorkflowShape, state: RotationState, facts: Facts): Mov
 function intend(step: Exclude<StepShape, { kind: 'gate' }>, state: RotationState, facts: Facts): Move {
   const events: RotationEvent[] = [];
   if (step.kind === 'final' && state.decision === null) events.push({ kind: 'DestroyDecided' });
-  events.push({ kind: 'StepIntended', step: step.name, attempt: stepState(state, step.name).attempt + 1 });
-  if (step.guard === undefined) return record(...events);
+  const intended = { kind: 'StepIntended', step: step.name, attempt: stepState(state, step.name).attempt + 1 } as const;
+  if (step.guard === undefined) return record(...events, intended);
   const verdict = step.guard.judge(contextOf(state, facts, step.guard.gate) as never);
   if (verdict.kind === 'stale') {
     const { phase, attempt } = stepState(state, step.name);
@@ -177,7 +177,10 @@ function intend(step: Exclude<StepShape, { kind: 'gate' }>, state: RotationState
     if (half) return record({ kind: 'UndoIntended', step: step.name, attempt: attempt + 1 });
     return lookAgain(state, facts, step.guard.gate, verdict.why);
   }
-  return { kind: 'record', events, guard: { guardSeq: facts.guardSeq, notAfterMs: verdict.notAfterMs } };
+  const { held, guardSeq, waived } = facts;
+  // Holds and waivers stand in tables that change: who judges the journal later must see what the guard saw.
+  events.push({ ...intended, standing: { held, guardSeq, waived } });
+  return { kind: 'record', events, guard: { guardSeq, notAfterMs: verdict.notAfterMs } };
 }
 
 /** The gate looks again. One that has had its time and never looks fast enough for its guard waits for a person. */

@@ -15,7 +15,13 @@ export type CommandKind = 'cancel' | 'rollback' | 'resume';
 export type RotationEvent =
   | { readonly kind: 'RotationRequested'; readonly plan: Plan }
   /** Written ahead: from now on the step's effects may have happened. */
-  | { readonly kind: 'StepIntended'; readonly step: string; readonly attempt: number }
+  | {
+      readonly kind: 'StepIntended';
+      readonly step: string;
+      readonly attempt: number;
+      /** Of a guarded step: what people had said, as its guard took it. Absent otherwise, and in older journals. */
+      readonly standing?: { readonly held: boolean; readonly guardSeq: number; readonly waived: readonly string[] };
+    }
   | { readonly kind: 'StepDone'; readonly step: string; readonly output: Json; readonly tookMs: number }
   | ({ readonly kind: 'StepFailed' } & Failure)
   | { readonly kind: 'GateOpened'; readonly step: string }

@@ -202,16 +202,18 @@ describe('going forth', () => {
     verdict = { kind: 'pass', notAfterMs: 99 };
   });
 
-  it('hands on to the commit what the guard relied on', () => {
+  const standing = { held: false, guardSeq: 7, waived: [] };
+
+  it('hands on to the commit what the guard relied on, and writes down what people had said', () => {
     expect(decideAfter(toOff)).toEqual({
       kind: 'record',
-      events: [{ kind: 'StepIntended', step: 'off', attempt: 1 }],
+      events: [{ kind: 'StepIntended', step: 'off', attempt: 1, standing }],
       guard: { guardSeq: 7, notAfterMs: 99 },
     });
   });
 
   it('decides to destroy in the commit of the first final, once', () => {
-    const intended = { kind: 'StepIntended', step: 'end', attempt: 1 };
+    const intended = { kind: 'StepIntended', step: 'end', attempt: 1, standing };
     const guarded = { guardSeq: 7, notAfterMs: 99 };
     expect(decideAfter(toEnd)).toEqual({
       kind: 'record',

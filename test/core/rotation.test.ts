@@ -21,7 +21,12 @@ const facts = { secret: '/billing/db', attempts: 2, held: true, last: null };
 /** One of each, with everything it can carry. A kind that is missing here does not compile. */
 const oneOfEach: { readonly [Kind in RotationEvent['kind']]: Extract<RotationEvent, { kind: Kind }> } = {
   RotationRequested: { kind: 'RotationRequested', plan: aPlan({ config: { host: 'db1', nested: [1, null, true] } }) },
-  StepIntended: { kind: 'StepIntended', step: 'create', attempt: 2 },
+  StepIntended: {
+    kind: 'StepIntended',
+    step: 'create',
+    attempt: 2,
+    standing: { held: false, guardSeq: 7, waived: ['app'] },
+  },
   StepDone: { kind: 'StepDone', step: 'create', output: { identity: 'b', list: [null, 1.5, ''] }, tookMs: 12 },
   StepFailed: {
     kind: 'StepFailed',
