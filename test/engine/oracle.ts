@@ -1,6 +1,8 @@
 import { parseCredential } from '../../src/core/credential.js';
+import { judgeHistory } from '../../src/core/history.js';
 import { isOpen } from '../../src/core/rotation.js';
 import type { EngineRequest } from '../../src/engine/request.js';
+import { strict } from '../core/history/golden-journals.js';
 import type { World } from './world.js';
 
 /** Something that must always hold, and did not. */
@@ -48,6 +50,9 @@ export class Oracle {
   atRest(): void {
     const { state, plan, scenario, memory, old } = this.#world;
     this.#singlePut();
+    const events = memory.state.load(plan.rotationId)?.events ?? [];
+    for (const { invariant, seq, what } of judgeHistory([events], strict))
+      this.violate(invariant, `event ${seq}: ${what}`);
     if (state.status !== scenario.ends) {
       this.violate('L1', `it ended ${state.status} (${state.because?.code ?? 'no reason'}), not ${scenario.ends}`);
     }

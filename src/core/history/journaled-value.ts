@@ -1,0 +1,88 @@
+import type { RotationEvent } from '../rotation.js';
+
+// A journal that is to be judged may hold anything: nothing is believed of a value but what is asked here.
+
+/** A field of what a journal gave back; undefined where there is none. */
+export function field(value: unknown, ...names: readonly string[]): unknown {
+  let found = value;
+  for (const name of names) {
+    if (typeof found !== 'object' || found === null) return undefined;
+    found = (found as Readonly<Record<string, unknown>>)[name];
+  }
+  return found;
+}
+
+/** A number in it; `NaN`, which no comparison holds for, where there is none. */
+export function numberIn(value: unknown, ...names: readonly string[]): number {
+  const found = field(value, ...names);
+  return typeof found === 'number' ? found : Number.NaN;
+}
+
+/** A list in it; empty where there is none. */
+export function listIn(value: unknown, ...names: readonly string[]): readonly unknown[] {
+  const found = field(value, ...names);
+  return Array.isArray(found) ? found : [];
+}
+
+/** What every event of a kind carries. */
+const carried: { readonly [Kind in RotationEvent['kind']]: Readonly<Record<string, string>> } = {
+  RotationRequested: { plan: 'object' },
+  StepIntended: { step: 'string', attempt: 'number' },
+  StepDone: { step: 'string', tookMs: 'number' },
+  StepFailed: { step: 'string', code: 'string', facts: 'object', certain: 'boolean' },
+  GateOpened: { step: 'string' },
+  GateWaiting: { step: 'string', why: 'string', againInMs: 'number' },
+  GateReopened: { step: 'string', why: 'string' },
+  FenceRaised: {},
+  ValueReplaced: { step: 'string', code: 'string' },
+  RollbackDecided: { code: 'string', facts: 'object' },
+  DestroyDecided: {},
+  UndoIntended: { step: 'string', attempt: 'number' },
+  UndoDone: { step: 'string', tookMs: 'number' },
+  UndoFailed: { step: 'string', code: 'string', facts: 'object', certain: 'boolean' },
+  Parked: { code: 'string', facts: 'object' },
+  CommandTaken: { command: 'string', commandId: 'number', by: 'string', reason: 'string' },
+  RotationClosed: { status: 'string' },
+};
+
+const planned: readonly (readonly string[])[] = [
+  ['rotationId'],
+  ['secret'],
+  ['principal'],
+  ['workflow', 'name'],
+  ['capabilities', 'overlap'],
+  ['capabilities', 'origin'],
+];
+
+const plannedNumbers: readonly (readonly string[])[] = [
+  ['storeSettleMs'],
+  ['workflow', 'number'],
+  ['capabilities', 'settleMs'],
+  ['policy', 'graceMs'],
+  ['policy', 'quietMs'],
+  ['policy', 'maxSessionAgeMs'],
+  ['policy', 'watchMs'],
+];
+
+/** Says why an event cannot be read as one, or `undefined` where it can. */
+export function unreadable(event: unknown): string | undefined {
+  const kind = field(event, 'kind');
+  const fields =
+    typeof kind === 'string' && Object.hasOwn(carried, kind) ? carried[kind as RotationEvent['kind']] : undefined;
+  if (fields === undefined) return 'an event of no known kind';
+  for (const [name, type] of Object.entries(fields)) {
+    const value = field(event, name);
+    if (typeof value !== type || value === null) return `${String(kind)} has no ${name}`;
+  }
+  return kind === 'RotationRequested' ? unreadablePlan(field(event, 'plan')) : undefined;
+}
+
+function unreadablePlan(plan: unknown): string | undefined {
+  const missing =
+    planned.find((path) => typeof field(plan, ...path) !== 'string') ??
+    plannedNumbers.find((path) => typeof field(plan, ...path) !== 'number');
+  if (missing !== undefined) return `the plan has no ${missing.join('.')}`;
+  const consumers = field(plan, 'consumers');
+  const areNamed = Array.isArray(consumers) && consumers.every((each) => typeof field(each, 'name') === 'string');
+  return areNamed ? undefined : 'the plan has no consumers';
+}
