@@ -325,7 +325,8 @@ export function onError(
       if (
         code === 'VALUE_REJECTED' &&
         state.plan.capabilities.origin === 'ours' &&
-        state.replacedValues < MAX_REPLACED_VALUES
+        state.replacedValues < MAX_REPLACED_VALUES &&
+        isUnused(workflow, state, at.step)
       ) {
         return [{ kind: 'ValueReplaced', step: at.step, code }];
       }
@@ -335,6 +336,13 @@ export function onError(
     default:
       return whatNext satisfies never;
   }
+}
+
+/** True while no other act than this one has made anything of the proposed value: another then takes its place. */
+function isUnused(workflow: WorkflowShape, state: RotationState, by: string): boolean {
+  return workflow.steps.every(
+    ({ kind, name }) => kind !== 'act' || name === 'propose' || name === by || !stepState(state, name).touched,
+  );
 }
 
 /** Facts that change with every look without saying anything new. */
