@@ -132,9 +132,7 @@ export class MemoryTarget {
 
   /** Identities that are switched off and could be switched on again. */
   switchedOff(): readonly string[] {
-    return [...this.#accounts]
-      .filter(([, account]) => !account.login && !account.dead)
-      .map(([identity]) => identity);
+    return [...this.#accounts].filter(([, account]) => !account.login && !account.dead).map(([identity]) => identity);
   }
 
   /** How often a value was made live for a rotation. */
@@ -156,6 +154,11 @@ export class MemoryTarget {
   endSessions(identity: string): void {
     const account = this.#accounts.get(identity);
     if (account !== undefined) account.sessions = [];
+  }
+
+  /** When each session that is open now was opened. Milliseconds since 1970. */
+  sessionsOf(identity: string): readonly number[] {
+    return this.#accounts.get(identity)?.sessions ?? [];
   }
 
   /** Ends one session of an identity, by when it was opened. *Repeat*: harmless. */

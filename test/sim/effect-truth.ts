@@ -1,0 +1,101 @@
+import { type Credential, unfitValue } from '../../src/core/credential.js';
+import { openSecret, sameSecret } from '../../src/core/secret.js';
+import type { StoredVersion } from '../../src/ports/step-ports.js';
+import { CANARY, type Effect, type Ground } from './ground.js';
+import type { Life } from './life.js';
+
+/** An invariant that does not hold, and how. */
+export interface Broken {
+  readonly invariant: string;
+  readonly what: string;
+}
+
+/** What has been true before an effect, of which only what is true afterwards tells. */
+export interface Before {
+  readonly current: StoredVersion | null;
+  readonly credential: Credential | null;
+  readonly wasOff: boolean;
+  readonly versions: number;
+}
+
+/** Looks before the outside takes an effect. */
+export function lookBefore({ ground, identity, method, scope }: Effect): Before {
+  const current = ground.current();
+  return {
+    current,
+    credential: current === null ? null : ground.credentialIn(current),
+    wasOff: identity !== null && ground.target.switchedOff().includes(identity),
+    versions: method === 'putPending' ? ground.store.versionsOf(ground.secret.id, scope.plan.rotationId) : 0,
+  };
+}
+
+/** Judges an effect that the outside has taken: I3, I5, I7, I10, I12, I13, I15. */
+export function* judgeEffect(effect: Effect, before: Before, life: Life): Generator<Broken> {
+  const { ground, method, scope, identity } = effect;
+  const where = `${method} in step ${scope.step} of ${scope.plan.rotationId}`;
+  if (!life.intents.has(`${scope.step} ${scope.fence.epoch}`))
+    yield { invariant: 'I10', what: `${where} by epoch ${scope.fence.epoch} without an intent` };
+  if (method === 'putPending') return yield* judgePut(ground, before, life, where);
+  if (method === 'moveCurrent') return yield* judgeMove(ground, life, where);
+  if (identity === null) return;
+  if (method === 'create') return yield* judgeCreate(effect, life, where);
+  const isOld = life.old !== null && identity === life.old.identity;
+  const isOneLive = scope.plan.capabilities.overlap === 'one-live';
+  if (isOld && !isOneLive && scope.step !== 'disable' && scope.step !== 'destroy')
+    yield { invariant: 'I3', what: `${where} touches the old credential` };
+  if (method === 'destroy' && scope.step === 'destroy' && life.decision !== 'destroy')
+    yield { invariant: 'I12', what: `${where} without a decision` };
+  if (scope.step === 'create' || scope.step === 'swap') yield* judgeCompensation(effect, before, life, where);
+}
+
+/** I3: the old credential is not made anew. I5: what we cause to be accepted can be read by somebody. */
+function* judgeCreate({ ground, scope, identity }: Effect, life: Life, where: string): Generator<Broken> {
+  const { overlap, origin } = scope.plan.capabilities;
+  if (overlap === 'one-live') return;
+  if (identity === life.old?.identity) yield { invariant: 'I3', what: `${where} writes over the old credential` };
+  if (life.decision === 'roll-back' && scope.fence.epoch === life.newestEpoch)
+    yield { invariant: 'I12', what: `${where} after it was decided to roll back` };
+  if (origin === 'ours' && identity !== null && !ground.isSealed(scope.plan.rotationId))
+    yield { invariant: 'I5', what: `${where} makes a value live that is sealed nowhere` };
+}
+
+/** I7 and I15. */
+function* judgePut(ground: Ground, before: Before, { plan }: Life, where: string): Generator<Broken> {
+  const versions = ground.store.versionsOf(ground.secret.id, plan.rotationId);
+  if (versions > 1) yield { invariant: 'I15', what: `${where} makes ${versions} versions of one rotation` };
+  if (versions === before.versions) return;
+  const pending = ground.store.read(ground.secret.id, 'pending');
+  const credential = pending === null ? null : ground.credentialIn(pending);
+  if (credential === null) {
+    yield { invariant: 'I7', what: `${where} stores what is not a credential` };
+    return;
+  }
+  const earlier = before.credential === null ? [] : [before.credential.value];
+  const finding = unfitValue(credential.value, earlier, sameSecret);
+  const text = new TextDecoder().decode(openSecret(credential.value));
+  if (finding !== undefined || !text.startsWith(CANARY))
+    yield { invariant: 'I7', what: `${where} stores a value that nobody generated (${finding ?? 'no canary'})` };
+}
+
+/** I6: once promoted, `previous` is on the version that was current before. */
+function* judgeMove(ground: Ground, life: Life, where: string): Generator<Broken> {
+  if (life.old === null || ground.current()?.version !== life.version) return;
+  const previous = ground.store.read(ground.secret.id, 'previous');
+  if (previous?.version !== life.old.version)
+    yield { invariant: 'I6', what: `${where} leaves \`previous\` off the old version` };
+}
+
+/** I13: never what `current` names, unless a person has put it there since this executor last looked. */
+function* judgeCompensation(effect: Effect, before: Before, life: Life, where: string): Generator<Broken> {
+  const { ground, identity, method, scope } = effect;
+  if (method !== 'disable' && method !== 'destroy') return;
+  const lookedMs = ground.readsOfEpoch.get(scope.fence.epoch) ?? 0;
+  const isMovedSince = ground.handMove !== null && ground.handMove.atMs >= lookedMs;
+  if (before.credential?.identity === identity && !isMovedSince && scope.plan.capabilities.overlap !== 'one-live')
+    yield { invariant: 'I13', what: `${where} ${method}s what current names` };
+  const { disable, overlap } = scope.plan.capabilities;
+  const compensates = life.decision === 'roll-back' && scope.fence.epoch === life.newestEpoch;
+  const isAlive = method === 'destroy' && disable && overlap === 'two-live' && !before.wasOff;
+  if (compensates && isAlive && !ground.revived.has(identity ?? '') && ground.isThere(identity ?? ''))
+    yield { invariant: 'I13', what: `${where} destroys what it has not switched off first` };
+}

@@ -1,0 +1,61 @@
+import type { Broken } from './effect-truth.js';
+import type { Ground } from './ground.js';
+import type { Life } from './life.js';
+
+/** What must be so once a rotation has closed: I2, I4, I6, I13, L1. */
+export function* judgeEnd(ground: Ground, life: Life, sealedSlots: number): Generator<Broken> {
+  const { plan, old, status } = life;
+  const name = `${plan.rotationId}, ${status},`;
+  const current = ground.current();
+  const credential = current === null ? null : ground.credentialIn(current);
+  if (sealedSlots > 0) yield { invariant: 'I4', what: `${name} has left sealed values behind` };
+  if (!life.hasPassedPreflight) return;
+  const orphans = ground.target
+    .live()
+    .filter((each) => each !== credential?.identity && !ground.revived.has(each) && !isLabelled(ground, each));
+  if (orphans.length > 0) yield { invariant: 'I4', what: `${name} has left ${orphans.join(', ')} able to log in` };
+  const pending = ground.store.read(ground.secret.id, 'pending');
+  if (pending !== null && pending.rotationId === plan.rotationId)
+    yield { invariant: 'I13', what: `${name} has left the label pending` };
+  if (ground.handMove !== null) return;
+  if (status === 'completed') yield* judgeCompleted(ground, life, current?.version ?? null);
+  else if ((current?.version ?? null) !== (old?.version ?? null))
+    yield { invariant: 'I13', what: `${name} and current is not where it was` };
+}
+
+function* judgeCompleted(ground: Ground, life: Life, current: number | null): Generator<Broken> {
+  const { plan, old, version } = life;
+  if (version === null || current !== version)
+    yield { invariant: 'L1', what: `${plan.rotationId} has completed and current is not on its version` };
+  if (old === null) return;
+  const stored = ground.store.read(ground.secret.id, old.version);
+  if (stored !== null && ground.target.answers(ground.credentialIn(stored) ?? neverMade).some(isAccepted)) {
+    if (!ground.revived.has(old.identity))
+      yield { invariant: 'I2', what: `${plan.rotationId} has completed and the old credential is alive` };
+  }
+  const previous = ground.store.read(ground.secret.id, 'previous');
+  if (previous?.version !== old.version)
+    yield { invariant: 'I6', what: `${plan.rotationId} has completed and previous is not on the old version` };
+}
+
+/** L2: until the old one has been switched off, whoever parks leaves both able to log in; afterwards it can be switched on. */
+export function* judgeParked(ground: Ground, life: Life): Generator<Broken> {
+  const { plan, old, decision } = life;
+  if (old === null || !old.accepted || decision === 'destroy' || plan.capabilities.overlap === 'one-live') return;
+  if (ground.isExcused(old.identity)) return;
+  if (!ground.isThere(old.identity))
+    yield { invariant: 'L2', what: `${plan.rotationId} parked and the old credential is gone` };
+  else if (life.openIntent !== 'disable' && life.disabledMs === null && !ground.target.live().includes(old.identity))
+    yield { invariant: 'L2', what: `${plan.rotationId} parked and the old credential is off` };
+}
+
+const neverMade = { identity: '', value: null as never };
+
+function isAccepted({ answer }: { readonly answer: string }): boolean {
+  return answer === 'accepted';
+}
+
+/** A credential that a person's label names is not an orphan, whoever made it. */
+function isLabelled(ground: Ground, identity: string): boolean {
+  return ground.handMove !== null && identity !== '';
+}

@@ -1,0 +1,189 @@
+import { MemoryTarget } from '../../src/adapters/memory/target.js';
+import type { MemoryClock } from '../../src/adapters/memory/clock.js';
+import type { MemoryStore } from '../../src/adapters/memory/store.js';
+import { type Credential, parseCredential, renderCredential } from '../../src/core/credential.js';
+import { Secret } from '../../src/core/secret.js';
+import type { Scope, StoredVersion } from '../../src/ports/step-ports.js';
+import type { SimulatedSecret } from './population.js';
+
+/** Something an executor changes outside, at the instant at which the outside takes it. */
+export interface Effect {
+  readonly ground: Ground;
+  readonly method: 'create' | 'disable' | 'enable' | 'destroy' | 'putPending' | 'moveCurrent' | 'retirePending';
+  readonly scope: Scope;
+  /** Null for the store. */
+  readonly identity: string | null;
+  /** The version a label is moved to; null for the target, and where a label is taken away. */
+  readonly version: number | null;
+  /** True where the executor had given up waiting for it before. */
+  readonly late: boolean;
+}
+
+/** Judges every effect by what is true at its instant. */
+export interface Witness {
+  /** Called right before the outside takes it. *Returns* what to call once it has been taken. */
+  about(effect: Effect): () => void;
+}
+
+const fields = { identity: 'username', value: 'password' } as const;
+
+/** What every value of a run begins with: found anywhere but where it belongs, it has leaked. */
+export const CANARY = 'value-of-';
+
+/**
+ * What is true of one secret, its target and its label, whatever the engine believes; and what a person has done to
+ * them, because a person's deed excuses exactly what it breaks.
+ */
+export class Ground {
+  readonly target: MemoryTarget;
+  /** Which system the address leads to. */
+  system: string;
+  /** Since when it leads there. Milliseconds since 1970. */
+  systemSinceMs = 0;
+  /** Identities that are refused because a person, or a restored backup, broke them. */
+  readonly broken = new Set<string>();
+  /** Identities that can log in because a person, or a restored backup, brought them back. */
+  readonly revived = new Set<string>();
+  /** Identities that an executor without a lease has switched off late, where nothing could refuse it. */
+  readonly lateOff = new Set<string>();
+  /** True once a backup was restored, fence token and all. */
+  isRestored = false;
+  /** Where a person last put the label `current`. */
+  handMove: { readonly version: number; readonly atMs: number; readonly worked: boolean } | null = null;
+  /** When an executor last read where `current` is, by the version it was told. Milliseconds since 1970. */
+  readonly aliasReads = new Map<number, number>();
+  /** The same, by the epoch that read. */
+  readonly readsOfEpoch = new Map<number, number>();
+  /** True where something may have changed since the oracle last looked. */
+  changed = true;
+  readonly #openings = new Map<string, number[]>();
+  #backup: (() => void) | undefined;
+  readonly #parsed = new WeakMap<Secret, Credential>();
+
+  constructor(
+    readonly secret: SimulatedSecret,
+    readonly store: MemoryStore,
+    readonly clock: MemoryClock,
+    /** True where the new value of a rotation is sealed. */
+    readonly isSealed: (rotationId: string) => boolean = () => true,
+  ) {
+    this.target = new MemoryTarget({ capabilities: secret.capabilities, endpoints: secret.endpoints, clock });
+    this.system = secret.target;
+    if (!secret.startsWithout) this.#adopt();
+  }
+
+  /** What `current` names, for whoever reads it now. */
+  current(): StoredVersion | null {
+    return this.store.read(this.secret.id, 'current');
+  }
+
+  /** The credential that stands in a version. Every version of a run can be read, or is a fault of its own. */
+  credentialIn(version: StoredVersion): Credential | null {
+    const known = this.#parsed.get(version.value);
+    if (known !== undefined) return known;
+    try {
+      const parsed = parseCredential(version.value, fields, this.secret.path);
+      this.#parsed.set(version.value, parsed);
+      return parsed;
+    } catch {
+      return null;
+    }
+  }
+
+  /** True where every endpoint accepts the credential of this version. */
+  works(version: StoredVersion): boolean {
+    const credential = this.credentialIn(version);
+    return credential !== null && this.target.accepts(credential);
+  }
+
+  /** True where an identity is refused because a person, a backup, or a request that nothing could refuse broke it. */
+  isExcused(identity: string): boolean {
+    return this.broken.has(identity) || this.lateOff.has(identity);
+  }
+
+  /** True where a person put `current` on this version while its credential did not work. */
+  isPutByHand({ version }: StoredVersion): boolean {
+    return this.handMove !== null && this.handMove.version === version && !this.handMove.worked;
+  }
+
+  /** An executor was told that `current` is on this version. */
+  noteRead(epoch: number, read: StoredVersion | null): void {
+    const nowMs = this.clock.nowMs();
+    if (read !== null) this.aliasReads.set(read.version, nowMs);
+    this.readsOfEpoch.set(epoch, nowMs);
+  }
+
+  /** An engine made this identity anew: what a person did to it before is gone. */
+  remade(identity: string): void {
+    this.broken.delete(identity);
+    this.revived.delete(identity);
+    this.lateOff.delete(identity);
+  }
+
+  /** True where the identity can log in, or could be switched on again. */
+  isThere(identity: string): boolean {
+    return this.target.live().includes(identity) || this.target.switchedOff().includes(identity);
+  }
+
+  /** A consumer opens a session. */
+  opened(identity: string): void {
+    this.target.openSession(identity);
+    const openings = this.#openings.get(identity) ?? [];
+    openings.push(this.clock.nowMs());
+    this.#openings.set(identity, openings);
+  }
+
+  /** When a session with this identity was last opened, up to a time; null: never. Milliseconds since 1970. */
+  lastOpened(identity: string, untilMs: number): number | null {
+    return this.#openings.get(identity)?.findLast((each) => each <= untilMs) ?? null;
+  }
+
+  /** A person writes a version beside us, of a credential that works where one does. */
+  writeByHand(): number {
+    const current = this.current();
+    const credential = current === null ? null : this.credentialIn(current);
+    const document =
+      credential === null ? Secret.fromText('{"note":"not a credential"}') : renderCredential(credential, fields);
+    this.changed = true;
+    return this.store.putByHand(this.secret.id, document);
+  }
+
+  /** A person puts `current` on a version. */
+  moveByHand(version: StoredVersion): void {
+    this.store.moveByHand(this.secret.id, version.version);
+    const nowMs = this.clock.nowMs();
+    this.handMove = { version: version.version, atMs: nowMs, worked: this.works(version) };
+    this.changed = true;
+  }
+
+  takeBackup(): void {
+    this.#backup ??= this.target.backUp();
+  }
+
+  /** The target is restored from the backup: whose logins that changes, the backup has changed. */
+  restoreBackup(): void {
+    if (this.#backup === undefined) return;
+    const before = new Set(this.target.live());
+    this.#backup();
+    this.isRestored = true;
+    const after = new Set(this.target.live());
+    for (const identity of after) this.revived.add(identity);
+    for (const identity of [...before, ...after]) this.broken.add(identity);
+    this.changed = true;
+  }
+
+  /** The address leads to another system from now on, with the same accounts. */
+  leadElsewhere(): void {
+    this.system = `${this.secret.target}, another`;
+    this.systemSinceMs = this.clock.nowMs();
+  }
+
+  /** A credential that was made by hand before Keyturn came. */
+  #adopt(): void {
+    const { principal, id, capabilities } = this.secret;
+    const identity = capabilities.overlap === 'one-live' ? principal : `${principal}_a`;
+    const old = { identity, value: Secret.fromText(`${CANARY}hand-made-${identity}-000000000000`) };
+    this.target.adopt(old);
+    this.store.putInitial(id, renderCredential(old, fields));
+  }
+}

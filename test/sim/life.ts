@@ -1,0 +1,103 @@
+import type { OldCredential } from '../../src/core/preflight.js';
+import type { Plan } from '../../src/core/plan.js';
+import type { RotationEvent } from '../../src/core/rotation.js';
+import type { Append } from '../../src/ports/journal.js';
+
+/** What the commits of one rotation have said so far, kept as they are carried out: no journal is folded. */
+export class Life {
+  /** Null where there is none, or preflight has not passed. */
+  old: OldCredential | null = null;
+  /** The identity of the new credential; null while it is not chosen. */
+  identity: string | null = null;
+  /** The version of the new credential; null while it is not put. */
+  version: number | null = null;
+  system: string | null = null;
+  decision: 'roll-back' | 'destroy' | null = null;
+  status: 'open' | 'parked' | 'completed' | 'rolled_back' | 'cancelled' = 'open';
+  /** When promote, and disable, were written down as done; null: not, or taken back. Milliseconds since 1970. */
+  promotedMs: number | null = null;
+  disabledMs: number | null = null;
+  /** When the newest intent of a step was written, by step. Milliseconds since 1970. */
+  readonly intendedMs = new Map<string, number>();
+  /** Every intent that was ever written, as `step epoch`. */
+  readonly intents = new Set<string>();
+  /** The act or final that may have happened without anybody having written down how it ended. */
+  openIntent: string | null = null;
+  /** How often `preflight` has passed: before that nothing was touched. */
+  hasPassedPreflight = false;
+  newestEpoch = 0;
+
+  constructor(readonly plan: Plan) {}
+
+  get isOpen(): boolean {
+    return this.status === 'open' || this.status === 'parked';
+  }
+
+  /** Takes in one commit that was carried out. */
+  take({ events, epoch }: Append, nowMs: number): void {
+    for (const event of events) this.#note(event, epoch, nowMs);
+  }
+
+  #note(event: RotationEvent, epoch: number, nowMs: number): void {
+    switch (event.kind) {
+      case 'StepIntended':
+      case 'UndoIntended':
+        this.intents.add(`${event.step} ${epoch}`);
+        this.intendedMs.set(event.step, nowMs);
+        this.openIntent = event.step;
+        return;
+      case 'StepDone':
+        this.openIntent = null;
+        return this.#done(event.step, event.output, nowMs);
+      case 'UndoDone':
+        this.openIntent = null;
+        if (event.step === 'promote' || event.step === 'swap') this.promotedMs = null;
+        if (event.step === 'disable') this.disabledMs = null;
+        return;
+      case 'RollbackDecided':
+        this.decision = 'roll-back';
+        this.status = 'open';
+        return;
+      case 'DestroyDecided':
+        this.decision = 'destroy';
+        return;
+      case 'Parked':
+        this.status = 'parked';
+        return;
+      case 'CommandTaken':
+        this.status = 'open';
+        return;
+      case 'RotationClosed':
+        this.status = event.status;
+        return;
+      default:
+    }
+  }
+
+  /** Outputs are JSON by now; what they hold is what the steps of our own workflows hand on. */
+  #done(step: string, output: unknown, nowMs: number): void {
+    const told = (output ?? {}) as Readonly<Record<string, unknown>>;
+    switch (step) {
+      case 'preflight':
+        this.hasPassedPreflight = true;
+        this.old = told['old'] as OldCredential | null;
+        this.system = told['system'] as string;
+        return;
+      case 'propose':
+      case 'create':
+        this.identity = told['identity'] as string;
+        return;
+      case 'stage':
+        this.version = told['version'] as number;
+        return;
+      case 'promote':
+      case 'swap':
+        this.promotedMs = nowMs;
+        return;
+      case 'disable':
+        this.disabledMs = nowMs;
+        return;
+      default:
+    }
+  }
+}

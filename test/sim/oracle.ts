@@ -1,0 +1,206 @@
+import type { MemoryClock } from '../../src/adapters/memory/clock.js';
+import type { MemoryState } from '../../src/adapters/memory/state.js';
+import { catalogue } from '../../src/core/errors.js';
+import type { Plan } from '../../src/core/plan.js';
+import type { RotationEvent } from '../../src/core/rotation.js';
+import type { Append } from '../../src/ports/journal.js';
+import type { StoredVersion } from '../../src/ports/step-ports.js';
+import type { SimulatedConsumer } from './consumers.js';
+import { type Broken, judgeEffect, lookBefore } from './effect-truth.js';
+import { CANARY, type Effect, type Ground, type Witness } from './ground.js';
+import { Life } from './life.js';
+import { judgeEnd, judgeParked } from './end-truth.js';
+import { judgeDestroy, judgeDisable } from './revoke-truth.js';
+
+/** The world as the oracle looks at it: never what the engine believes, except what it has committed. */
+export interface Looked {
+  readonly clock: MemoryClock;
+  readonly state: Pick<MemoryState, 'load' | 'sealedSlots'>;
+  readonly grounds: Iterable<Ground>;
+  ground(secret: string): Ground;
+  consumer(secret: string, name: string): SimulatedConsumer | undefined;
+}
+
+/**
+ * Judges a simulated world by the invariants of INVARIANTS.md, over what is really so, at every effect, commit and
+ * event and at the end. What a person did excuses what that deed breaks: `Ground` keeps it by identity and by version.
+ */
+export class Oracle implements Witness {
+  readonly #violate: (broken: Broken) => void;
+  readonly #looked: () => Looked;
+  readonly #lives = new Map<string, Life>();
+  /** The highest epoch that a fenced target has taken an effect of, by secret. */
+  readonly #takenEpochs = new Map<string, { era: number; epoch: number }>();
+  /** The highest epoch that has committed, by secret. */
+  readonly #committedEpochs = new Map<string, number>();
+
+  /** `looked` is asked for when it is first needed, because the outside is made with its witness. */
+  constructor(looked: () => Looked, violate: (broken: Broken) => void) {
+    this.#looked = looked;
+    this.#violate = violate;
+  }
+
+  /** A rotation was accepted. I8: it is the only open one of its secret. */
+  accepted(plan: Plan): void {
+    if (this.#lives.has(plan.rotationId)) return;
+    const open = [...this.#lives.values()].find((each) => each.isOpen && each.plan.secret === plan.secret);
+    if (open !== undefined) this.#say('I8', `${plan.rotationId} began while ${open.plan.rotationId} was open`);
+    this.#lives.set(plan.rotationId, new Life(plan));
+  }
+
+  /** A commit was carried out. */
+  appended(append: Append): void {
+    const life = this.#lives.get(append.rotationId);
+    if (life === undefined) return this.#say('I8', `${append.rotationId} committed and was never accepted`);
+    const { clock } = this.#looked();
+    this.#judgeCommit(append, life);
+    const decided = life.decision;
+    life.newestEpoch = Math.max(life.newestEpoch, append.epoch);
+    life.take(append, clock.nowMs());
+    if (decided !== null && life.decision !== decided)
+      this.#say('I12', `${append.rotationId} decided ${decided}, and then ${String(life.decision)}`);
+    for (const event of append.events) this.#judgeEvent(event, life);
+  }
+
+  about(effect: Effect): () => void {
+    const life = this.#lives.get(effect.scope.plan.rotationId);
+    if (life === undefined) return () => undefined;
+    const before = lookBefore(effect);
+    const { ground, method, scope, identity } = effect;
+    return () => {
+      ground.changed = true;
+      for (const broken of judgeEffect(effect, before, life)) this.#violate(broken);
+      this.#judgeFence(effect);
+      if (scope.step === 'disable' && method === 'disable') this.#judgeDisabled(effect, life);
+      if (identity === null) return;
+      if (method === 'create' || method === 'enable' || method === 'destroy') ground.remade(identity);
+    };
+  }
+
+  /** After every event: I1, for what may have changed. */
+  look(): void {
+    for (const ground of this.#looked().grounds) {
+      if (!ground.changed) continue;
+      ground.changed = false;
+      this.#judgeCurrent(ground, 'current names a credential that is refused');
+    }
+  }
+
+  /** A consumer was refused with what it rightly held: what I1 and I2 are there for. */
+  complained(ground: Ground, consumer: SimulatedConsumer, held: StoredVersion): void {
+    const identity = ground.credentialIn(held)?.identity ?? '';
+    if (!consumer.isHonest || ground.isExcused(identity) || ground.secret.capabilities.overlap === 'one-live') return;
+    this.#say('I1', `${consumer.name} of ${ground.secret.id} was refused with version ${held.version}`);
+  }
+
+  /** Nothing is due any more. */
+  atRest(): void {
+    const looked = this.#looked();
+    for (const ground of looked.grounds) {
+      // Late requests have settled by now, and what they broke must have been mended.
+      ground.lateOff.clear();
+      this.#judgeCurrent(ground, 'at rest current names a credential that is refused', true);
+    }
+    for (const life of this.#lives.values()) {
+      if (!life.isOpen && this.#isLast(life)) this.#judgeEnd(life);
+      this.#judgeLeaks(life);
+    }
+  }
+
+  #judgeCommit({ rotationId, epoch, events }: Append, life: Life): void {
+    const { secret } = life.plan;
+    const newest = this.#committedEpochs.get(secret) ?? 0;
+    if (epoch < newest) this.#say('I9', `${rotationId} committed under epoch ${epoch} after ${newest}`);
+    this.#committedEpochs.set(secret, Math.max(newest, epoch));
+    if (!life.isOpen) this.#say('I12', `${rotationId} committed after it had ended`);
+    if (events.some((each) => each.kind === 'StepIntended' && each.step === 'destroy') && life.decision === 'roll-back')
+      this.#say('I12', `${rotationId} means to destroy after it was decided to roll back`);
+  }
+
+  #judgeEvent(event: RotationEvent, life: Life): void {
+    const { plan } = life;
+    if (event.kind === 'StepIntended' && event.step === 'destroy') this.#judgeRevoke(life, 'destroy', judgeDestroy);
+    if (event.kind === 'StepIntended' && event.step === 'disable') this.#judgeRevoke(life, 'disable', judgeDisable);
+    if (event.kind === 'StepDone' && event.step === 'preflight') this.#judgePrincipal(life);
+    if (event.kind === 'RotationClosed') this.#judgeEnd(life);
+    if (event.kind !== 'Parked') return;
+    const { cure } = catalogue[event.code];
+    if (!cure.includes('keyturn ')) this.#say('L2', `${event.code} of ${plan.rotationId} offers no command`);
+    for (const broken of judgeParked(this.#looked().ground(plan.secret), life)) this.#violate(broken);
+  }
+
+  #judgeRevoke(life: Life, step: string, judge: (at: Parameters<typeof judgeDisable>[0]) => Iterable<Broken>): void {
+    const { clock, state, ...looked } = this.#looked();
+    const { plan } = life;
+    const standing = state.load(plan.rotationId)?.surroundings;
+    const at = {
+      ground: this.#looked().ground(plan.secret),
+      life,
+      nowMs: clock.nowMs(),
+      intendedMs: life.intendedMs.get(step) ?? clock.nowMs(),
+      held: standing?.held ?? false,
+      waived: standing?.waived ?? [],
+      consumer: (name: string) => this.#looked().consumer(plan.secret, name),
+    };
+    void looked;
+    for (const broken of judge(at)) this.#violate(broken);
+  }
+
+  /** I8: no other open rotation is at work on the same principal of the same system. */
+  #judgePrincipal({ plan, system }: Life): void {
+    for (const other of this.#lives.values()) {
+      if (other.plan.rotationId === plan.rotationId || !other.isOpen || !other.hasPassedPreflight) continue;
+      if (other.plan.principal === plan.principal && other.system === system)
+        this.#say('I8', `${plan.rotationId} and ${other.plan.rotationId} are both at work on ${plan.principal}`);
+    }
+  }
+
+  /** I9: a target that can fence never takes an older executor's effect after a newer one's. */
+  #judgeFence({ ground, scope, method, identity }: Effect): void {
+    if (identity === null || !scope.plan.capabilities.fence) return;
+    const { era, epoch } = scope.fence;
+    const taken = this.#takenEpochs.get(ground.secret.id);
+    const isOlder = taken !== undefined && (era < taken.era || (era === taken.era && epoch < taken.epoch));
+    if (isOlder && !ground.isRestored)
+      this.#say('I9', `${method} of epoch ${epoch} was taken after one of ${taken.epoch}`);
+    if (!isOlder) this.#takenEpochs.set(ground.secret.id, { era, epoch });
+  }
+
+  /** A disable that arrives late: refused where the target can fence, mended by the time of rest where it cannot. */
+  #judgeDisabled({ ground, scope, identity, late }: Effect, life: Life): void {
+    const turned = life.decision === 'roll-back';
+    if (turned && scope.plan.capabilities.fence && life.openIntent !== 'disable')
+      this.#say('I12', `disable of ${scope.plan.rotationId} was taken after it was decided to roll back`);
+    if (late && !scope.plan.capabilities.fence && identity !== null) ground.lateOff.add(identity);
+  }
+
+  #judgeCurrent(ground: Ground, what: string, atRest = false): void {
+    const current = ground.current();
+    if (current === null || (!atRest && ground.secret.capabilities.overlap === 'one-live')) return;
+    if (ground.works(current)) return;
+    const identity = ground.credentialIn(current)?.identity ?? '';
+    if (ground.isExcused(identity) || ground.isPutByHand(current)) return;
+    this.#say('I1', `${what} (${ground.secret.id}, version ${current.version})`);
+  }
+
+  #judgeEnd(life: Life): void {
+    const { state } = this.#looked();
+    const ground = this.#looked().ground(life.plan.secret);
+    for (const broken of judgeEnd(ground, life, state.sealedSlots(life.plan.rotationId).length)) this.#violate(broken);
+  }
+
+  #isLast(life: Life): boolean {
+    const later = [...this.#lives.values()].filter((each) => each.plan.secret === life.plan.secret);
+    return later.at(-1) === life;
+  }
+
+  /** C1: no value of the run stands in a journal. */
+  #judgeLeaks({ plan }: Life): void {
+    const events = this.#looked().state.load(plan.rotationId)?.events ?? [];
+    if (JSON.stringify(events).includes(CANARY)) this.#say('C1', `the journal of ${plan.rotationId} holds a value`);
+  }
+
+  #say(invariant: string, what: string): void {
+    this.#violate({ invariant, what });
+  }
+}
