@@ -12,26 +12,35 @@ interface Unscheduled {
   readonly timezone: string;
 }
 
-/** Makes the rows of one environment equal to what its configuration declares, in one transaction. */
+/**
+ * Makes the rows of one environment equal to what its configuration declares, in one transaction.
+ *
+ * Secrets come first, as everywhere: a rotation locks its secret and then its target, and who goes the other way round
+ * waits for it in a circle.
+ */
 export function postgresRegistry(pool: pg.Pool): Registry {
   return {
     declare: ({ environment, secrets, targets, endpoints }) =>
       inTransaction(pool, async (session) => {
+        await declareSecrets(session, environment, secrets);
         await declareTargets(session, environment, targets);
         await declareEndpoints(session, environment, endpoints);
-        await declareSecrets(session, environment, secrets);
         return unscheduled(session, environment);
       }),
   };
 }
 
-// In: [{"target","concurrency"}…]. Effect: these are declared, others are not. Unchanged rows are not written; sorted,
-// so that workers that start together do not wait for each other in a circle.
+// In: [{"target","concurrency"}…]. Effect: these are declared, others are not. What is unchanged is left out before the
+// INSERT: ON CONFLICT locks a row even where its WHERE then leaves it alone, and a worker that starts would wait for every
+// rotation at work. Sorted, so that workers that start together do not wait for each other in a circle.
 async function declareTargets(session: Session, environment: string, targets: readonly object[]): Promise<void> {
   await rowsOf(
     session,
     `INSERT INTO keyturn.targets AS t (environment, target, concurrency, declared)
-     SELECT $1, d.target, d.concurrency, true FROM jsonb_to_recordset($2) AS d (target text, concurrency integer) ORDER BY d.target
+     SELECT $1, d.target, d.concurrency, true FROM jsonb_to_recordset($2) AS d (target text, concurrency integer)
+     WHERE NOT EXISTS (SELECT FROM keyturn.targets k WHERE k.environment = $1 AND k.target = d.target
+       AND (k.concurrency, k.declared) IS NOT DISTINCT FROM (d.concurrency, true))
+     ORDER BY d.target
      ON CONFLICT (environment, target) DO UPDATE SET concurrency = excluded.concurrency, declared = true
      WHERE (t.concurrency, t.declared) IS DISTINCT FROM (excluded.concurrency, true)`,
     [environment, JSON.stringify(targets)],
@@ -49,7 +58,9 @@ async function declareEndpoints(session: Session, environment: string, endpoints
   await rowsOf(
     session,
     `INSERT INTO keyturn.webhook_endpoints AS e (environment, name, url)
-     SELECT $1, d.name, d.url FROM jsonb_to_recordset($2) AS d (name text, url text) ORDER BY d.name
+     SELECT $1, d.name, d.url FROM jsonb_to_recordset($2) AS d (name text, url text)
+     WHERE NOT EXISTS (SELECT FROM keyturn.webhook_endpoints k WHERE k.environment = $1 AND k.name = d.name AND k.declared AND k.url = d.url)
+     ORDER BY d.name
      ON CONFLICT (environment, name) DO UPDATE SET declared = true, url = excluded.url, gone = e.gone AND e.url = excluded.url
      WHERE NOT e.declared OR e.url <> excluded.url`,
     [environment, JSON.stringify(endpoints)],
@@ -82,7 +93,10 @@ async function declareSecrets(
     session,
     `INSERT INTO keyturn.secrets AS s (secret, environment, path, target, cron, timezone, declared)
      SELECT d.secret, $1, d.path, d.target, d.cron, d.timezone, true
-     FROM jsonb_to_recordset($2) AS d (secret text, path text, target text, cron text, timezone text) ORDER BY d.secret
+     FROM jsonb_to_recordset($2) AS d (secret text, path text, target text, cron text, timezone text)
+     WHERE NOT EXISTS (SELECT FROM keyturn.secrets k WHERE k.secret = d.secret
+       AND (k.target, k.cron, k.timezone, k.declared) IS NOT DISTINCT FROM (d.target, d.cron, d.timezone, true))
+     ORDER BY d.secret
      ON CONFLICT (secret) DO UPDATE SET declared = true, target = excluded.target, cron = excluded.cron, timezone = excluded.timezone,
        next_due_at = CASE WHEN (s.cron, s.timezone) IS DISTINCT FROM (excluded.cron, excluded.timezone) THEN NULL ELSE s.next_due_at END,
        guard_seq = s.guard_seq + (s.target <> excluded.target)::integer

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { RegisteredSecret } from '../../../src/ports/operations.js';
 import { Executor, planFor } from '../../../src/testing/journal-harness.js';
+import { eventually } from '../../support/eventually.js';
 import { type State, freshState, harnessOf } from './state.js';
 
 const nightly = { cron: '0 3 * * *', timezone: 'UTC' };
@@ -121,4 +122,53 @@ test('the views show rotations, events, secrets and who is at work', async () =>
   expect(await views.rotations({ open: false, limit: 5 })).toEqual([]);
   await state.leases.release({ secret: 'prod:/seen', epoch: executor.lease.fence.epoch });
   expect(await views.leaseHolder('prod:/seen')).toBeNull();
+});
+
+const declaration = { environment, endpoints: [{ environment, name: 'hook', url: 'https://hook.test/' }] };
+const target = (concurrency: number) => ({ environment, target: 'main', concurrency });
+
+test('a worker that starts with what is declared already waits for no rotation', async () => {
+  const state = await freshState();
+  const unchanged = { ...declaration, secrets: [secret('a')], targets: [target(4)] };
+  await state.registry.declare(unchanged);
+  const rotation = await state.admin.connect();
+  try {
+    await rotation.query('BEGIN');
+    await rotation.query('SELECT FROM keyturn.secrets FOR NO KEY UPDATE');
+    await rotation.query('SELECT FROM keyturn.targets FOR NO KEY UPDATE');
+    await state.pool.query(`SET lock_timeout = '1ms'`);
+
+    expect(await state.registry.declare(unchanged)).toEqual([]);
+  } finally {
+    await rotation.query('ROLLBACK');
+    rotation.release();
+  }
+});
+
+test('a changed declaration locks secrets before targets, as a rotation does', async () => {
+  const state = await freshState();
+  await state.registry.declare({ ...declaration, secrets: [secret('a')], targets: [target(4)] });
+  const rotation = await state.admin.connect();
+  try {
+    await rotation.query('BEGIN');
+    await rotation.query('SELECT FROM keyturn.secrets FOR NO KEY UPDATE');
+    const declaring = state.registry.declare({
+      ...declaration,
+      secrets: [secret('a', nightly)],
+      targets: [target(5)],
+    });
+    declaring.catch(() => {});
+    await eventually('the declaration waits for the secret', async () => {
+      const { rows } = await state.admin.query(
+        "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+      );
+      return rows.length === 1;
+    });
+    await rotation.query('SELECT FROM keyturn.targets FOR NO KEY UPDATE');
+    await rotation.query('COMMIT');
+
+    expect(await declaring).toEqual([secret('a', nightly)]);
+  } finally {
+    rotation.release();
+  }
 });
