@@ -14,11 +14,10 @@ export function guardUndoCreate(
   current: Named,
   created: { readonly identity: string; readonly digest: string | null },
 ): string | undefined {
-  if (current.kind === 'unreadable') return 'what `current` names cannot be read';
-  if (current.kind === 'nothing') return undefined;
+  if (current.kind !== 'credential')
+    return current.kind === 'nothing' ? undefined : 'what `current` names cannot be read';
   if (current.identity === created.identity) return '`current` names the identity that would be destroyed';
-  if (created.digest !== null && current.digest === created.digest)
-    return '`current` names the value that would be destroyed';
+  if (current.digest === created.digest) return '`current` names the value that would be destroyed';
   return undefined;
 }
 
