@@ -68,7 +68,7 @@ export function guardDestroy(
   if (disabledMs !== null && moment.nowMs - disabledMs < plan.policy.watchMs)
     return stale('the watch window is not over');
   // What was never switched off needs the quiet of both gates.
-  const pending = again === null || disabledMs === null ? undefined : unquiet(plan, again, disabledMs);
+  const pending = again === null ? undefined : unquiet(plan, again, disabledMs ?? again.atMs);
   if (pending !== undefined) return stale(pending.why);
   // (h) refused on every endpoint at this moment.
   if (oldAnswers !== null && !deadEverywhere(oldAnswers)) return stale('the old credential is not refused everywhere');

@@ -318,6 +318,10 @@ describe('destroying what could not be disabled', () => {
     expect(destroy({ ...unable, again: quiet({ lastOpenedMs: nowMs }) })).toEqual(stale(/not quiet/));
   });
 
+  it('is never quiet where nobody can say since when', () => {
+    expect(destroy({ ...unable, disabledMs: null, again: quiet() })).toEqual(stale(/not quiet/));
+  });
+
   it('is stale where a proof is older than a minute', () => {
     expect(
       destroy({ ...unable, again: quiet({ consumers: [aProof({ atMs: nowMs - 60_001, sinceMs: longAgoMs })] }) }),
