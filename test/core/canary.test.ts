@@ -68,6 +68,12 @@ describe('canary', () => {
     expect(judge({ consumers })).toMatchObject({ kind: 'wait', why: 'no proof from app' });
   });
 
+  it('does not wait for a consumer that is no canary', () => {
+    expect(judge({ consumers: [aProof(), aProof({ consumer: 'batch', answer: 'pending' })] })).toMatchObject({
+      kind: 'pass',
+    });
+  });
+
   it('turns back after its time, and not a millisecond before', () => {
     const facts = { consumers: [] };
     expect(judge(facts, { moment: { openedMs: lookedMs - canaryMaxMs + 1 } })).toMatchObject({ kind: 'wait' });

@@ -110,6 +110,9 @@ describe('a commit', () => {
     expect(derived([{ kind: 'GateOpened', step: 'canary' }]).step).toBe('canary');
     expect(derived(done('promote')).step).toBe('promote');
     expect(derived([], []).step).toBe('');
+    const turned = [...staged, { kind: 'GateOpened', step: 'canary' } as const, ...done('promote')];
+    expect(derived([{ kind: 'UndoIntended', step: 'create', attempt: 1 }], turned).step).toBe('create');
+    expect(derived([], turned).step).toBe('canary');
   });
 
   it('keeps the reason of a rotation that goes back or is parked', () => {

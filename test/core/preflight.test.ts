@@ -57,7 +57,14 @@ describe('preflight', () => {
   });
 
   it('fails where the current credential came from outside and nobody has said that it may be destroyed', () => {
-    expect(judge({}, { plan: { adopted: false } })).toMatchObject({ kind: 'fail', code: 'PREFLIGHT_FAILED' });
+    expect(judge({}, { plan: { adopted: false } })).toEqual({
+      kind: 'fail',
+      code: 'PREFLIGHT_FAILED',
+      facts: {
+        finding: expect.stringMatching(/^version 1 came from outside/),
+        cure: expect.stringMatching(/`adopted: true`.* \/billing\/db/),
+      },
+    });
     expect(judge({ old: { ...old, createdBy: 'r1' } }, { plan: { adopted: false } })).toMatchObject({ kind: 'pass' });
     const oneLive = { ...aPlan().capabilities, overlap: 'one-live' } as const;
     expect(judge({}, { plan: { adopted: false, capabilities: oneLive } })).toMatchObject({ kind: 'pass' });

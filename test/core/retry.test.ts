@@ -86,6 +86,15 @@ describe('the budget', () => {
   });
 });
 
+it.each([
+  // The test vectors of https://datatracker.ietf.org/doc/draft-eastlake-fnv/: a journal is replayed by later versions.
+  ['', 0x811c9dc5],
+  ['a', 0xe40c292c],
+  ['foobar', 0xbf9cf968],
+])('the fraction of "%s" is that of its FNV-1a hash, in this version and the next', (text, hash) => {
+  expect(fraction(text)).toBe(hash / 2 ** 32);
+});
+
 it('a fraction is in [0, 1) and differs from text to text', () => {
   fc.assert(
     fc.property(fc.string(), (text) => {

@@ -67,6 +67,14 @@ describe('an error of the class retry', () => {
     expect(after({ step: 'make' }, retry)).toEqual([tries('StepFailed', retry, false)]);
   });
 
+  it('leaves nothing open where the rotator knows that nothing was sent', () => {
+    const at = { step: 'make', direction: 'do' } as const;
+    const ends = (outcome: string) =>
+      onError(workflow, stateAfter([], { policy }), at, { code: retry, facts: { outcome } })[0];
+    expect(ends('none')).toMatchObject({ certain: true });
+    expect(ends('unknown')).toMatchObject({ certain: false });
+  });
+
   it('leaves nothing open where a gate looked', () => {
     expect(after({ step: 'look' }, retry)).toEqual([tries('StepFailed', retry, true)]);
   });
@@ -105,7 +113,10 @@ describe('an error of the class retry', () => {
 
   it('gives the same delay for the same rotation, step and failure', () => {
     expect(after({ step: 'make' }, retry)).toEqual(after({ step: 'make' }, retry));
-    expect(after({ step: 'make' }, retry)).not.toEqual(after({ step: 'make', plan: { rotationId: 'r2' } }, retry));
+    const delay = (rotationId: string, step: string) => after({ step, plan: { rotationId } }, retry)[0];
+    const { retryInMs } = delay('r1', 'make') as { readonly retryInMs: number };
+    expect(delay('r2', 'make')).not.toMatchObject({ retryInMs });
+    expect(delay('r1', 'look')).not.toMatchObject({ retryInMs });
   });
 });
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Moment } from '../../src/core/decide.js';
+import type { QuietFacts } from '../../src/core/evidence.js';
 import { type WatchFacts, judgeWatch } from '../../src/core/watch.js';
-import { aMoment, answers, expected, lookedMs, watchFacts } from '../support/evidence.js';
+import { aConsumer, aMoment, aProof, answers, expected, lookedMs, watchFacts } from '../support/evidence.js';
 import { aPlan, promptPolicy } from '../support/plans.js';
 
 const watchMs = 5_000;
@@ -74,5 +75,59 @@ describe('watch', () => {
 
   it('does not time out while it is held', () => {
     expect(judge({ answers: answers('unknown') }, { ...late, held: true })).toMatchObject({ kind: 'wait' });
+  });
+});
+
+describe('watch over what could not be disabled', () => {
+  const quietMs = 3_000;
+  const plan = aPlan({
+    policy: { ...promptPolicy, watchMs, drainMaxMs, quietMs, maxSessionAgeMs: 60_000, pollMs: 1_000 },
+    consumers: [aConsumer(), aConsumer({ name: 'report', required: false })],
+  });
+  const disabledMs = lookedMs - watchMs;
+  const idle: QuietFacts = {
+    atMs: lookedMs,
+    consumers: [aProof({ sinceMs: disabledMs })],
+    usage: { kind: 'known', sessions: 0, youngestAgeMs: null, oldestAgeMs: null },
+    lastOpenedMs: null,
+  };
+
+  function judgeAgain(again: Partial<QuietFacts>, moment: Partial<Moment> = {}) {
+    const facts = watchFacts({ oldAnswers: null, again: { ...idle, ...again } });
+    return judgeWatch({ plan, moment: aMoment(moment) }, { expected, disabledMs }, facts);
+  }
+
+  it('passes where it was quiet, and everybody has proved anew', () => {
+    expect(judgeAgain({})).toMatchObject({ kind: 'pass' });
+  });
+
+  it('turns back where any consumer refuses', () => {
+    const refused = aProof({ consumer: 'report', answer: 'refused', reason: 'it does not work' });
+    expect(judgeAgain({ consumers: [...idle.consumers, refused] })).toEqual({
+      kind: 'fail',
+      code: 'CONSUMER_REFUSED',
+      facts: { consumer: 'report', finding: 'it does not work' },
+    });
+  });
+
+  it('waits for a young proof of every required consumer, or a waiver', () => {
+    const old = [aProof({ sinceMs: disabledMs, atMs: lookedMs - 60_000 })];
+    expect(judgeAgain({ consumers: old })).toMatchObject({ kind: 'pass' });
+    const older = [aProof({ sinceMs: disabledMs, atMs: lookedMs - 60_001 })];
+    expect(judgeAgain({ consumers: older })).toMatchObject({
+      kind: 'wait',
+      why: 'no proof from app',
+      againInMs: 1_000,
+    });
+    expect(judgeAgain({ consumers: older }, { waived: ['app'] })).toMatchObject({ kind: 'pass' });
+  });
+
+  it('waits until no session with the old credential was opened for as long as quiet takes', () => {
+    expect(judgeAgain({ lastOpenedMs: lookedMs - quietMs })).toMatchObject({ kind: 'pass' });
+    expect(judgeAgain({ lastOpenedMs: lookedMs - quietMs + 1 })).toMatchObject({
+      kind: 'wait',
+      why: expect.stringMatching(/not quiet/),
+      againInMs: 1,
+    });
   });
 });
