@@ -212,8 +212,10 @@ describe.each(settings)('on PostgreSQL $major as a $admin admin', (setting) => {
 
     expect(proxy.cuts).toBeGreaterThanOrEqual(1);
     await proxy.setMode({ kind: 'pass' });
+    // The server may be at that commit still, and a list asks for no lock: raising waits for it.
+    await led.raise(ctx('r1', { epoch: 2 }));
     expect(await led.list(ctx('r1'))).toMatchObject([{ rotationId: 'r1', live: true }]);
-    await led.create(proposal, ctx('r1'));
+    await led.create(proposal, ctx('r1', { epoch: 2 }));
     await led.close();
     await proxy.stop();
   });
