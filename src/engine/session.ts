@@ -15,6 +15,8 @@ export type Committed = 'committed' | 'stale' | 'lost' | 'claimed';
  */
 export class Session {
   #committed: RotationState;
+  /** The committed state with what is pending; null: to be folded anew. */
+  #state: RotationState | null = null;
   #pending: RotationEvent[] = [];
   #sealed: SealedValue[] = [];
   #claims: string[] = [];
@@ -31,10 +33,15 @@ export class Session {
 
   /** The state with what is pending, as if it were committed now. */
   get state(): RotationState {
-    return this.#pending.reduce(
-      (state, event) =>
-        evolve(state, { seq: state.seq + 1, atMs: this.#surroundings.nowMs, epoch: this.fence.epoch, event }),
-      this.#committed,
+    this.#state ??= this.#folded(this.#committed, this.#pending);
+    return this.#state;
+  }
+
+  #folded(from: RotationState, events: readonly RotationEvent[]): RotationState {
+    const { nowMs: atMs } = this.#surroundings;
+    return events.reduce(
+      (state, event) => evolve(state, { seq: state.seq + 1, atMs, epoch: this.fence.epoch, event }),
+      from,
     );
   }
 
@@ -49,6 +56,7 @@ export class Session {
 
   record(events: readonly RotationEvent[], guard?: { readonly guardSeq: number; readonly notAfterMs: number }): void {
     if (guard !== undefined) this.#guard = { ...guard, from: this.#pending.length };
+    this.#state = this.#folded(this.state, events);
     this.#pending.push(...events);
   }
 
@@ -80,6 +88,7 @@ export class Session {
 
   /** Takes in how the commit ended. After `stale` the guarded events are gone and the rest is pending still. */
   settle(appended: Appended): Committed {
+    this.#state = null;
     switch (appended.kind) {
       case 'appended':
         this.#committed = this.#pending.reduce(
