@@ -50,13 +50,12 @@ export async function findOrphans(
   return [...roles.map(({ name }) => `role ${name}`), ...sessions.map(({ name }) => `session of ${name}`)];
 }
 
-/** What a closed rotation leaves behind in our state and must not: sealed values, labels `pending`, second versions. */
+/** What a closed rotation must not leave behind in our state: sealed values, a label `pending`. */
 export async function findRemains(state: StateView): Promise<readonly string[]> {
   const rows = await state.rows<{ what: string }>(
-    `SELECT 'sealed value of ' || rotation_id AS what FROM keyturn.sealed_values
-     UNION ALL SELECT 'label pending of ' || secret FROM keyturn.labels WHERE label = 'pending'
-     UNION ALL SELECT count(*) || ' versions of rotation ' || rotation_id FROM keyturn.versions
-       WHERE rotation_id IS NOT NULL GROUP BY rotation_id HAVING count(*) > 1`,
+    `SELECT 'a sealed value of ' || rotation_id AS what FROM keyturn.sealed_values
+     UNION ALL
+     SELECT 'the label pending of ' || secret FROM keyturn.labels WHERE label = 'pending' AND version IS NOT NULL`,
   );
   return rows.map(({ what }) => what);
 }
