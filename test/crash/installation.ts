@@ -1,0 +1,113 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import postgres from 'keyturn/rotators/postgres';
+import random from 'keyturn/rotators/random';
+import { calendar } from '../../src/adapters/cron/calendar.js';
+import type { Config } from '../../src/config/config.js';
+import { type PolicyInput, type SecretInput, defineConfig } from '../../src/config/define.js';
+import { parseConfig } from '../../src/config/parse.js';
+import { file } from '../../src/config/references.js';
+import { workflows } from '../../src/main/settings.js';
+import type { Scenario } from './scenarios.js';
+
+/** The kinds of secrets there are: one for each way in which a rotator changes what is live. */
+export const kinds = ['two-role', 'in-place', 'random'] as const;
+
+/** See {@link kinds}. */
+export type Kind = (typeof kinds)[number];
+
+/** One secret, and what its rotation is to go through. It is rotated once. */
+export interface CrashSecret {
+  /** `crash:/two-role/7`. */
+  readonly id: string;
+  readonly path: string;
+  readonly kind: Kind;
+  /** Begins the names of its roles or identities, and of no others. */
+  readonly name: string;
+  readonly scenario: Scenario;
+}
+
+/** What this process and its workers know of an installation. JSON: it is sent to each worker. */
+export interface Installation {
+  /** The superuser's connection string for the state. */
+  readonly stateUrl: string;
+  readonly queueUrl: string;
+  /** Holds the key file, the admin's password, the consumer's key, and the tokens of the rotator `random`. */
+  readonly folder: string;
+  readonly targetPort: number;
+  readonly consumerUrl: string;
+  readonly secrets: readonly CrashSecret[];
+}
+
+/** Names that are the same in every installation. */
+export const names = {
+  environment: 'crash',
+  admin: 'crash_admin',
+  targetDatabase: 'crash_target',
+  consumer: 'app',
+  key: 'keyturn.key',
+  adminPassword: 'admin-password',
+  consumerKey: 'consumer-key',
+  tokens: 'tokens',
+} as const;
+
+/** Waits for nothing but what is missing, and tries again soon: what is killed is not to wait for people. */
+const policy: PolicyInput = {
+  soak: '0s',
+  grace: '0s',
+  quiet: '0s',
+  maxSessionAge: '0s',
+  watch: '0s',
+  poll: '200ms',
+  canaryMax: '5m',
+  drainMax: '10m',
+  retry: { first: '100ms', max: '1s', attemptsPerCycle: 100, cycles: 10 },
+};
+
+/** The configuration of an installation, as every worker of it has it. */
+export function configOf({ folder, targetPort, consumerUrl, secrets }: Installation): Config {
+  const consumer = { name: names.consumer, url: consumerUrl, key: file(join(folder, names.consumerKey)) };
+  const ofPostgres = {
+    rotator: postgres,
+    concurrency: 1000,
+    config: {
+      endpoints: [{ host: '127.0.0.1', port: targetPort }],
+      database: names.targetDatabase,
+      admin: { username: names.admin, password: file(join(folder, names.adminPassword)) },
+    },
+  };
+  const ofRandom = { rotator: random, concurrency: 1000, config: { folder: join(folder, names.tokens) } };
+  const secretOf = ({ kind, name, scenario }: CrashSecret): SecretInput => ({
+    target: kind === 'random' ? 'tokens' : 'database',
+    ...(kind === 'in-place' ? { workflow: 'in-place-rotation' } : {}),
+    config: settingsOf(kind, name),
+    policy: { ...policy, watch: scenario === 'turned back in watch' ? '1h' : '0s' },
+    consumers: [{ ...consumer, canary: true, required: true }],
+    adopted: true,
+  });
+  const input = defineConfig({
+    keyring: { file: join(folder, names.key) },
+    environments: {
+      [names.environment]: {
+        allowPrivateAddresses: true,
+        targets: { database: ofPostgres, tokens: ofRandom },
+        secrets: Object.fromEntries(secrets.map((secret) => [secret.path, secretOf(secret)])),
+      },
+    },
+  });
+  const here = fileURLToPath(import.meta.url);
+  return parseConfig(input, { file: here, workflows, calendar: calendar() });
+}
+
+function settingsOf(kind: Kind, name: string): NonNullable<SecretInput['config']> {
+  switch (kind) {
+    case 'two-role':
+      return { owner: `${name}_owner`, logins: [`${name}_a`, `${name}_b`] };
+    case 'in-place':
+      return { mode: 'in-place', login: `${name}_a` };
+    case 'random':
+      return { name };
+    default:
+      return kind satisfies never;
+  }
+}

@@ -1,0 +1,15 @@
+import type { FinalStatus } from '../../src/core/rotation.js';
+
+/** How a rotation goes where nobody is killed. Between them every effect and every compensation occurs. */
+export const scenarios = ['success', 'canary refused', 'drain refused', 'turned back in watch'] as const;
+
+/** See {@link scenarios}. */
+export type Scenario = (typeof scenarios)[number];
+
+/** How it must end, wherever its worker is killed. */
+export const endOf: Readonly<Record<Scenario, FinalStatus>> = {
+  success: 'completed',
+  'canary refused': 'rolled_back',
+  'drain refused': 'rolled_back',
+  'turned back in watch': 'rolled_back',
+};
