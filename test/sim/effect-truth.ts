@@ -35,10 +35,10 @@ export function* judgeEffect(effect: Effect, before: Before, life: Life): Genera
   const where = `${method} in step ${scope.step} of ${scope.plan.rotationId}`;
   if (!life.intents.has(`${scope.step} ${scope.fence.epoch}`))
     yield { invariant: 'I10', what: `${where} by epoch ${scope.fence.epoch} without an intent` };
-  if (method === 'putPending') return yield* judgePut(ground, before, life, where);
-  if (method === 'moveCurrent') return yield* judgeMove(ground, life, where);
-  if (identity === null) return;
-  if (method === 'create') return yield* judgeCreate(effect, life, where);
+  if (method === 'putPending') yield* judgePut(ground, before, life, where);
+  if (method === 'moveCurrent') yield* judgeMove(ground, life, where);
+  if (method === 'create') yield* judgeCreate(effect, life, where);
+  if (identity === null || method === 'create') return;
   const isOld = life.old !== null && identity === life.old.identity;
   const isOneLive = scope.plan.capabilities.overlap === 'one-live';
   if (isOld && !isOneLive && scope.step !== 'disable' && scope.step !== 'destroy')

@@ -40,8 +40,8 @@ export class Ground {
   system: string;
   /** Since when it leads there. Milliseconds since 1970. */
   systemSinceMs = 0;
-  /** Identities that are refused because a person, or a restored backup, broke them. */
-  readonly broken = new Set<string>();
+  /** Identities that are refused because a person, or a restored backup, broke them; and what sets each right. */
+  readonly broken = new Map<string, () => void>();
   /** Identities that can log in because a person, or a restored backup, brought them back. */
   readonly revived = new Set<string>();
   /** Identities that an executor without a lease has switched off late, where nothing could refuse it. */
@@ -49,7 +49,12 @@ export class Ground {
   /** True once a backup was restored, fence token and all. */
   isRestored = false;
   /** Where a person last put the label `current`. */
-  handMove: { readonly version: number; readonly atMs: number; readonly worked: boolean } | null = null;
+  handMove: {
+    readonly from: StoredVersion | null;
+    readonly version: number;
+    readonly atMs: number;
+    readonly worked: boolean;
+  } | null = null;
   /** When an executor last read where `current` is, by the version it was told. Milliseconds since 1970. */
   readonly aliasReads = new Map<number, number>();
   /** The same, by the epoch that read. */
@@ -150,9 +155,34 @@ export class Ground {
 
   /** A person puts `current` on a version. */
   moveByHand(version: StoredVersion): void {
+    const from = this.current();
     this.store.moveByHand(this.secret.id, version.version);
     const nowMs = this.clock.nowMs();
-    this.handMove = { version: version.version, atMs: nowMs, worked: this.works(version) };
+    this.handMove = { from, version: version.version, atMs: nowMs, worked: this.works(version) };
+    this.changed = true;
+  }
+
+  /** A person is about to break an identity. */
+  breakByHand(identity: string, change: Parameters<MemoryTarget['changeByHand']>[1]): void {
+    this.broken.set(identity, this.target.remember(identity));
+    this.target.changeByHand(identity, change);
+    this.changed = true;
+  }
+
+  /** People set right what they did, as far as nobody has built on it since. */
+  setRight(): void {
+    for (const restore of this.broken.values()) restore();
+    this.broken.clear();
+    this.system = this.secret.target;
+    const { handMove } = this;
+    const isThere = handMove !== null && this.current()?.version === handMove.version;
+    const from = handMove?.from ?? null;
+    if (isThere && from !== null && this.works(from)) this.store.moveByHand(this.secret.id, from.version);
+    this.handMove = null;
+    const current = this.current();
+    const inUse = current === null ? null : this.credentialIn(current)?.identity;
+    for (const identity of this.revived) if (identity !== inUse) this.target.changeByHand(identity, { login: false });
+    this.revived.clear();
     this.changed = true;
   }
 
@@ -163,12 +193,11 @@ export class Ground {
   /** The target is restored from the backup: whose logins that changes, the backup has changed. */
   restoreBackup(): void {
     if (this.#backup === undefined) return;
-    const before = new Set(this.target.live());
+    const before = new Map(this.target.live().map((identity) => [identity, this.target.remember(identity)]));
     this.#backup();
     this.isRestored = true;
-    const after = new Set(this.target.live());
-    for (const identity of after) this.revived.add(identity);
-    for (const identity of [...before, ...after]) this.broken.add(identity);
+    for (const identity of this.target.live()) if (!before.has(identity)) this.revived.add(identity);
+    for (const [identity, restore] of before) this.broken.set(identity, restore);
     this.changed = true;
   }
 

@@ -33,8 +33,12 @@ const deeds: readonly Deed[] = [
   { kind: 'endpoint-behind', probability: 0.5, befall: (_, faults) => faults.fallBehind() },
 ];
 
+/** How long after faults have ended everybody has set right what they did. Milliseconds. */
+const SET_RIGHT_AFTER_MS = 5_000;
+
 /** Lets people and backups do what they do to one secret, each at its time, before faults end. */
 export function befall(ground: Ground, faults: TargetFaults, { time, profile, chance, note }: HumanParts): void {
+  time.after(profile.faultsEndMs + SET_RIGHT_AFTER_MS, () => ground.setRight());
   for (const { kind, probability, befall: happen } of deeds) {
     const from = chance.split(kind);
     const strikes = profile.strikes(kind, from, probability);
@@ -52,15 +56,13 @@ export function befall(ground: Ground, faults: TargetFaults, { time, profile, ch
 function changePassword(ground: Ground, chance: Chance): void {
   const identity = somebody(ground, chance);
   if (identity === undefined) return;
-  ground.target.changeByHand(identity, { value: Secret.fromText(`${CANARY}changed-by-hand-0000000000000000`) });
-  ground.broken.add(identity);
+  ground.breakByHand(identity, { value: Secret.fromText(`${CANARY}changed-by-hand-0000000000000000`) });
 }
 
 function dropRole(ground: Ground, chance: Chance): void {
   const identity = somebody(ground, chance);
   if (identity === undefined) return;
-  ground.target.changeByHand(identity, null);
-  ground.broken.add(identity);
+  ground.breakByHand(identity, null);
 }
 
 /** Somebody thinks that what was switched off is needed. */

@@ -16,7 +16,7 @@ import { judgeDestroy, judgeDisable } from './revoke-truth.js';
 export interface Looked {
   readonly clock: MemoryClock;
   readonly state: Pick<MemoryState, 'load' | 'sealedSlots'>;
-  readonly grounds: Iterable<Ground>;
+  readonly grounds: readonly Ground[];
   ground(secret: string): Ground;
   consumer(secret: string, name: string): SimulatedConsumer | undefined;
 }

@@ -115,8 +115,8 @@ export class Outside {
     return found(this.#grounds, secret);
   }
 
-  get grounds(): Iterable<Ground> {
-    return this.#grounds.values();
+  get grounds(): readonly Ground[] {
+    return [...this.#grounds.values()];
   }
 
   /** A consumer by its name; undefined where the configuration names one that does not exist. */

@@ -176,6 +176,15 @@ export class MemoryTarget {
     else this.#accounts.set(identity, { ...account, ...change });
   }
 
+  /** Keeps what an identity's account is now. *Returns* what makes it so again. */
+  remember(identity: string): () => void {
+    const account = this.#accounts.get(identity);
+    return () => {
+      if (account === undefined) this.#accounts.delete(identity);
+      else this.#accounts.set(identity, { ...account, sessions: [] });
+    };
+  }
+
   /** An endpoint answers from what it knows now until it has caught up. *Repeat*: it keeps what it knew first. */
   fallBehind(endpoint: string): void {
     if (!this.#behind.has(endpoint)) this.#behind.set(endpoint, this.#copied());
