@@ -1,47 +1,46 @@
 import pg from 'pg';
 import type { LoginPlace } from '../../src/embedded/demo/login.js';
-import type { EmbeddedPostgres } from '../../src/embedded/postgres.js';
-import { names, secrets } from './cast.js';
+import { secrets } from './cast.js';
 import { attemptLogin } from './login-attempt.js';
 import type { OldCredential } from './rotation-lanes.js';
 import type { StateView } from './state-view.js';
+
+/** Gives a superuser's connection string for a database. */
+interface TargetServer {
+  readonly url: (database: string) => string;
+}
 
 interface RoleRow {
   readonly name: string;
   readonly canLogin: boolean;
   readonly hasPassword: boolean;
-  readonly comment: string | null;
+  readonly isTagged: boolean;
 }
 
 /** Roles that can log in. */
-export async function loginRoles(server: EmbeddedPostgres): Promise<readonly string[]> {
+export async function loginRoles(server: TargetServer): Promise<readonly string[]> {
   return (await rolesOf(server)).filter(({ canLogin }) => canLogin).map(({ name }) => name);
+}
+
+/** What explains a role that is alive. */
+export interface Explained {
+  /** Roles that could log in before Keyturn began. */
+  readonly before: readonly string[];
+  /** The identities that `current` names. */
+  readonly currents: readonly string[];
 }
 
 /**
  * What is alive at the target and explained by nothing, by a look into its own catalogue and not by the rotator: a role
- * that carries our tag or can log in, and is neither what `current` names, nor a tombstone (no login, no password), nor
- * an owner that keeps a fence token, nor was there before Keyturn began. Sessions of such a role count as well.
+ * that can log in, or has a password and our tag; and a session of a login that `current` does not name. A tombstone
+ * (no login, no password) and an owner that keeps a fence token are dead.
  */
-export async function findOrphans(
-  server: EmbeddedPostgres,
-  state: StateView,
-  before: readonly string[],
-): Promise<readonly string[]> {
-  const currents = new Set<string>();
-  for (const secret of secrets) {
-    const current = await state.current(secret);
-    if (current !== null) currents.add(current.credential.identity);
-  }
-  const owners = secrets.map(({ owner }) => owner);
+export async function findOrphans(server: TargetServer, { before, currents }: Explained): Promise<readonly string[]> {
   const roles = (await rolesOf(server)).filter(
-    ({ name, canLogin, hasPassword, comment }) =>
-      !currents.has(name) &&
-      !before.includes(name) &&
-      (canLogin || (comment !== null && comment.includes('"keyturn"') && (hasPassword || !owners.includes(name)))) &&
-      !isTombstone({ canLogin, hasPassword, comment }),
+    ({ name, canLogin, hasPassword, isTagged }) =>
+      (canLogin || (hasPassword && isTagged)) && !before.includes(name) && !currents.includes(name),
   );
-  const logins = secrets.flatMap(({ logins: both }) => both).filter((login) => !currents.has(login));
+  const logins = secrets.flatMap(({ logins: both }) => both).filter((login) => !currents.includes(login));
   const sessions = await rowsAt<{ name: string }>(
     server,
     'SELECT usename AS name FROM pg_stat_activity WHERE usename = ANY ($1)',
@@ -67,25 +66,21 @@ export async function findAlive(target: LoginPlace, olds: readonly OldCredential
   return alive;
 }
 
-function isTombstone({ canLogin, hasPassword, comment }: Omit<RoleRow, 'name'>): boolean {
-  return !canLogin && !hasPassword && comment !== null && /"dead":\s*true/.test(comment);
-}
-
-async function rolesOf(server: EmbeddedPostgres): Promise<readonly RoleRow[]> {
+async function rolesOf(server: TargetServer): Promise<readonly RoleRow[]> {
   return rowsAt<RoleRow>(
     server,
     `SELECT rolname AS name, rolcanlogin AS "canLogin", rolpassword IS NOT NULL AS "hasPassword",
-            shobj_description(oid, 'pg_authid') AS comment
+            coalesce(shobj_description(oid, 'pg_authid') LIKE '%"keyturn"%', false) AS "isTagged"
        FROM pg_authid`,
   );
 }
 
 async function rowsAt<Row extends pg.QueryResultRow>(
-  server: EmbeddedPostgres,
+  server: TargetServer,
   text: string,
   values: readonly unknown[] = [],
 ): Promise<readonly Row[]> {
-  const client = new pg.Client(server.url(names.targetDatabase));
+  const client = new pg.Client(server.url('postgres'));
   await client.connect();
   try {
     return (await client.query<Row>(text, [...values])).rows;

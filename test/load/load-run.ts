@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { findAlive, findOrphans, findRemains, loginRoles } from './aftermath.js';
-import { secretsOf } from './cast.js';
+import { secrets, secretsOf } from './cast.js';
 import { CurrentProbe } from './current-probe.js';
 import { beginFaults } from './faults.js';
 import { type Ground, type QueueKind, type TakeDown, buildGround } from './ground.js';
@@ -23,7 +23,7 @@ export interface LoadOptions {
   readonly logFolder?: string | undefined;
 }
 
-const workerCount = 3;
+const workerCount = 4;
 const progressEveryMs = 10_000;
 const lookEveryMs = 1_000;
 
@@ -102,7 +102,7 @@ async function underLoad(standing: Standing, options: LoadOptions): Promise<Load
   }
   await faults.stop();
   await probe.stop();
-  const orphans = await findOrphans(ground.server, state, before);
+  const orphans = await findOrphans(ground.server, { before, currents: await currentIdentities(state) });
   const reports = await Promise.all(
     consumers.map(async (consumer) => {
       const last = await consumer.finish();
@@ -155,4 +155,9 @@ async function beginWork(consumers: readonly RunningConsumer[], signal: AbortSig
 
 function countFailures(consumers: readonly RunningConsumer[], probe: CurrentProbe): number {
   return consumers.reduce((sum, { counters }) => sum + counters().failures, probe.seen().failures);
+}
+
+async function currentIdentities(state: StateView): Promise<readonly string[]> {
+  const currents = await Promise.all(secrets.map((secret) => state.current(secret)));
+  return currents.flatMap((current) => (current === null ? [] : [current.credential.identity]));
 }
