@@ -31,7 +31,7 @@ const noEnvironmentImport = {
 };
 
 export default defineConfig(
-  globalIgnores(['dist/', 'dist.*/', 'coverage/', 'node_modules/', '.keyturn/']),
+  globalIgnores(['dist/', 'dist.*/', 'coverage/', '.stryker-tmp/', 'node_modules/', '.keyturn/']),
   {
     linterOptions: { reportUnusedDisableDirectives: 'error' },
   },

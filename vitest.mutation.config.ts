@@ -1,0 +1,8 @@
+import { defineConfig } from 'vitest/config';
+import house from './vitest.config.js';
+
+// What `npm run mutate` judges by: tests that need no server and no process, because they run once for every mutant.
+export default defineConfig({
+  ...(house.resolve === undefined ? {} : { resolve: house.resolve }),
+  test: { include: ['test/core/**/*.test.ts'], testTimeout: 60_000 },
+});
