@@ -106,7 +106,8 @@ export function unquiet(plan: Plan, facts: QuietFacts, promotedMs: number): Pend
   const quietForMs = facts.atMs - Math.max(promotedMs, facts.lastOpenedMs ?? 0, ...proofs);
   if (quietForMs < quietMs) return { why: 'the old credential is not quiet yet', againInMs: quietMs - quietForMs };
   if (usage.sessions === 0) return undefined;
-  const ageMs = usage.oldestAgeMs ?? 0;
+  // Each session is given its time: one that has had it does not cut short those that have not.
+  const ageMs = usage.youngestAgeMs ?? 0;
   if (ageMs < maxSessionAgeMs) {
     return {
       why: `${usage.sessions} session(s) with the old credential are still open`,

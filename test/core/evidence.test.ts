@@ -148,6 +148,16 @@ describe('quiet', () => {
     expect(of({ usage: open(maxSessionAgeMs) })).toBeUndefined();
   });
 
+  it('awaits the youngest of them, whatever the age of the others', () => {
+    const usage = {
+      kind: 'known',
+      sessions: 2,
+      youngestAgeMs: maxSessionAgeMs - 7,
+      oldestAgeMs: maxSessionAgeMs,
+    } as const;
+    expect(of({ usage })).toMatchObject({ againInMs: 7 });
+  });
+
   it('is missing for ever where open sessions cannot be ended', () => {
     const capabilities = { ...ableCapabilities, endsSessions: false };
     expect(of({ usage: open(maxSessionAgeMs) }, { capabilities })).toMatchObject({
