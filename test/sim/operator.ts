@@ -20,6 +20,8 @@ export interface OperatorParts {
   readonly database: DatabaseFaults;
   readonly queue: Queue;
   readonly book: Book;
+  /** Told of each rotation that has begun. */
+  readonly accepted: (plan: Plan) => void;
 }
 
 /** How often a person looks. Milliseconds. */
@@ -100,6 +102,7 @@ export class Operator {
     this.#note(`ask for ${rotationId}: ${accepted.kind}`);
     if (accepted.kind !== 'accepted') return 'refused';
     book.open(rotationId, secret, time.nowMs);
+    this.#parts.accepted(plan);
     queue.ring(rotationId, 0);
     return 'accepted';
   }
