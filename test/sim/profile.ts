@@ -74,7 +74,12 @@ export class Profile {
     this.#struck.set(kind, (this.#struck.get(kind) ?? 0) + 1);
   }
 
-  /** Which kinds have struck so far, and how often: what shrinking tries to do without. */
+  /** The kinds that could strike so far, whether or not they did: what shrinking tries to do without. */
+  get active(): readonly string[] {
+    return [...this.#intensities].filter(([, intensity]) => intensity > 0).map(([kind]) => kind);
+  }
+
+  /** Which kinds have struck so far, and how often. */
   get struck(): ReadonlyMap<string, number> {
     return this.#struck;
   }

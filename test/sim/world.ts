@@ -41,7 +41,10 @@ export interface RunResult {
   readonly endedMs: number;
   readonly events: number;
   readonly rotations: Readonly<Record<string, number>>;
+  /** How often each kind of fault struck. */
   readonly struck: Readonly<Record<string, number>>;
+  /** The kinds that could have struck. */
+  readonly active: readonly string[];
   /** Empty unless asked for. */
   readonly lines: readonly string[];
 }
@@ -150,6 +153,7 @@ class World {
       events: this.#trace.count,
       rotations: this.#outcomes(),
       struck: Object.fromEntries(this.#profile.struck),
+      active: this.#profile.active,
       lines: this.#trace.lines,
     };
   }

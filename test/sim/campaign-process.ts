@@ -1,0 +1,9 @@
+import { type Campaign, type Said, runPart } from './campaign.js';
+
+// A part of a campaign in a process of its own: its arguments are the campaign and which part, as JSON.
+const [campaign, part] = process.argv.slice(2).map((argument) => JSON.parse(argument) as unknown);
+const say = (said: Said): void => void process.send?.(said);
+const tally = runPart(campaign as Campaign, part as { index: number; of: number }, (done, violations) =>
+  say({ kind: 'progress', done, violations }),
+);
+process.send?.({ kind: 'ended', tally } satisfies Said, () => process.disconnect());

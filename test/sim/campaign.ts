@@ -1,0 +1,141 @@
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { Narrowing } from './profile.js';
+import { type Shrunk, shrink } from './shrink.js';
+import { runSeed } from './world.js';
+
+/** Which seeds are run, and how. */
+export interface Campaign {
+  readonly from: number;
+  readonly seeds: number;
+  /** The seeds below this are run twice, and must give the same trace. */
+  readonly twiceBelow: number;
+  readonly only: readonly string[] | null;
+  readonly horizonMs: number | null;
+}
+
+/** What many seeds have come to. Plain data, because it comes from another process. */
+export interface Tally {
+  readonly seeds: number;
+  readonly twice: number;
+  /** Seeds that violated something, shrunk. At most {@link MOST_FINDINGS} of one process. */
+  readonly findings: readonly Shrunk[];
+  readonly violations: number;
+  readonly events: number;
+  readonly rotations: Readonly<Record<string, number>>;
+  readonly struck: Readonly<Record<string, number>>;
+  /** Processor time of the process. Milliseconds. */
+  readonly cpuMs: number;
+}
+
+/** Further findings are counted and not shrunk: by then it is clear that something is broken. */
+const MOST_FINDINGS = 20;
+
+/** How often a process says how far it is. Seeds. */
+const TELL_EVERY = 100;
+
+/** Runs the seeds of a campaign that fall to this part, one after the other. */
+export function runPart(
+  campaign: Campaign,
+  part: { readonly index: number; readonly of: number },
+  tell: (done: number, violations: number) => void,
+): Tally {
+  const { only, horizonMs } = campaign;
+  const narrowing: Narrowing = {
+    ...(only === null ? {} : { only: new Set(only) }),
+    ...(horizonMs === null ? {} : { horizonMs }),
+  };
+  const startedCpu = process.cpuUsage();
+  const findings: Shrunk[] = [];
+  const rotations: Record<string, number> = {};
+  const struck: Record<string, number> = {};
+  let [seeds, twice, violations, events] = [0, 0, 0, 0];
+  for (let seed = campaign.from + part.index; seed < campaign.from + campaign.seeds; seed += part.of) {
+    const run = runSeed(seed, narrowing);
+    seeds += 1;
+    events += run.events;
+    add(rotations, run.rotations);
+    add(struck, run.struck);
+    const fails = run.violations.length > 0;
+    if (fails || seed < campaign.twiceBelow) {
+      twice += 1;
+      const again = runSeed(seed, narrowing);
+      if (again.hash !== run.hash) findings.push(undetermined(seed, run.hash, again.hash));
+    }
+    if (fails) {
+      violations += 1;
+      const shrunk = findings.length < MOST_FINDINGS ? shrink(seed, narrowing) : null;
+      if (shrunk !== null) findings.push(shrunk);
+    }
+    if (seeds % TELL_EVERY === 0) tell(seeds, violations);
+  }
+  const { user, system } = process.cpuUsage(startedCpu);
+  return { seeds, twice, findings, violations, events, rotations, struck, cpuMs: Math.round((user + system) / 1_000) };
+}
+
+/** Runs a campaign in as many processes as are asked for, and adds up what they say. */
+export async function runCampaign(
+  campaign: Campaign,
+  processes: number,
+  onProgress: (done: number, violations: number) => void = () => undefined,
+): Promise<Tally> {
+  const doneBy = Array.from({ length: processes }, () => ({ done: 0, violations: 0 }));
+  const parts = doneBy.map((mine, index) =>
+    runChild(campaign, { index, of: processes }, (told) => {
+      Object.assign(mine, told);
+      onProgress(
+        doneBy.reduce((sum, { done }) => sum + done, 0),
+        doneBy.reduce((sum, { violations }) => sum + violations, 0),
+      );
+    }),
+  );
+  return (await Promise.all(parts)).reduce((sum, tally) => ({
+    seeds: sum.seeds + tally.seeds,
+    twice: sum.twice + tally.twice,
+    findings: [...sum.findings, ...tally.findings],
+    violations: sum.violations + tally.violations,
+    events: sum.events + tally.events,
+    rotations: add({ ...sum.rotations }, tally.rotations),
+    struck: add({ ...sum.struck }, tally.struck),
+    cpuMs: sum.cpuMs + tally.cpuMs,
+  }));
+}
+
+/** What a child says to its parent. */
+export type Said =
+  | { readonly kind: 'progress'; readonly done: number; readonly violations: number }
+  | { readonly kind: 'ended'; readonly tally: Tally };
+
+function runChild(
+  campaign: Campaign,
+  part: { readonly index: number; readonly of: number },
+  onProgress: (told: { readonly done: number; readonly violations: number }) => void,
+): Promise<Tally> {
+  return new Promise((resolve, reject) => {
+    const child = fork(
+      fileURLToPath(new URL('./campaign-process.ts', import.meta.url)),
+      [JSON.stringify(campaign), JSON.stringify(part)],
+      { execArgv: ['--import', import.meta.resolve('tsx')] },
+    );
+    let tally: Tally | null = null;
+    child.on('message', (said: Said) => {
+      if (said.kind === 'ended') tally = said.tally;
+      else onProgress(said);
+    });
+    child.on('error', reject);
+    child.on('exit', (code, signal) => {
+      if (tally === null) reject(new Error(`a part of the simulation ended with ${code ?? signal} and no result`));
+      else resolve(tally);
+    });
+  });
+}
+
+function undetermined(seed: number, first: string, second: string): Shrunk {
+  const what = `the same seed gave two traces, ${first} and ${second}`;
+  return { seed, invariant: 'non-determinism', what, only: [], horizonMs: 0 };
+}
+
+function add(sums: Record<string, number>, more: Readonly<Record<string, number>>): Record<string, number> {
+  for (const [name, count] of Object.entries(more)) sums[name] = (sums[name] ?? 0) + count;
+  return sums;
+}

@@ -1,0 +1,81 @@
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { type Campaign, type Tally, runCampaign } from './campaign.js';
+import type { Narrowing } from './profile.js';
+import { keep } from './regressions.js';
+import { replayCommand } from './shrink.js';
+import { runSeed } from './world.js';
+
+const usage = `npm run sim -- [--seeds N] [--from S] [--processes P] [--twice N] [--only kind,kind] [--horizon MS] [--out FILE] [--keep]
+
+  --seeds N      how many seeds; 1 prints everything that happened in it (default 10000)
+  --from S       the first seed (default 0)
+  --processes P  how many processes (default 2)
+  --twice N      the seeds below N are run twice and must give equal traces (default 10000)
+  --only K,K     only these kinds of fault strike; '' for none
+  --horizon MS   no fault strikes after this
+  --out FILE     where the result is written as JSON
+  --keep         keeps every failing seed as a regression
+`;
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '10000' },
+    from: { type: 'string', default: '0' },
+    processes: { type: 'string', default: '2' },
+    twice: { type: 'string', default: '10000' },
+    only: { type: 'string' },
+    horizon: { type: 'string' },
+    out: { type: 'string' },
+    keep: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+const campaign: Campaign = {
+  from: Number(values.from),
+  seeds: Number(values.seeds),
+  twiceBelow: Number(values.twice),
+  only: values.only === undefined ? null : values.only.split(',').filter((each) => each !== ''),
+  horizonMs: values.horizon === undefined ? null : Number(values.horizon),
+};
+
+if (values.help) process.stdout.write(usage);
+else if (campaign.seeds === 1) process.exitCode = replay(campaign);
+else process.exitCode = await runMany(campaign, Number(values.processes));
+
+/** One seed, told line by line. */
+function replay({ from, only, horizonMs }: Campaign): number {
+  const narrowing: Narrowing = {
+    ...(only === null ? {} : { only: new Set(only) }),
+    ...(horizonMs === null ? {} : { horizonMs }),
+  };
+  const { lines, violations, hash, struck } = runSeed(from, narrowing, true);
+  const again = runSeed(from, narrowing);
+  process.stdout.write(`${lines.join('\n')}\nfaults that struck: ${JSON.stringify(struck)}\n`);
+  const twice = again.hash === hash ? 'twice the same' : `NOT the same twice: ${again.hash}`;
+  process.stdout.write(`seed ${from}: ${violations.length} violations, trace ${hash}, ${twice}\n`);
+  return violations.length === 0 && again.hash === hash ? 0 : 1;
+}
+
+async function runMany(many: Campaign, processes: number): Promise<number> {
+  const startedMs = performance.now();
+  const tally = await runCampaign(many, processes, (done, violations) => {
+    process.stderr.write(`\r${done} of ${many.seeds} seeds, ${violations} violated something `);
+  });
+  const tookMs = Math.round(performance.now() - startedMs);
+  process.stderr.write('\n');
+  for (const shrunk of tally.findings) {
+    process.stdout.write(`${shrunk.invariant}: ${shrunk.what}\n  ${replayCommand(shrunk)}\n`);
+    if (values.keep) process.stdout.write(`  kept as ${keep(shrunk)}\n`);
+  }
+  if (values.out !== undefined)
+    writeFileSync(values.out, `${JSON.stringify({ ...many, ...tally, tookMs }, null, 2)}\n`);
+  process.stdout.write(`${lineOf(tally, tookMs)}\n`);
+  return tally.findings.length === 0 ? 0 : 1;
+}
+
+function lineOf({ seeds, violations, twice, events, cpuMs }: Tally, tookMs: number): string {
+  const rate = (ms: number): number => Math.round((seeds / ms) * 1_000);
+  return `simulator: ${seeds} seeds (${twice} of them twice), ${violations} violations, ${events} events, ${rate(tookMs)} seeds/s, ${rate(cpuMs)} seeds per second of processor time`;
+}
