@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { inject, onTestFinished } from 'vitest';
+import { eventually } from './eventually.js';
+import { scanSinks } from './leak-scanner.js';
+import { tablesIn } from './postgres-sinks.js';
 import type { PostgresMajor } from './test-server.js';
 import { startTestPostgres, withDatabase } from './test-server.js';
 
@@ -54,19 +57,48 @@ export async function withPostgres<T>(
 
 /**
  * Makes an empty database on the shared server. Asked for inside a test, it is dropped when the test has finished;
- * inside `beforeAll` or `beforeEach`, the caller drops it.
+ * inside `beforeAll` or `beforeEach`, the caller drops it. Whoever drops it fails where it holds a generated value.
  */
 export async function freshDatabase({ major = 18 }: { readonly major?: PostgresMajor } = {}): Promise<TestDatabase> {
   const server = await sharedPostgres({ major });
   const name = `${inject('postgres').databasePrefix}${randomBytes(6).toString('hex')}`;
   await runAsSuperuser(server, `CREATE DATABASE ${name}`);
-  const drop = async (): Promise<void> => runAsSuperuser(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+  let isDropped = false;
+  const drop = async (): Promise<void> => {
+    if (isDropped) return;
+    isDropped = true;
+    await deserted(server, name);
+    const { leaks } = await scanSinks([], [tablesIn(server.url(name), { catalogue: false })]);
+    await runAsSuperuser(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+    if (leaks.length > 0) throw new Error(`a generated value is in the clear: ${JSON.stringify(leaks)}`);
+  };
   try {
     onTestFinished(drop);
   } catch {
     // Not inside a test.
   }
   return { name, url: server.url(name), drop };
+}
+
+/**
+ * Waits until nobody is connected: an ended pool closes its last lines a moment later, and one that is cut by force
+ * meanwhile tells of it where nobody listens any more. Whoever stays longer than that is cut.
+ */
+async function deserted(server: TestPostgres, database: string): Promise<void> {
+  const client = new pg.Client(server.url());
+  await client.connect();
+  try {
+    await eventually(
+      `nobody is connected to ${database}`,
+      async () => {
+        const { rowCount } = await client.query('SELECT 1 FROM pg_stat_activity WHERE datname = $1', [database]);
+        return rowCount === 0;
+      },
+      { maxMs: 2_000 },
+    ).catch(() => undefined);
+  } finally {
+    await client.end();
+  }
 }
 
 async function startOwn(major: PostgresMajor): Promise<TestPostgres> {
