@@ -1,4 +1,4 @@
-import { cureOf, sentenceOf } from '../core/errors.js';
+import { cureOf, parkedCureOf, sentenceOf } from '../core/errors.js';
 import type { Recorded, RotationEvent } from '../core/rotation.js';
 import { showDuration } from './table.js';
 
@@ -65,7 +65,7 @@ function describe(event: RotationEvent): { readonly step: string; readonly what:
     case 'Parked':
       return {
         step: '',
-        what: `PARKED, ${event.code}: ${sentenceOf(event.code, event.facts)}. ${cureOf(event.code, event.facts)}`,
+        what: `PARKED, ${event.code}: ${sentenceOf(event.code, event.facts)}. ${parkedCureOf(event.code, event.facts)}`,
       };
     case 'CommandTaken':
       return { step: '', what: `${event.by} said ${event.command}${event.reason === '' ? '' : `: ${event.reason}`}` };

@@ -183,6 +183,16 @@ export function cureOf(code: ErrorCode, facts: ErrorFacts): string {
   return fill(catalogue[code].cure, facts);
 }
 
+/**
+ * What to do now about a rotation that is parked for this code. Most codes also stand for errors that park nothing, so
+ * the command that lets it go on is added where the cure names none: who is woken by it must find it there.
+ */
+export function parkedCureOf(code: ErrorCode, facts: ErrorFacts): string {
+  const cure = cureOf(code, facts);
+  const offers = /keyturn (resume|rollback) /.test(cure);
+  return offers ? cure : `${cure} Then: keyturn resume ${String(facts['rotation'] ?? '?')}`;
+}
+
 /** True where the CLI answers with exit code 2. */
 export function isUsageError(code: ErrorCode): boolean {
   return 'usage' in catalogue[code];

@@ -1,4 +1,4 @@
-import { cureOf } from '../core/errors.js';
+import { parkedCureOf } from '../core/errors.js';
 import type { Failure, Recorded, RotationEvent } from '../core/rotation.js';
 import type { Log, LogLevel } from './log.js';
 
@@ -61,7 +61,7 @@ function lineOf(event: RotationEvent): Line {
       return failed('undo failed', event);
     case 'Parked': {
       const { code, facts } = event;
-      return { level: 'error', message: 'rotation parked', facts: { code, facts, cure: cureOf(code, facts) } };
+      return { level: 'error', message: 'rotation parked', facts: { code, facts, cure: parkedCureOf(code, facts) } };
     }
     case 'CommandTaken': {
       const { command, commandId, by, reason } = event;

@@ -11,6 +11,7 @@ import {
   isKeyturnError,
   isUsageError,
   keyturnError,
+  parkedCureOf,
   sentenceOf,
 } from '../../src/core/errors.js';
 
@@ -35,6 +36,10 @@ describe('an error', () => {
     expect(cureOf('ROTATION_OPEN', { rotation: 'r1' })).toBe(
       'Follow it with `keyturn follow r1`, or stop it with `keyturn cancel r1`.',
     );
+  });
+
+  it('offers a command for whatever a rotation is parked for', () => {
+    for (const code of codes) expect(parkedCureOf(code, { rotation: 'r1' })).toMatch(/keyturn (resume|rollback) r1/);
   });
 
   it('takes a fact as it is, whatever it looks like', () => {

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Recorded } from '../../core/rotation.js';
 import type { RotationRow, SecretRow } from '../../ports/operations.js';
 import { environmentOf, secretOf } from '../../config/plan.js';
-import { cureOf, keyturnError, sentenceOf } from '../../core/errors.js';
+import { cureOf, keyturnError, parkedCureOf, sentenceOf } from '../../core/errors.js';
 import { findRotation, follow } from '../follow.js';
 import { exit, exitCodeOf } from '../output.js';
 import type { Register } from '../program.js';
@@ -165,7 +165,7 @@ function rotationText(
     ...((row.status === 'parked' || row.status === 'rolled_back') && because !== undefined
       ? [
           ['what', sentenceOf(because.code, because.facts)],
-          ['what to do', cureOf(because.code, because.facts)],
+          ['what to do', (row.status === 'parked' ? parkedCureOf : cureOf)(because.code, because.facts)],
         ]
       : []),
   ]);
