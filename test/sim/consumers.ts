@@ -23,7 +23,11 @@ type Temper =
 const honest: readonly Temper[] = ['cached', 'cached', 'pooled', 'slow'];
 
 /** A consumer whose login was refused with what it rightly held. */
-export type Complaint = (ground: Ground, consumer: SimulatedConsumer, held: StoredVersion) => void;
+export type Complaint = (
+  ground: Ground,
+  consumer: SimulatedConsumer,
+  held: { readonly version: StoredVersion; readonly readMs: number },
+) => void;
 
 interface Session {
   readonly identity: string;
@@ -151,7 +155,7 @@ export class SimulatedConsumer {
     const credential = this.#ground.credentialIn(each.held);
     if (credential === null) return;
     if (!target.accepts(credential)) {
-      this.#parts.complain(this.#ground, this, each.held);
+      this.#parts.complain(this.#ground, this, { version: each.held, readMs: each.readMs });
       // As an application does whose login is refused: it reads anew and tries with that.
       this.#read(each);
       return;

@@ -23,6 +23,16 @@ export interface Effect {
 export interface Witness {
   /** Called right before the outside takes it. *Returns* what to call once it has been taken. */
   about(effect: Effect): () => void;
+  /** How an open rotation of this secret left the world, for whoever sets it right; null: none is open. */
+  left(secret: string): Left | null;
+}
+
+/** Where an open rotation expects to find things. */
+export interface Left {
+  readonly identities: readonly (string | null)[];
+  readonly system: string | null;
+  /** Where it left the label `current`; null: nowhere. */
+  readonly version: number | null;
 }
 
 const fields = { identity: 'username', value: 'password' } as const;
@@ -55,6 +65,8 @@ export class Ground {
     readonly atMs: number;
     readonly worked: boolean;
   } | null = null;
+  /** From when to when a person had put `current` elsewhere; whoever read it then may hold what is not current. */
+  handSpell: { readonly fromMs: number; untilMs: number } | null = null;
   /** When an executor last read where `current` is, by the version it was told. Milliseconds since 1970. */
   readonly aliasReads = new Map<number, number>();
   /** The same, by the epoch that read. */
@@ -104,6 +116,11 @@ export class Ground {
   /** True where an identity is refused because a person, a backup, or a request that nothing could refuse broke it. */
   isExcused(identity: string): boolean {
     return this.broken.has(identity) || this.lateOff.has(identity);
+  }
+
+  /** True where whoever read at this time read what a person had put there. */
+  wasByHand(readMs: number): boolean {
+    return this.handSpell !== null && readMs >= this.handSpell.fromMs && readMs <= this.handSpell.untilMs;
   }
 
   /** True where a person put `current` on this version while its credential did not work. */
@@ -158,32 +175,44 @@ export class Ground {
     const from = this.current();
     this.store.moveByHand(this.secret.id, version.version);
     const nowMs = this.clock.nowMs();
+    this.handSpell = { fromMs: nowMs, untilMs: Number.POSITIVE_INFINITY };
     this.handMove = { from, version: version.version, atMs: nowMs, worked: this.works(version) };
     this.changed = true;
   }
 
   /** A person is about to break an identity. */
   breakByHand(identity: string, change: Parameters<MemoryTarget['changeByHand']>[1]): void {
-    this.broken.set(identity, this.target.remember(identity));
+    if (!this.broken.has(identity)) this.broken.set(identity, this.target.remember(identity));
     this.target.changeByHand(identity, change);
     this.changed = true;
   }
 
-  /** People set right what they did, as far as nobody has built on it since. */
-  setRight(): void {
-    for (const restore of this.broken.values()) restore();
-    this.broken.clear();
-    this.system = this.secret.target;
-    const { handMove } = this;
-    const isThere = handMove !== null && this.current()?.version === handMove.version;
-    const from = handMove?.from ?? null;
-    if (isThere && from !== null && this.works(from)) this.store.moveByHand(this.secret.id, from.version);
-    this.handMove = null;
+  /** People set right what they did: where a rotation waits for it, as that rotation left it. */
+  setRight(left: Left | null): void {
     const current = this.current();
-    const inUse = current === null ? null : this.credentialIn(current)?.identity;
-    for (const identity of this.revived) if (identity !== inUse) this.target.changeByHand(identity, { login: false });
-    this.revived.clear();
+    const named = current === null ? null : this.credentialIn(current)?.identity;
+    for (const [identity, restore] of this.broken) {
+      if (identity !== named && left?.identities.includes(identity) !== true) continue;
+      restore();
+      this.broken.delete(identity);
+    }
+    this.system = left?.system ?? this.system;
+    this.#putLabelBack(left);
+    const inUse = this.current();
+    const used = inUse === null ? null : this.credentialIn(inUse)?.identity;
+    for (const identity of this.revived) if (identity !== used) this.target.changeByHand(identity, { login: false });
     this.changed = true;
+  }
+
+  #putLabelBack(left: Left | null): void {
+    const { handMove } = this;
+    if (handMove === null) return;
+    const version = left?.version ?? handMove.from?.version ?? null;
+    const back = version === null ? null : this.store.read(this.secret.id, version);
+    if (back === null || !this.works(back)) return;
+    this.store.moveByHand(this.secret.id, back.version);
+    this.handMove = null;
+    if (this.handSpell !== null) this.handSpell.untilMs = this.clock.nowMs();
   }
 
   takeBackup(): void {
@@ -197,7 +226,7 @@ export class Ground {
     this.#backup();
     this.isRestored = true;
     for (const identity of this.target.live()) if (!before.has(identity)) this.revived.add(identity);
-    for (const [identity, restore] of before) this.broken.set(identity, restore);
+    for (const [identity, restore] of before) if (!this.broken.has(identity)) this.broken.set(identity, restore);
     this.changed = true;
   }
 

@@ -1,5 +1,5 @@
 import type { Chance } from './chance.js';
-import { CANARY, type Ground } from './ground.js';
+import { CANARY, type Ground, type Left } from './ground.js';
 import type { Profile } from './profile.js';
 import type { TargetFaults } from './target-faults.js';
 import type { VirtualTime } from './virtual-time.js';
@@ -11,6 +11,8 @@ export interface HumanParts {
   readonly profile: Profile;
   readonly chance: Chance;
   readonly note: (what: string) => void;
+  /** See {@link Ground.setRight}. */
+  readonly left: () => Left | null;
 }
 
 /** Something that befalls a secret from outside, and how likely it is in a seed in which its kind strikes. */
@@ -37,8 +39,8 @@ const deeds: readonly Deed[] = [
 const SET_RIGHT_AFTER_MS = 5_000;
 
 /** Lets people and backups do what they do to one secret, each at its time, before faults end. */
-export function befall(ground: Ground, faults: TargetFaults, { time, profile, chance, note }: HumanParts): void {
-  time.after(profile.faultsEndMs + SET_RIGHT_AFTER_MS, () => ground.setRight());
+export function befall(ground: Ground, faults: TargetFaults, { time, profile, chance, note, left }: HumanParts): void {
+  time.after(profile.faultsEndMs + SET_RIGHT_AFTER_MS, () => ground.setRight(left()));
   for (const { kind, probability, befall: happen } of deeds) {
     const from = chance.split(kind);
     const strikes = profile.strikes(kind, from, probability);

@@ -1,13 +1,12 @@
 import type { MemoryClock } from '../../src/adapters/memory/clock.js';
 import type { MemoryState } from '../../src/adapters/memory/state.js';
-import { catalogue } from '../../src/core/errors.js';
+import { parkedCureOf } from '../../src/core/errors.js';
 import type { Plan } from '../../src/core/plan.js';
 import type { RotationEvent } from '../../src/core/rotation.js';
 import type { Append } from '../../src/ports/journal.js';
-import type { StoredVersion } from '../../src/ports/step-ports.js';
-import type { SimulatedConsumer } from './consumers.js';
+import type { Complaint, SimulatedConsumer } from './consumers.js';
 import { type Broken, judgeEffect, lookBefore } from './effect-truth.js';
-import { CANARY, type Effect, type Ground, type Witness } from './ground.js';
+import { CANARY, type Effect, type Ground, type Left, type Witness } from './ground.js';
 import { Life } from './life.js';
 import { judgeEnd, judgeParked } from './end-truth.js';
 import { judgeDestroy, judgeDisable } from './revoke-truth.js';
@@ -77,6 +76,13 @@ export class Oracle implements Witness {
     };
   }
 
+  left(secret: string): Left | null {
+    const life = [...this.#lives.values()].findLast((each) => each.isOpen && each.plan.secret === secret);
+    if (life === undefined || !life.hasPassedPreflight) return null;
+    const version = life.promotedMs === null ? (life.old?.version ?? null) : life.version;
+    return { identities: [life.old?.identity ?? null, life.identity], system: life.system, version };
+  }
+
   /** After every event: I1, for what may have changed. */
   look(): void {
     for (const ground of this.#looked().grounds) {
@@ -87,11 +93,13 @@ export class Oracle implements Witness {
   }
 
   /** A consumer was refused with what it rightly held: what I1 and I2 are there for. */
-  complained(ground: Ground, consumer: SimulatedConsumer, held: StoredVersion): void {
-    const identity = ground.credentialIn(held)?.identity ?? '';
-    if (!consumer.isHonest || ground.isExcused(identity) || ground.secret.capabilities.overlap === 'one-live') return;
-    this.#say('I1', `${consumer.name} of ${ground.secret.id} was refused with version ${held.version}`);
-  }
+  readonly complained: Complaint = (ground, consumer, { version, readMs }) => {
+    const identity = ground.credentialIn(version)?.identity ?? '';
+    if (!consumer.isHonest || ground.isExcused(identity) || ground.wasByHand(readMs)) return;
+    if (ground.secret.capabilities.overlap === 'one-live') return;
+    const kind = ground.current()?.version === version.version ? 'current' : 'cached';
+    this.#say('I1', `${consumer.name} of ${ground.secret.id} was refused with ${kind} version ${version.version}`);
+  };
 
   /** Nothing is due any more. */
   atRest(): void {
@@ -124,8 +132,9 @@ export class Oracle implements Witness {
     if (event.kind === 'StepDone' && event.step === 'preflight') this.#judgePrincipal(life);
     if (event.kind === 'RotationClosed') this.#judgeEnd(life);
     if (event.kind !== 'Parked') return;
-    const { cure } = catalogue[event.code];
-    if (!cure.includes('keyturn ')) this.#say('L2', `${event.code} of ${plan.rotationId} offers no command`);
+    const cure = parkedCureOf(event.code, event.facts);
+    if (!cure.includes(` ${plan.rotationId}`) || !/keyturn (resume|rollback) /.test(cure))
+      this.#say('L2', `${event.code} of ${plan.rotationId} offers no command`);
     for (const broken of judgeParked(this.#looked().ground(plan.secret), life)) this.#violate(broken);
   }
 

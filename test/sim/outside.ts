@@ -71,6 +71,7 @@ export class Outside {
         profile,
         chance: own.split('human'),
         note: (what) => trace.note(time.nowMs, what),
+        left: () => witness.left(secret.id),
       });
       const { complain, isOver } = parts;
       this.#consumers.set(
