@@ -1,6 +1,9 @@
 // Plays the demo from what was built, as `keyturn demo --json` does, with what a test changes of it: argv[2] is JSON.
-// Plain JavaScript, because it must import nothing but dist/.
+// Plain JavaScript, because it must import nothing but dist/ and what marks values.
 import { once } from 'node:events';
+import { appendFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { dirname, join } from 'node:path';
 import { processTerminal } from '../../dist/src/cli/terminal.js';
 import { demoParts, startDemo } from '../../dist/src/main/demo.js';
 
@@ -14,6 +17,27 @@ const unlucky = async (order) => {
   return { ...app, finish };
 };
 
+/** An application whose every webhook and challenge, and what it answers, is kept in a file of the demo's folder. */
+const recorded = async (order) => {
+  const app = await parts.startApp(order);
+  const file = join(dirname(order.keyFile), 'webhooks');
+  const keep = (bytes) => appendFileSync(file, bytes, { mode: 0o600 });
+  const between = createServer((incoming) => {
+    const outgoing = connect(app.port, '127.0.0.1');
+    for (const [from, to] of [
+      [incoming, outgoing],
+      [outgoing, incoming],
+    ]) {
+      from.on('data', keep);
+      from.on('error', () => to.destroy());
+      from.pipe(to);
+    }
+  });
+  between.listen(0, '127.0.0.1').unref();
+  await once(between, 'listening');
+  return { ...app, port: between.address().port };
+};
+
 /** Tells the test where everything is, and holds it up until the test has seen enough. */
 const hold = async ({ server, folder, state, app, workers }) => {
   const values = [];
@@ -22,16 +46,27 @@ const hold = async ({ server, folder, state, app, workers }) => {
     if (found === null) break;
     values.push(Buffer.from(found.value[Symbol.for('keyturn.secret.open')]()).toString('utf8'));
   }
-  const processes = [process.pid, app.pid, ...workers.everStarted];
-  process.send({ url: server.url('postgres'), serverLog: server.serverLogPath, folder, values, processes });
+  const running = { app: app.pid, workers: workers.everStarted };
+  process.send({ url: server.url('postgres'), serverLog: server.serverLogPath, folder, values, running });
   await once(process, 'message');
+};
+
+/** The workers generate values that carry the canary. */
+const marked = {
+  ...parts,
+  startApp: recorded,
+  workerProgram: [
+    '--import',
+    new URL('../support/plant-canary-process.mjs', import.meta.url).href,
+    ...parts.workerProgram,
+  ],
 };
 
 process.exitCode = await startDemo({
   ...options,
   terminal: processTerminal(),
   json: true,
-  parts: failures === 0 ? parts : { ...parts, startApp: unlucky },
+  parts: holds ? marked : failures === 0 ? parts : { ...parts, startApp: unlucky },
   ...(holds ? { inspect: hold } : {}),
 });
 if (process.connected) process.disconnect();

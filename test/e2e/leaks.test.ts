@@ -1,28 +1,37 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile } from 'node:fs/promises';
+import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest';
-import { build } from '../support/built.js';
+import { build, built } from '../support/built.js';
 import { type DemoEnd, type RunningDemo, startChangedDemo } from '../support/demo.js';
-import { type KnownValue, type Sink, findLeaks } from '../support/leak-scanner.js';
+import { eventually } from '../support/eventually.js';
+import { type KnownValue, type Sinks, scanSinks } from '../support/leak-scanner.js';
+import { expectNoLeaks } from '../support/no-leaks.js';
+import { clusterFilesOf, statementsOf, tablesOf } from '../support/postgres-sinks.js';
+import { keysOf, redisFilesOf } from '../support/redis-sinks.js';
 import { type TestRedis, startRedis } from '../support/redis.js';
-import { filesAt, keysOf, processesOf, tablesOf } from '../support/sinks.js';
-import { withDatabase } from '../support/test-server.js';
+import { filesAt, processesOf, textSink } from '../support/sinks.js';
+import { testServerSettings, withDatabase } from '../support/test-server.js';
+import { type ObservedWorker, observeWorker } from './observed-worker.js';
 
-const maxMs = 240_000;
+const maxMs = 300_000;
 const redisUrl = inject('redis').url;
 
-/** What a held demo tells: where everything is, and every value it has generated. */
+/** What a held demo tells: where everything is, and every value that it still can read. */
 interface Held {
   readonly url: string;
   readonly serverLog: string;
   readonly folder: string;
   readonly values: readonly string[];
-  readonly processes: readonly number[];
+  readonly running: { readonly app: number; readonly workers: readonly number[] };
 }
+
+/** Files of the demo's folder that hold a secret because it must be somewhere. */
+const secretFiles = ['admin-password', 'consumer-key', 'keyturn.key'];
 
 /** A Redis of our own: the shared one has workers of other tests, which would take our rings. */
 let redis: TestRedis | undefined;
@@ -41,7 +50,7 @@ async function heldDemo(queueUrl?: string): Promise<{ readonly held: Held; reado
   const demo = await startChangedDemo({
     holds: true,
     logLevel: 'debug',
-    serverSettings: { log_statement: 'all', log_min_error_statement: 'debug5', log_connections: 'on' },
+    serverSettings: testServerSettings,
     ...(queueUrl === undefined ? {} : { queueUrl }),
   });
   const message = once(demo.child, 'message') as Promise<[Held]>;
@@ -55,37 +64,107 @@ async function letGo(demo: RunningDemo): Promise<DemoEnd> {
   return demo.ended;
 }
 
-const known = ({ values }: Held): readonly (KnownValue & { readonly value: string })[] =>
+const generated = ({ values }: Held): readonly (KnownValue & { readonly value: string })[] =>
   values.map((value, index) => {
     const { password } = JSON.parse(value) as { readonly password: string };
     return { name: `version ${index + 1}`, value: password };
   });
 
-async function sinksOf(held: Held, queueUrl?: string): Promise<readonly Sink[]> {
-  return [
-    ...(await tablesOf(held.url)),
-    ...(await filesAt(held.serverLog)),
-    ...(await filesAt(held.folder)),
-    ...(await processesOf(held.processes)),
-    ...(queueUrl === undefined ? [] : await keysOf(queueUrl)),
-  ];
+/** The secrets of the demo itself. */
+async function known({ folder }: Held): Promise<readonly KnownValue[]> {
+  return Promise.all(
+    secretFiles.map(async (name) => ({ name, value: (await readFile(join(folder, name), 'utf8')).trim() })),
+  );
 }
 
-async function run(url: string, database: string, text: string): Promise<void> {
+async function* folderOf({ folder }: Held): ReturnType<typeof filesAt> {
+  for await (const sink of filesAt(folder)) if (!secretFiles.includes(sink.name)) yield sink;
+}
+
+const sinksOf = (held: Held, demo: RunningDemo): readonly Sinks[] => [
+  tablesOf(held.url),
+  statementsOf(held.url),
+  clusterFilesOf(held.url),
+  filesAt(held.serverLog, 'server log'),
+  folderOf(held),
+  processesOf([held.running.app, ...held.running.workers]),
+  textSink('what the demo told', demo.told()),
+];
+
+async function run(url: string, database: string, text: string): Promise<readonly Record<string, unknown>[]> {
   const client = new pg.Client(withDatabase(url, database));
   await client.connect();
-  await client.query(text);
-  await client.end();
+  try {
+    return (await client.query<Record<string, unknown>>(text)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+/**
+ * Has a worker of its own begin one more rotation, write down all it can while the new value is live, and crash in the
+ * middle: the application has finished, so the canary is asked for in vain. The demo's own workers are paused meanwhile.
+ */
+async function crashInTheMiddle({ url, folder, running }: Held): Promise<{ worker: ObservedWorker; pages: string }> {
+  const signal = (name: NodeJS.Signals): void => {
+    for (const pid of running.workers) {
+      try {
+        process.kill(pid, name);
+      } catch {
+        // The demo has killed one of them.
+      }
+    }
+  };
+  const configFile = join(folder, 'keyturn.config.ts');
+  const databaseUrl = withDatabase(url, 'keyturn_state');
+  signal('SIGSTOP');
+  try {
+    const worker = await observeWorker({ configFile, databaseUrl, queueUrl: databaseUrl });
+    await promisify(execFile)(
+      process.execPath,
+      [
+        built('src/cli/bin.js'),
+        ...['rotate', '/demo/billing/db', '--env', 'demo', '--reason', 'a scan', '--config', configFile],
+      ],
+      { cwd: '/', env: { PATH: process.env['PATH'], KEYTURN_DATABASE_URL: databaseUrl, JITI_FS_CACHE: 'false' } },
+    );
+    await eventually(
+      'the canary is asked for',
+      async () => (await run(url, 'keyturn_state', `SELECT FROM keyturn.rotations WHERE step = 'canary'`)).length === 1,
+      { maxMs: 60_000 },
+    );
+    await worker.report();
+    const pages = await worker.pages();
+    await worker.crash();
+    return { worker, pages };
+  } finally {
+    signal('SIGCONT');
+  }
 }
 
 test(
-  'no generated value is in any table, log or process, and what is planted there is found',
-  async () => {
+  'no generated value is in any table, file, log, statement, webhook, report or process, and what is planted is found',
+  async (context) => {
     const { held, demo } = await heldDemo();
-    const values = known(held);
+    const values = generated(held);
     expect(values).toHaveLength(4);
-    const sinks = await sinksOf(held);
-    expect(sinks.map(({ name }) => name)).toEqual(
+    const { worker, pages } = await crashInTheMiddle(held);
+    expect(worker.output()).toContain('a crash that the test has asked for');
+    expect(pages).toContain('keyturn_');
+
+    const { names } = await expectNoLeaks(context, {
+      of: 'the demo',
+      generated: values,
+      known: await known(held),
+      sinks: [
+        ...sinksOf(held, demo),
+        textSink('output of a crashed worker', worker.output()),
+        textSink('metrics and health', pages),
+        filesAt(worker.reports, 'diagnostic reports'),
+      ],
+    });
+
+    expect(names).toEqual(
       expect.arrayContaining([
         'keyturn_state keyturn.journal',
         'keyturn_state keyturn.deliveries',
@@ -93,19 +172,22 @@ test(
         'keyturn_state bullmq.job',
         'billing pg_catalog.pg_authid',
         'billing public.payments',
+        'billing pg_stat_activity',
+        'pg_stat_statements',
+        expect.stringMatching(/^pg_wal\/[0-9A-F]{24}$/),
+        expect.stringMatching(/^base\/\d+\/\d+$/),
+        'server log',
         'worker-1.log',
         'worker-2.log',
         'worker-3.log',
+        'webhooks',
         'cmdline of a process',
         'environ of a process',
+        expect.stringMatching(/^diagnostic reports\/report/),
       ]),
     );
-    const log = sinks.find(({ name }) => name === held.serverLog.split('/').at(-1));
-    expect(log?.content.toString()).toContain('ALTER ROLE');
-
-    expect(findLeaks(values, [...sinks, { name: 'what the demo told', content: Buffer.from(demo.told()) }])).toEqual(
-      [],
-    );
+    expect(await readFile(held.serverLog, 'utf8')).toContain('ALTER ROLE');
+    expect(await readFile(join(held.folder, 'webhooks'), 'utf8')).toMatch(/webhook-signature: v1,/i);
 
     const value = values[2]?.value ?? '';
     const bytes = Buffer.from(value);
@@ -119,12 +201,11 @@ test(
     });
     onTestFinished(() => void planted.kill('SIGKILL'));
     await once(planted, 'spawn');
-    const again = await sinksOf({ ...held, processes: [planted.pid ?? 0] });
 
-    const found = findLeaks(values, again);
+    const found = await scanSinks(values, [...sinksOf(held, demo), processesOf([planted.pid ?? 0])]);
 
-    expect(new Set(found.map(({ value: name }) => name))).toEqual(new Set(['version 3']));
-    expect([...new Set(found.map(({ sink }) => sink))]).toEqual(
+    expect(new Set(found.leaks.map(({ value: name }) => name))).toEqual(new Set(['version 3', 'a generated value']));
+    expect([...new Set(found.leaks.map(({ sink }) => sink))]).toEqual(
       expect.arrayContaining([
         'keyturn_state pg_catalog.pg_description',
         'keyturn_state bullmq.planted',
@@ -132,7 +213,8 @@ test(
         'worker-1.log',
         'cmdline of a process',
         'environ of a process',
-        held.serverLog.split('/').at(-1),
+        'server log',
+        expect.stringMatching(/^pg_wal\//),
       ]),
     );
     expect((await letGo(demo)).status).toBe(0);
@@ -142,20 +224,25 @@ test(
 
 test.skipIf(redisUrl === undefined)(
   'no generated value is in a Redis that holds the queue, and what is planted there is found (needs a Redis)',
-  async () => {
+  async (context) => {
     const queueUrl = redis?.kind === 'running' ? redis.url : '';
     const { held, demo } = await heldDemo(queueUrl);
-    const values = known(held);
+    const values = generated(held);
     expect(values).toHaveLength(4);
-    const keys = await keysOf(queueUrl);
-    expect(keys.length).toBeGreaterThan(0);
 
-    expect(findLeaks(values, await sinksOf(held, queueUrl))).toEqual([]);
+    const { names } = await expectNoLeaks(context, {
+      of: 'the demo with its queue on Redis',
+      generated: values,
+      known: await known(held),
+      sinks: [...sinksOf(held, demo), keysOf(queueUrl), redisFilesOf(queueUrl)],
+    });
 
+    expect(names).toEqual(expect.arrayContaining([expect.stringMatching(/^key /), 'Redis dump']));
     const client = new Redis(queueUrl);
     await client.hset('planted', 'data', Buffer.from(values[0]?.value ?? '').toString('base64'));
     client.disconnect();
-    expect(findLeaks(values, await keysOf(queueUrl)).map(({ sink }) => sink)).toContain('key planted');
+    const found = await scanSinks(values, [keysOf(queueUrl), redisFilesOf(queueUrl)]);
+    expect(found.leaks.map(({ sink }) => sink)).toEqual(expect.arrayContaining(['key planted', 'Redis dump']));
     expect((await letGo(demo)).status).toBe(0);
   },
   maxMs,

@@ -1,3 +1,5 @@
 export declare const marker: string;
 export declare function plantCanary(): void;
 export declare function liftCanary(): void;
+export declare const tallyVariable: string;
+export declare function canary(): string;

@@ -3,10 +3,19 @@
 // Randomness is where the mark comes in, as libfaketime does it with time: the shipped code runs as it is. Plain
 // JavaScript, because it is loaded by built processes too, which know no TypeScript.
 import crypto from 'node:crypto';
+import { appendFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 
 /** Stands at every sixteenth character of a generated value, so that 23 characters of it in a row hold it whole. */
 export const marker = 'Kt9vCnRy';
+
+/** A value as a rotator generates it under {@link plantCanary}, for a test that plants one. */
+export function canary() {
+  return Array.from({ length: 32 }, (_, at) => (isMarked(at) ? markerAt(at) : randomLetter())).join('');
+}
+
+/** Names the file that grows by a byte for each marked value, where the environment has one. */
+export const tallyVariable = 'KEYTURN_TEST_CANARY_TALLY';
 
 const blockChars = 16;
 const trueRandomBytes = crypto.randomBytes;
@@ -24,7 +33,10 @@ const generators = [
 export function plantCanary() {
   crypto.randomBytes = function randomBytes(size, callback) {
     const generator = callback === undefined ? generatorOf(callerOf(randomBytes), size) : undefined;
-    return generator === undefined ? trueRandomBytes(size, callback) : generator.markedBytes(size);
+    if (generator === undefined) return trueRandomBytes(size, callback);
+    const tally = process.env[tallyVariable];
+    if (tally !== undefined) appendFileSync(tally, '.');
+    return generator.markedBytes(size);
   };
   syncBuiltinESMExports();
 }
@@ -61,6 +73,8 @@ function forBase64url(size) {
   const random = trueRandomBytes(size).toString('base64url');
   return Buffer.from([...random].map((char, at) => (isMarked(at) ? markerAt(at) : char)).join(''), 'base64url');
 }
+
+const randomLetter = () => String.fromCharCode(97 + crypto.randomInt(26));
 
 /** The last character of base64 stands for fewer bits than the others and is left alone. */
 const isMarked = (at) => at % blockChars < marker.length;

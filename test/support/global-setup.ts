@@ -1,6 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
+import { tallyVariable } from './canary.mjs';
 import { startRedis } from './redis.js';
 import { startTestPostgres, withDatabase } from './test-server.js';
 
@@ -16,7 +20,14 @@ declare module 'vitest' {
       readonly databasePrefix: string;
     };
     /** A Redis, or why there is none. */
-    readonly redis: { readonly url: string | undefined; readonly reason: string | undefined };
+    readonly redis: {
+      readonly url: string | undefined;
+      readonly reason: string | undefined;
+      /** True where it was given by URL: it is another's, and holds what is not ours. */
+      readonly isGiven: boolean;
+    };
+    /** A file that grows by a byte for each value that a rotator generates. */
+    readonly canaryTally: string;
   }
 }
 
@@ -29,17 +40,22 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   const databasePrefix = `keyturn_test_${randomBytes(4).toString('hex')}_`;
   project.provide('postgres', { url, logFile: server?.serverLogPath, databasePrefix });
   if (redis.kind === 'running') {
-    project.provide('redis', { url: redis.url, reason: undefined });
+    project.provide('redis', { url: redis.url, reason: undefined, isGiven: redis.source === 'URL' });
   } else {
     process.stderr.write(`${redis.reason}\n`);
-    project.provide('redis', { url: undefined, reason: redis.reason });
+    project.provide('redis', { url: undefined, reason: redis.reason, isGiven: false });
   }
+  const canaryTally = join(tmpdir(), `keyturn-canary-${randomBytes(6).toString('hex')}`);
+  project.provide('canaryTally', canaryTally);
+  // The processes of the test files inherit it.
+  process.env[tallyVariable] = canaryTally;
   return async () => {
     try {
       await refuseLeftDatabases(url, databasePrefix);
     } finally {
       if (redis.kind === 'running') await redis.stop();
       await server?.stop();
+      await rm(canaryTally, { force: true });
     }
   };
 }

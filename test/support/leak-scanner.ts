@@ -41,23 +41,14 @@ interface Pattern extends Omit<Leak, 'sink'> {
   readonly next: Pattern | undefined;
 }
 
-/**
- * Finds what carries the canary, and known values or 12 bytes of them in a row: as they are, in Base64 or Base64url at
- * whatever offset, in hexadecimal or decimal, URL-encoded, escaped for JSON or SQL, reversed, or in UTF-16.
- *
- * One pass over each sink, whatever the number of values: the eight bytes up to each byte are looked up in a table.
- *
- * *Errors*: known values too short to be told from chance.
- */
-export class LeakScanner {
+/** The forms of all values, in a table by their first eight bytes. */
+class LeakScanner {
   readonly #patterns: Pattern[] = [];
   /** One more than the number of a pattern; the others that fall on its place hang on it. */
   readonly #heads: Int32Array;
   readonly #shift: number;
-  #sinks = 0;
-  #bytes = 0;
 
-  constructor(values: readonly KnownValue[] = []) {
+  constructor(values: readonly KnownValue[]) {
     const parts = [{ name: 'a generated value', part: Buffer.from(marker) }, ...values.flatMap(partsOf)].flatMap(
       ({ name, part }) => encodingsOf(part).map((each) => ({ name, ...each })),
     );
@@ -77,15 +68,8 @@ export class LeakScanner {
     }
   }
 
-  /** What was scanned so far. */
-  get totals(): { readonly sinks: number; readonly bytes: number } {
-    return { sinks: this.#sinks, bytes: this.#bytes };
-  }
-
   /** Every value found in the sink, once in each encoding. */
   scan({ name, content }: Sink): readonly Leak[] {
-    this.#sinks += 1;
-    this.#bytes += content.length;
     // What is there as it is has not been found once more when an escape around it is taken off.
     const leaks = new Map<string, Leak>();
     const search = (view: Buffer, rename: (encoding: string) => string): void => {
@@ -127,10 +111,40 @@ export class LeakScanner {
   }
 }
 
-/** Finds every sink that holds a known value, or one with the canary, or a part of them. */
-export function findLeaks(values: readonly KnownValue[], sinks: readonly Sink[]): readonly Leak[] {
+/** What a scan has found, and how much it has looked at. */
+export interface Scanned {
+  readonly leaks: readonly Leak[];
+  /** Of every sink, so that a test can see that none was left out. */
+  readonly names: readonly string[];
+  readonly bytes: number;
+}
+
+/** One sink, or some that are read one after the other, so that only one is held at a time. */
+export type Sinks = Sink | AsyncIterable<Sink>;
+
+/**
+ * Finds what carries the canary, and known values or 12 bytes of them in a row: as they are, in Base64 or Base64url at
+ * whatever offset, in hexadecimal or decimal, URL-encoded, escaped for JSON or SQL, reversed, or in UTF-16.
+ *
+ * One pass over each sink, whatever the number of values: the eight bytes up to each byte are looked up in a table.
+ *
+ * *Errors*: known values too short to be told from chance.
+ */
+export async function scanSinks(values: readonly KnownValue[], sinks: readonly Sinks[]): Promise<Scanned> {
   const scanner = new LeakScanner(values);
-  return sinks.flatMap((sink) => scanner.scan(sink));
+  const leaks: Leak[] = [];
+  const names: string[] = [];
+  let bytes = 0;
+  const scan = (sink: Sink): void => {
+    leaks.push(...scanner.scan(sink));
+    names.push(sink.name);
+    bytes += sink.content.length;
+  };
+  for (const each of sinks) {
+    if ('content' in each) scan(each);
+    else for await (const sink of each) scan(sink);
+  }
+  return { leaks, names, bytes };
 }
 
 function placeOf(first: number, last: number, shift: number): number {

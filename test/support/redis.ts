@@ -83,8 +83,20 @@ async function startProgram(program: RedisProgram): Promise<RunningRedis | strin
   for (let attempt = 0; attempt < 5; attempt += 1) {
     const port = await findFreePort();
     const folder = await mkdtemp(join(tmpdir(), 'keyturn-redis-'));
-    const inMemory = ['--save', '', '--appendonly', 'no', '--dir', folder];
-    const args = [program.path, '--port', String(port), '--bind', '127.0.0.1', ...inMemory];
+    // Every command that changes anything is kept, also of keys that are gone, because it is searched for secrets.
+    const logged = ['--appendonly', 'yes', '--appendfsync', 'no', '--auto-aof-rewrite-percentage', '0'];
+    const args = [
+      program.path,
+      '--port',
+      String(port),
+      '--bind',
+      '127.0.0.1',
+      '--save',
+      '',
+      ...logged,
+      '--dir',
+      folder,
+    ];
     const shell = spawn('sh', ['-c', holder, 'sh', ...args], {
       env: { PATH: process.env['PATH'], KEYTURN_FOLDER: folder, ...program.environment },
       stdio: ['pipe', 'ignore', 'ignore'],

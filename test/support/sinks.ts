@@ -1,91 +1,65 @@
-import { readFile, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { Redis } from 'ioredis';
-import pg from 'pg';
+import { readFile, readdir, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { inspect } from 'node:util';
 import type { Sink } from './leak-scanner.js';
-import { withDatabase } from './test-server.js';
 
-/** Every row of every table of every database of a server, the catalogue's included, as text. Needs a superuser. */
-export async function tablesOf(url: string): Promise<readonly Sink[]> {
-  const databases = await queryAll(url, 'SELECT datname AS name FROM pg_database WHERE NOT datistemplate');
-  const sinks: Sink[] = [];
-  for (const database of databases) {
-    const at = withDatabase(url, database);
-    const tables = await queryAll(
-      at,
-      `SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name
-         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname <> 'information_schema' AND c.relpersistence <> 't'`,
-    );
-    for (const table of [...tables, 'pg_stat_activity']) {
-      // bytea is text in hexadecimal here; verifiers of passwords hold no part of them.
-      const rows = await queryAll(at, `SELECT t::text AS name FROM ${table} AS t`);
-      sinks.push({ name: `${database} ${table}`, content: Buffer.from(rows.join('\n')) });
+/** A file, or every file below a folder, by its way from there, which begins with `name`. One that is gone is none. */
+export async function* filesAt(path: string, name?: string): AsyncGenerator<Sink> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isDirectory() === true) {
+    for (const inner of await readdir(path).catch(() => [])) {
+      yield* filesAt(join(path, inner), name === undefined ? inner : `${name}/${inner}`);
     }
+  } else if (found?.isFile() === true) {
+    // It may have gone since.
+    const content = await readFile(path).catch(() => undefined);
+    if (content !== undefined) yield { name: name ?? basename(path), content };
   }
-  return sinks;
-}
-
-async function queryAll(url: string, text: string): Promise<readonly string[]> {
-  const client = new pg.Client(url);
-  await client.connect();
-  try {
-    const { rows } = await client.query<{ name: string }>(text);
-    return rows.map(({ name }) => name);
-  } finally {
-    await client.end();
-  }
-}
-
-/** Every key of a Redis with what it holds, and its streams' and hashes' fields. */
-export async function keysOf(url: string): Promise<readonly Sink[]> {
-  const redis = new Redis(url);
-  try {
-    const sinks: Sink[] = [];
-    for (const key of await redis.keys('*')) {
-      sinks.push({ name: `key ${key}`, content: Buffer.from(JSON.stringify([key, await contentOf(redis, key)])) });
-    }
-    return sinks;
-  } finally {
-    redis.disconnect();
-  }
-}
-
-async function contentOf(redis: Redis, key: string): Promise<unknown> {
-  switch (await redis.type(key)) {
-    case 'string':
-      return redis.get(key);
-    case 'hash':
-      return redis.hgetall(key);
-    case 'list':
-      return redis.lrange(key, 0, -1);
-    case 'set':
-      return redis.smembers(key);
-    case 'zset':
-      return redis.zrange(key, '0', '-1');
-    case 'stream':
-      return redis.xrange(key, '-', '+');
-    default:
-      return null;
-  }
-}
-
-/** A file, or every file below a folder. */
-export async function filesAt(path: string): Promise<readonly Sink[]> {
-  const content = await readFile(path).catch(() => undefined);
-  if (content !== undefined) return [{ name: path.split('/').at(-1) ?? path, content }];
-  const names = await readdir(path);
-  return (await Promise.all(names.map((name) => filesAt(join(path, name))))).flat();
 }
 
 /** Arguments and environment of processes: others can read the first, and a core dump holds both. */
-export async function processesOf(pids: readonly number[]): Promise<readonly Sink[]> {
-  const sinks: Sink[] = [];
+export async function* processesOf(pids: readonly number[]): AsyncGenerator<Sink> {
   for (const pid of pids) {
     for (const what of ['cmdline', 'environ']) {
       const content = await readFile(`/proc/${pid}/${what}`).catch(() => undefined);
-      if (content !== undefined) sinks.push({ name: `${what} of a process`, content });
+      if (content !== undefined) yield { name: `${what} of a process`, content };
     }
   }
-  return sinks;
+}
+
+/** Whatever was printed, sent or received, as it was. */
+export function textSink(name: string, text: string): Sink {
+  return { name, content: Buffer.from(text) };
+}
+
+/** What an error shows to whoever prints, inspects or serialises it, with its causes and all that hangs on it. */
+export function errorSink(name: string, error: unknown): Sink {
+  const options = { depth: Infinity, showHidden: true, getters: true, maxArrayLength: null, maxStringLength: null };
+  return textSink(name, [inspect(error, options), serialised(error), ...stacksOf(error)].join('\n'));
+}
+
+/** JSON leaves out what an error has but does not list. */
+function serialised(error: unknown): string {
+  const seen = new Set<unknown>();
+  const open = (_: string, value: unknown): unknown => {
+    if (typeof value !== 'object' || value === null) return typeof value === 'bigint' ? `${value}` : value;
+    if (seen.has(value)) return '[seen]';
+    seen.add(value);
+    if (!(value instanceof Error)) return value;
+    return Object.fromEntries(
+      Object.getOwnPropertyNames(value).map((key) => [key, Reflect.get(value, key) as unknown]),
+    );
+  };
+  try {
+    return JSON.stringify(error, open) ?? '';
+  } catch (refusal) {
+    // A Secret refuses, and shows nothing by that.
+    return `${refusal instanceof Error ? refusal.name : typeof refusal}`;
+  }
+}
+
+function stacksOf(error: unknown, above: readonly unknown[] = []): readonly string[] {
+  if (!(error instanceof Error) || above.includes(error)) return [];
+  const inner = error instanceof AggregateError ? (error.errors as readonly unknown[]) : [];
+  return [`${error.stack}`, ...[error.cause, ...inner].flatMap((each) => stacksOf(each, [...above, error]))];
 }

@@ -1,12 +1,14 @@
 import type { Reporter, TestModule } from 'vitest/node';
 import './figures.js';
+import { type RunLeakScan, scanRun } from './run-leak-scan.js';
 
 /**
- * Names what was skipped, repeats what was counted, and ends every run with `N passed, N failed[, N skipped]` alone on
- * a line; a file that did not load counts as failed.
+ * Scans what the suites have shared for leaked values, names what was skipped, repeats what was counted, and ends every
+ * run with `N passed, N failed[, N skipped]` alone on a line; a file that did not load counts as failed, and so does a
+ * leak.
  */
 export default class TotalsReporter implements Reporter {
-  onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
+  async onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): Promise<void> {
     const skippedSuites = new Map<string, number>();
     const figures: string[] = [];
     const totals = { passed: 0, failed: unhandledErrors.length, skipped: 0 };
@@ -24,9 +26,22 @@ export default class TotalsReporter implements Reporter {
       const hasFailedTest = tests.some((test) => test.result().state === 'failed');
       if (module.state() === 'failed' && !hasFailedTest) totals.failed += 1;
     }
+    const scan = await this.#scan(modules);
+    if (scan !== undefined) {
+      figures.push(scan.line);
+      for (const leak of scan.leaks) process.stdout.write(`leaked: ${JSON.stringify(leak)}\n`);
+      totals.failed += scan.leaks.length;
+      if (scan.leaks.length > 0) process.exitCode = 1;
+    }
     for (const [name, count] of skippedSuites) process.stdout.write(`skipped ${count} of ${name}\n`);
     for (const line of figures) process.stdout.write(`${line}\n`);
     const skipped = totals.skipped === 0 ? '' : `, ${totals.skipped} skipped`;
     process.stdout.write(`${totals.passed} passed, ${totals.failed} failed${skipped}\n`);
+  }
+
+  /** The servers are still up now. *Returns* undefined where no suite of this run had any. */
+  async #scan(modules: readonly TestModule[]): Promise<RunLeakScan | undefined> {
+    const [project] = modules.map((module) => module.project).filter(({ name }) => name === 'suite');
+    return project === undefined ? undefined : scanRun(project.getProvidedContext());
   }
 }
