@@ -30,7 +30,16 @@ export const create: Act<{ readonly propose: Proposed }, Created> = {
   },
 };
 
+/**
+ * What `current` names is never made anew: after our database was rewound it may be the very credential that this
+ * rotation made before, and another value would put every consumer out.
+ */
 function* createOurs({ plan, before }: Context<{ readonly propose: Proposed }>) {
+  const proposed = before.propose.identity;
+  if (guardUndoCreate(yield* readNamed(plan), { identity: proposed, digest: null }) !== undefined) {
+    const cure = `Look where \`current\` of ${plan.path} is; it may be that this rotation was further than the database knows.`;
+    throw keyturnError('PRINCIPAL_IN_USE', { principal: proposed, target: plan.target, cure });
+  }
   const { identity } = yield* ask('target', 'create', yield* openNew(plan, before.propose.identity));
   return { output: { identity } };
 }
