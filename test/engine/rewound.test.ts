@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { renderCredential } from '../../src/core/credential.js';
 import { Secret } from '../../src/core/secret.js';
-import { aScenario } from './driven.js';
+import { aScenario, bothLive, command } from './driven.js';
 import { World } from './world.js';
 
 const another = Secret.fromText('another-value-that-was-never-lost-000000');
@@ -27,5 +28,27 @@ describe('a rotation whose database has forgotten how far it was', () => {
 
     expect(world.state).toMatchObject({ status: 'parked', because: { code: 'UNDO_UNSAFE' } });
     expect(world.memory.target.accepts(world.current()!)).toBe(true);
+  });
+
+  it('does not promote a version of its own that holds a value which is lost', () => {
+    const world = new World(
+      aScenario({
+        ends: 'parked',
+        meddle: (at, { authority, port, method, args }) => {
+          if (authority?.step !== 'stage' || port !== 'store' || method !== 'read') return undefined;
+          const stored = at.memory.store.read(at.plan.secret, args[0] as number);
+          const value = renderCredential({ identity: 'billing_b', value: another }, at.plan.fields);
+          return { answer: { ...stored, value } };
+        },
+      }),
+    );
+    world.run();
+    expect(world.state).toMatchObject({ status: 'parked', because: { code: 'FOREIGN_VERSION' } });
+    expect(bothLive(world)).toBe(true);
+
+    command(world, 'rollback');
+    world.run();
+    expect(world.state.status).toBe('rolled_back');
+    expect(world.memory.target.live()).toEqual(['billing_a']);
   });
 });

@@ -1,4 +1,4 @@
-import { type Act, ask, keyturnError, renderCredential } from 'keyturn/workflow';
+import { type Act, ask, keyturnError, renderCredential, sameSecret } from 'keyturn/workflow';
 import { openNew } from './named.js';
 import type { Created } from './create.js';
 import type { Proposed } from './propose.js';
@@ -20,9 +20,12 @@ export const stage: Act<Before, Staged> = {
   touches: ['store'],
   *run({ plan, before }) {
     const credential = yield* openNew(plan, (before.create ?? before.propose).identity);
-    const put = yield* ask('store', 'putPending', renderCredential(credential, plan.fields));
+    const document = renderCredential(credential, plan.fields);
+    const put = yield* ask('store', 'putPending', document);
     const read = yield* ask('store', 'read', put.version);
-    if (read === null || read.rotationId !== plan.rotationId || read.digest !== put.digest) {
+    // A version that this rotation put before our database was rewound may be found, with a value that is lost.
+    const isOurs = read?.rotationId === plan.rotationId && read.digest === put.digest;
+    if (!isOurs || !sameSecret(read.value, document)) {
       throw keyturnError('FOREIGN_VERSION', { version: put.version, secret: plan.path });
     }
     return { output: { version: put.version, digest: put.digest } };
