@@ -55,7 +55,7 @@ export function judgeRotation(events: readonly Recorded[], options: HistoryOptio
   );
   if (workflow === undefined)
     return broken('F21', `the workflow ${plan.workflow.name} ${plan.workflow.number} is not known to this version`);
-  const past = new Past(plan, workflow, first.atMs);
+  const past = new Past(plan, workflow, first.atMs, options.slackMs);
   const epochs: number[] = [];
   let at = first;
   let isFirst = true;

@@ -2,7 +2,7 @@ import { catalogue } from '../errors.js';
 import type { Recorded, RotationEvent } from '../rotation.js';
 import type { Past, PastStep } from './past.js';
 import { unprovedClauses } from './revoke-evidence.js';
-import { wrongOutput } from './step-output.js';
+import { judgeLook, judgeOutput } from './step-output.js';
 
 /** Tells of a violation: the invariant, and what was seen. */
 export type Tell = (invariant: string, what: string) => void;
@@ -57,7 +57,7 @@ function judgeOfStep(past: Past, recorded: Recorded, step: PastStep, tell: Tell)
     case 'GateWaiting':
       if (step.shape.kind !== 'gate' || step.phase !== 'open') tell('I10', `${event.step} waits and is not open`);
       if (past.status !== 'running') tell('I12', `${event.step} waits while it turns back`);
-      return;
+      return judgeLook(past, step, recorded.atMs, event.facts, tell);
     case 'GateReopened':
       return judgeReopened(past, step, tell);
     case 'StepIntended':
@@ -67,23 +67,16 @@ function judgeOfStep(past: Past, recorded: Recorded, step: PastStep, tell: Tell)
     case 'StepDone':
       if (past.status !== 'running') tell('I12', `${event.step} is done while it turns back`);
       judgeResult(past, recorded, step, 'do', tell);
-      wrongOutput(past, step, recorded.atMs, event.output, tell);
+      judgeOutput(past, step, recorded.atMs, event.output, tell);
       return;
     case 'UndoDone':
       return judgeResult(past, recorded, step, 'undo', tell);
     case 'StepFailed':
       if (past.status !== 'running') tell('I12', `${event.step} fails forwards while it turns back`);
-      // A raise that fails is written down at the step on whose behalf it was tried.
-      if (past.left(epoch).some((each) => each.step === event.step && past.touches(each.step, 'target'))) return;
+      if (isRaiseFailed(past, epoch, event.step)) return;
       return judgeResult(past, recorded, step, 'do', tell);
     case 'UndoFailed':
-      if (
-        past.status === 'rolling_back' &&
-        past.raisedEpoch !== epoch &&
-        step.touched &&
-        past.touches(event.step, 'target')
-      )
-        return;
+      if (isRaiseFailed(past, epoch, event.step)) return;
       return judgeResult(past, recorded, step, 'undo', tell);
     case 'ValueReplaced':
       judgeResult(past, recorded, step, 'do', tell);
@@ -241,6 +234,13 @@ function judgeClose(past: Past, { epoch, atMs }: Recorded, status: string, tell:
     tell('C5', 'it is cancelled and nobody has cancelled it');
   const left = past.order.find(({ shape, touched, phase }) => shape.kind === 'act' && touched && phase !== 'undone');
   if (left !== undefined) tell('I13', `it is ${status} and ${left.shape.name} was not taken back`);
+}
+
+/** A raise that fails is written down at the step on whose behalf it was tried, which has no intent of its own. */
+function isRaiseFailed(past: Past, epoch: number, step: string): boolean {
+  if (!past.plan.capabilities.fence || past.raisedEpoch === epoch || !past.touches(step, 'target')) return false;
+  if (past.status === 'rolling_back') return past.steps.get(step)?.touched === true;
+  return past.left(epoch).some((each) => each.step === step && !past.isFenced(each));
 }
 
 function touchedTarget(past: Past): boolean {

@@ -45,24 +45,13 @@ const carried: { readonly [Kind in RotationEvent['kind']]: Readonly<Record<strin
   RotationClosed: { status: 'string' },
 };
 
-const planned: readonly (readonly string[])[] = [
-  ['rotationId'],
-  ['secret'],
-  ['principal'],
-  ['workflow', 'name'],
-  ['capabilities', 'overlap'],
-  ['capabilities', 'origin'],
-];
+const planned: Readonly<Record<'string' | 'boolean', readonly string[]>> = {
+  string: ['rotationId', 'environment', 'path', 'secret', 'target', 'rotator', 'principal', 'trigger', 'requestedBy'],
+  boolean: ['repair', 'adopted'],
+};
 
-const plannedNumbers: readonly (readonly string[])[] = [
-  ['storeSettleMs'],
-  ['workflow', 'number'],
-  ['capabilities', 'settleMs'],
-  ['policy', 'graceMs'],
-  ['policy', 'quietMs'],
-  ['policy', 'maxSessionAgeMs'],
-  ['policy', 'watchMs'],
-];
+const flags = ['fence', 'disable', 'usage', 'endsSessions'];
+const durations = ['graceMs', 'quietMs', 'maxSessionAgeMs', 'watchMs'];
 
 /** Says why an event cannot be read as one, or `undefined` where it can. */
 export function unreadable(event: unknown): string | undefined {
@@ -78,11 +67,28 @@ export function unreadable(event: unknown): string | undefined {
 }
 
 function unreadablePlan(plan: unknown): string | undefined {
-  const missing =
-    planned.find((path) => typeof field(plan, ...path) !== 'string') ??
-    plannedNumbers.find((path) => typeof field(plan, ...path) !== 'number');
-  if (missing !== undefined) return `the plan has no ${missing.join('.')}`;
+  const broken =
+    planned.string.find((name) => typeof field(plan, name) !== 'string') ??
+    planned.boolean.find((name) => typeof field(plan, name) !== 'boolean') ??
+    flags.find((name) => typeof field(plan, 'capabilities', name) !== 'boolean') ??
+    durations.find((name) => !(numberIn(plan, 'policy', name) >= 0)) ??
+    ['name', 'number'].find((name) => field(plan, 'workflow', name) === undefined);
+  if (broken !== undefined) return `the plan has no ${broken}`;
+  if (field(plan, 'secret') !== `${String(field(plan, 'environment'))}:${String(field(plan, 'path'))}`)
+    return 'the plan names another secret than its environment and path';
+  if (!['two-live', 'one-live'].includes(String(field(plan, 'capabilities', 'overlap'))))
+    return 'the plan has no overlap';
+  if (!['ours', 'provider'].includes(String(field(plan, 'capabilities', 'origin')))) return 'the plan has no origin';
+  if (!(numberIn(plan, 'capabilities', 'settleMs') >= 0 && numberIn(plan, 'storeSettleMs') >= 0))
+    return 'the plan has no time in which to settle';
   const consumers = field(plan, 'consumers');
-  const areNamed = Array.isArray(consumers) && consumers.every((each) => typeof field(each, 'name') === 'string');
-  return areNamed ? undefined : 'the plan has no consumers';
+  return Array.isArray(consumers) && consumers.every(isConsumer) ? undefined : 'the plan has no consumers';
+}
+
+function isConsumer(consumer: unknown): boolean {
+  return (
+    typeof field(consumer, 'name') === 'string' &&
+    typeof field(consumer, 'required') === 'boolean' &&
+    numberIn(consumer, 'cacheTtlMs') >= 0
+  );
 }

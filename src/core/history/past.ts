@@ -56,6 +56,8 @@ export class Past {
     readonly plan: Plan,
     readonly workflow: KnownWorkflow,
     readonly requestedMs: number,
+    /** Of `HistoryOptions`. */
+    readonly slackMs: number,
   ) {
     this.order = workflow.steps.map((shape, place) => ({
       shape,

@@ -17,6 +17,7 @@ interface Revoke {
   /** What the gate before it handed on. */
   readonly seen: unknown;
   readonly promotedMs: number;
+  readonly slackMs: number;
 }
 
 /**
@@ -34,7 +35,7 @@ export function unprovedClauses(
   if (gate === undefined || gate.phase !== 'done') return ['no gate has looked before it'];
   const promote = past.steps.get('promote') ?? past.steps.get('swap');
   const promotedMs = promote?.phase === 'done' ? promote.endedMs : Number.NaN;
-  const revoke: Revoke = { past, step, ...meant, seen: gate.output, promotedMs };
+  const revoke: Revoke = { past, step, ...meant, seen: gate.output, promotedMs, slackMs: past.slackMs };
   const isDisable = step.shape.kind === 'act';
   return [
     ...wrongWorld(revoke),
@@ -44,16 +45,18 @@ export function unprovedClauses(
 }
 
 /** (a) the label, (b) a login with the new one, (g) the target itself: now, not some time ago and not in the future. */
-function* wrongWorld({ past, seen, atMs }: Revoke): Iterable<string> {
+function* wrongWorld({ past, seen, atMs, slackMs }: Revoke): Iterable<string> {
   const staged = past.output('stage');
   const current = field(seen, 'current');
   if (!(numberIn(staged, 'version') === numberIn(current, 'version'))) yield '(a) `current` was on another version';
   const digest = field(staged, 'digest');
   if (typeof digest !== 'string' || field(current, 'digest') !== digest) yield '(a) `current` was on another value';
-  if (!isYoung(seen, atMs, LABEL_MAX_AGE_MS)) yield `(a) the label was not read in the ${LABEL_MAX_AGE_MS} ms before`;
+  if (!isYoung(seen, { atMs, slackMs, maxAgeMs: LABEL_MAX_AGE_MS }))
+    yield `(a) the label was not read in the ${LABEL_MAX_AGE_MS} ms before`;
   if (!saidEverywhere(listIn(seen, 'answers'), ['accepted']))
     yield '(b) the new credential was not accepted everywhere';
-  if (!isYoung(seen, atMs, LOGIN_MAX_AGE_MS)) yield `(b) nobody logged in in the ${LOGIN_MAX_AGE_MS} ms before`;
+  if (!isYoung(seen, { atMs, slackMs, maxAgeMs: LOGIN_MAX_AGE_MS }))
+    yield `(b) nobody logged in in the ${LOGIN_MAX_AGE_MS} ms before`;
   const system = field(past.output('preflight'), 'system');
   if (typeof system !== 'string' || field(seen, 'system') !== system) yield '(g) the target was another system';
 }
@@ -67,17 +70,17 @@ function* standingAgainst({ standing, seen }: Revoke): Iterable<string> {
 }
 
 function* beforeDisable(revoke: Revoke, gate: PastStep): Iterable<string> {
-  const { past, seen, atMs, promotedMs } = revoke;
+  const { past, seen, atMs, promotedMs, slackMs } = revoke;
   yield* unproved(revoke, listIn(seen, 'consumers'), PROOF_MAX_AGE_MS);
   const { policy, consumers } = past.plan;
   let graceMs = policy.graceMs;
   for (const { cacheTtlMs } of consumers) if (cacheTtlMs > graceMs) graceMs = cacheTtlMs;
-  if (!(atMs - promotedMs >= graceMs)) yield '(d) grace was not over';
+  if (!(atMs - promotedMs >= graceMs - slackMs)) yield '(d) grace was not over';
   yield* notQuiet(revoke, seen, { gate, sinceMs: promotedMs });
 }
 
 function* beforeDestroy(revoke: Revoke, gate: PastStep): Iterable<string> {
-  const { past, seen, atMs } = revoke;
+  const { past, seen, atMs, slackMs } = revoke;
   const disable = past.steps.get('disable');
   const drain = past.output('drain');
   if (disable === undefined) {
@@ -86,7 +89,7 @@ function* beforeDestroy(revoke: Revoke, gate: PastStep): Iterable<string> {
     return;
   }
   const disabledMs = disable.phase === 'done' ? disable.endedMs : Number.NaN;
-  if (!(atMs - disabledMs >= past.plan.policy.watchMs)) yield '(h) the watch window was not over';
+  if (!(atMs - disabledMs >= past.plan.policy.watchMs - slackMs)) yield '(h) the watch window was not over';
   const isOff = field(disable.output, 'skipped') === null;
   if (isOff) {
     yield* unproved(revoke, listIn(drain, 'consumers'), Number.POSITIVE_INFINITY);
@@ -105,7 +108,7 @@ function* beforeDestroy(revoke: Revoke, gate: PastStep): Iterable<string> {
 
 /** (c) every instance of every required consumer has proved since promote, or somebody has waived the consumer. */
 function* unproved(
-  { past, standing, atMs, promotedMs }: Revoke,
+  { past, standing, atMs, promotedMs, slackMs }: Revoke,
   facts: readonly unknown[],
   maxAgeMs: number,
 ): Iterable<string> {
@@ -117,7 +120,8 @@ function* unproved(
       if (field(fact, 'consumer') !== name) continue;
       count += 1;
       const provedMs = field(fact, 'answer') === 'proved' ? numberIn(fact, 'atMs') : Number.NaN;
-      if (!(provedMs >= promotedMs && provedMs <= atMs && atMs - provedMs <= maxAgeMs)) {
+      const ageMs = atMs - provedMs;
+      if (!(provedMs >= promotedMs - slackMs && ageMs >= -slackMs && ageMs <= maxAgeMs + slackMs)) {
         yield `(c) ${name} had not proved that it holds the new credential`;
         break;
       }
@@ -128,7 +132,7 @@ function* unproved(
 
 /** (e) no session with the old identity opened for Q, and none left that will not be ended. */
 function* notQuiet(
-  { past, atMs }: Revoke,
+  { past, atMs, slackMs }: Revoke,
   facts: unknown,
   at: { readonly gate: PastStep; readonly sinceMs: number },
 ): Iterable<string> {
@@ -146,9 +150,10 @@ function* notQuiet(
     if (isRequired && field(fact, 'answer') === 'proved') busyMs = Math.max(busyMs, numberIn(fact, 'sinceMs'));
   }
   const lookedMs = numberIn(facts, 'atMs');
-  if (!(lookedMs <= atMs && lookedMs - busyMs >= policy.quietMs)) yield '(e) the old credential was not quiet';
+  if (!(lookedMs <= atMs + slackMs && lookedMs - busyMs >= policy.quietMs - slackMs))
+    yield '(e) the old credential was not quiet';
   if (numberIn(facts, 'usage', 'sessions') === 0) return;
-  const isOutlived = numberIn(facts, 'usage', 'oldestAgeMs') >= policy.maxSessionAgeMs;
+  const isOutlived = numberIn(facts, 'usage', 'youngestAgeMs') >= policy.maxSessionAgeMs;
   if (!isOutlived || !capabilities.endsSessions) yield '(e) sessions with the old credential were open';
 }
 
@@ -156,9 +161,13 @@ function hasOld(past: Past): boolean {
   return field(past.output('preflight'), 'old') !== null;
 }
 
-function isYoung(facts: unknown, atMs: number, maxAgeMs: number): boolean {
-  const ageMs = atMs - numberIn(facts, 'atMs');
-  return ageMs >= 0 && ageMs <= maxAgeMs;
+/** What was seen in the future proves nothing about now. */
+function isYoung(
+  facts: unknown,
+  at: { readonly atMs: number; readonly slackMs: number; readonly maxAgeMs: number },
+): boolean {
+  const ageMs = at.atMs - numberIn(facts, 'atMs');
+  return ageMs >= -at.slackMs && ageMs <= at.maxAgeMs + at.slackMs;
 }
 
 /** No endpoints prove nothing. */

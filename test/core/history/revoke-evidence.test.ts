@@ -1,0 +1,145 @@
+import { expect, it } from 'vitest';
+import { type Journal, type Wrong, judge, staged } from './wrong-journal.js';
+
+const disabling = staged.at('StepIntended', 'disable');
+const destroying = staged.at('StepIntended', 'destroy');
+const proof = (change: object) => ({
+  consumer: 'batch',
+  instance: null,
+  answer: 'proved',
+  reason: '',
+  atMs: 1767225605000,
+  sinceMs: 1767225602000,
+  ...change,
+});
+const appProof = proof({ consumer: 'app' });
+const busy = { kind: 'known', sessions: 1, youngestAgeMs: 500, oldestAgeMs: 500 };
+const standing = { held: false, guardSeq: 0, waived: [] };
+
+const wrong: Wrong = [
+  [
+    '(a) a label on another version',
+    staged.output('drain', { current: { version: 1, digest: 'x' } }),
+    /^I2 disable is meant: \(a\) `current` was on another version/,
+  ],
+  [
+    '(a) a label on another value',
+    staged.output('watch', { current: { version: 2, digest: 'x' } }),
+    /^I2 destroy is meant: \(a\) `current` was on another value/,
+  ],
+  [
+    '(a) a label read too long ago',
+    staged.later(disabling, 5_001),
+    /^I2 disable is meant: \(a\) the label was not read in the 5000 ms before/,
+  ],
+  [
+    '(a) a label read in the future',
+    staged.output('watch', { atMs: 1767225609001 }),
+    /^I2 destroy is meant: \(a\) the label was not read/,
+  ],
+  [
+    '(b) a refusal on one endpoint',
+    staged.output('drain', {
+      answers: [
+        { endpoint: 'one', answer: 'accepted' },
+        { endpoint: 'two', answer: 'unknown' },
+      ],
+    }),
+    /^I2 disable is meant: \(b\)/,
+  ],
+  ['(b) no endpoint at all', staged.output('watch', { answers: [] }), /^I2 destroy is meant: \(b\)/],
+  [
+    '(c) a proof that is missing',
+    staged.output('drain', { consumers: [appProof] }),
+    /^I2 disable is meant: \(c\) batch was not asked/,
+  ],
+  [
+    '(c) a proof that is none',
+    staged.output('drain', { consumers: [appProof, proof({ answer: 'pending' })] }),
+    /^I2 disable is meant: \(c\) batch had not proved/,
+  ],
+  [
+    '(c) one instance of two',
+    staged.output('drain', { consumers: [appProof, proof({}), proof({ instance: 'b', answer: 'unreachable' })] }),
+    /^I2 disable is meant: \(c\) batch had not proved/,
+  ],
+  ['(c) a proof that is too old', staged.later(disabling, 60_001), /^I2 disable is meant: \(c\) app had not proved/],
+  [
+    '(c) a proof of before promote',
+    staged.output('drain', { consumers: [appProof, proof({ atMs: 1767225601999 })] }),
+    /^I2 disable is meant: \(c\) batch had not proved/,
+  ],
+  [
+    '(d) grace',
+    staged.planned(({ policy }) => ({ policy: { ...policy, graceMs: 3_001 } })),
+    /^I2 disable is meant: \(d\)/,
+  ],
+  [
+    '(d) the cache of a consumer',
+    staged.planned(({ consumers }) => ({ consumers: consumers.map((each) => ({ ...each, cacheTtlMs: 3_001 })) })),
+    /^I2 disable is meant: \(d\)/,
+  ],
+  [
+    '(e) a session that opened',
+    staged.output('drain', { lastOpenedMs: 1767225603001 }),
+    /^I2 disable is meant: \(e\) the old credential was not quiet/,
+  ],
+  [
+    '(e) a session that an earlier look saw open',
+    staged.change(staged.at('GateWaiting', 'drain'), {
+      event: { facts: { atMs: 1767225604000, usage: busy } },
+      atMs: 1767225604000,
+    }),
+    /^I2 disable is meant: \(e\) the old credential was not quiet/,
+  ],
+  [
+    '(e) usage nobody knows',
+    staged.output('drain', { usage: { kind: 'unknown', reason: '' } }),
+    /^I2 disable is meant: \(e\) it was unknown/,
+  ],
+  [
+    '(e) a session that will not be ended',
+    staged
+      .planned(({ capabilities }) => ({ capabilities: { ...capabilities, endsSessions: false } }))
+      .output('drain', { usage: busy }),
+    /^I2 disable is meant: \(e\) sessions/,
+  ],
+  [
+    '(f) a hold',
+    staged.change(disabling, { event: { standing: { ...standing, held: true } } }),
+    /^I2 disable is meant: \(f\) the secret was held/,
+  ],
+  [
+    '(f) a change after the look',
+    staged.change(destroying, { event: { standing: { ...standing, guardSeq: 1 } } }),
+    /^I2 destroy is meant: \(f\) a hold, a waiver or a command/,
+  ],
+  ['(g) another target', staged.output('watch', { system: 'another' }), /^I2 destroy is meant: \(g\)/],
+  [
+    '(h) a window that was not over',
+    staged.planned(({ policy }) => ({ policy: { ...policy, watchMs: 4_001 } })),
+    /^I2 destroy is meant: \(h\) the watch window/,
+  ],
+  [
+    '(h) an old credential that is alive',
+    staged.output('watch', { oldAnswers: [{ endpoint: 'one', answer: 'accepted' }] }),
+    /^I2 destroy is meant: \(h\) the old credential/,
+  ],
+  [
+    'a gate that was opened again and has not passed',
+    staged.after(staged.at('StepDone', 'drain'), { kind: 'GateReopened', step: 'drain', why: '' }),
+    /^I2 disable is meant: no gate has looked/,
+  ],
+];
+
+it.each(wrong)('%s is found', (_, journal, says) => {
+  expect(judge(journal)).toContainEqual(expect.stringMatching(says));
+});
+
+it('a waiver that is written down stands for a proof', () => {
+  const unproved = staged.output('drain', { consumers: [appProof] });
+  const waived = (journal: Journal, step: string) =>
+    journal.change(journal.at('StepIntended', step), { event: { standing: { ...standing, waived: ['batch'] } } });
+
+  expect(judge(waived(waived(unproved, 'disable'), 'destroy'))).toEqual([]);
+});
