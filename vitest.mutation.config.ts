@@ -4,5 +4,8 @@ import house from './vitest.config.js';
 // What `npm run mutate` judges by: tests that need no server and no process, because they run once for every mutant.
 export default defineConfig({
   ...(house.resolve === undefined ? {} : { resolve: house.resolve }),
-  test: { include: ['test/core/**/*.test.ts'], testTimeout: 60_000 },
+  test: {
+    include: ['test/core/**/*.test.ts', 'test/engine/{advance,run-step,session,steering,parking}.test.ts'],
+    testTimeout: 60_000,
+  },
 });
