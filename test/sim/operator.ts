@@ -22,6 +22,8 @@ export interface OperatorParts {
   readonly book: Book;
   /** Told of each rotation that has begun. */
   readonly accepted: (plan: Plan) => void;
+  /** Told of a rotation that stays parked whatever is done that is offered. */
+  readonly despairs: (entry: Entry) => void;
 }
 
 /** How often a person looks. Milliseconds. */
@@ -29,6 +31,9 @@ const LOOKS_EVERY_MS = 3_000;
 
 /** What is resumed that often without going on is turned back, where that is offered. */
 const RESUMES_BEFORE_ROLLBACK = 2;
+
+/** What is still parked after so many, with no fault left, is not helped by what is offered. */
+const RESUMES_BEFORE_DESPAIR = 12;
 
 /** A rotation that is asked for, until the database has said that it is there. */
 interface Wanted {
@@ -49,6 +54,7 @@ export class Operator {
   readonly #wanted: Wanted[] = [];
   readonly #held = new Set<string>();
   readonly #resumed = new Map<string, number>();
+  readonly #resumedSinceOver = new Map<string, number>();
 
   constructor(chance: Chance, secrets: readonly SimulatedSecret[], parts: OperatorParts) {
     this.#chance = chance.split('operator');
@@ -138,6 +144,9 @@ export class Operator {
     const resumes = this.resumesOf(entry.rotationId);
     const turnsBack = cure.includes('keyturn rollback') && resumes >= RESUMES_BEFORE_ROLLBACK && !entry.isPastReturn;
     this.#resumed.set(entry.rotationId, resumes + 1);
+    const sinceOver = this.#resumedSinceOver.get(entry.rotationId) ?? 0;
+    if (isOver) this.#resumedSinceOver.set(entry.rotationId, sinceOver + 1);
+    if (sinceOver >= RESUMES_BEFORE_DESPAIR) this.#parts.despairs(entry);
     this.#command(entry, turnsBack ? 'rollback' : 'resume');
   }
 

@@ -130,6 +130,8 @@ class World {
       database: this.#database,
       queue,
       accepted: (plan) => this.#oracle.accepted(plan),
+      despairs: ({ rotationId, code }) =>
+        this.#violate('L2', `${rotationId} stays parked (${code ?? 'no reason'}) whatever is done that is offered`),
     });
     this.#time.after(this.#profile.faultsEndMs, () => {
       for (const executor of executors) executor.upgrade();
