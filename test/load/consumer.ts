@@ -22,7 +22,7 @@ export interface ReadVersion {
   readonly credential: Credential;
 }
 
-const queryPauseMs = 15;
+const queryPauseMs = 30;
 const loginPauseMs = 120;
 
 /** One secret of a consumer, with the version it uses. */
