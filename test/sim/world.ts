@@ -2,7 +2,7 @@ import { MemoryClock } from '../../src/adapters/memory/clock.js';
 import { MemoryState } from '../../src/adapters/memory/state.js';
 import type { Workflow } from '../../src/contract/workflow.js';
 import { isKeyturnError } from '../../src/core/errors.js';
-import type { EngineRequest } from '../../src/engine/request.js';
+import type { Authority, EngineRequest } from '../../src/engine/request.js';
 import type { Append, Appended } from '../../src/ports/journal.js';
 import type { Scope } from '../../src/ports/step-ports.js';
 import inPlaceRotation from '../../workflows/in-place-rotation.js';
@@ -83,6 +83,7 @@ class World {
   readonly #executors: readonly Executor[];
   readonly #operator: Operator;
   readonly #violations: Violation[] = [];
+  #last: { readonly authority: Authority; readonly scope: Scope; readonly about: string } | null = null;
   #isAtRest = false;
 
   constructor(seed: number, narrowing: Narrowing, keepsLines: boolean) {
@@ -163,7 +164,7 @@ class World {
   /** One question, carried out at its instant. */
   #answer(request: EngineRequest): unknown {
     const { port, method, authority } = request;
-    const about = authority === null ? '' : ` ${authority.plan.rotationId} ${authority.step} ${authority.fence.epoch}`;
+    const about = authority === null ? '' : this.#under(authority).about;
     try {
       const answer = this.#database.through(request, () => this.#ask(request));
       this.#trace.note(this.#time.nowMs, `${port}.${method}${about}${kindOf(answer)}`);
@@ -186,8 +187,7 @@ class World {
     const member = members[method];
     if (member === undefined) throw new TypeError(`port ${port} has no ${method}`);
     if (authority !== null) {
-      const scope: Scope = { ...authority, signal: neverAborted, deadlineMs: 20_000 };
-      return member.call(members, scope, ...args);
+      return member.call(members, this.#under(authority).scope, ...args);
     }
     const answer = member.call(members, ...args);
     if (method === 'append' && (answer as Appended).kind === 'appended') {
@@ -199,6 +199,16 @@ class World {
       );
     }
     return answer;
+  }
+
+  /** The questions of one move come under one authority: what follows from it is made once. */
+  #under(authority: Authority): { readonly scope: Scope; readonly about: string } {
+    if (this.#last?.authority !== authority) {
+      const scope = { ...authority, signal: neverAborted, deadlineMs: 20_000 };
+      const about = ` ${authority.plan.rotationId} ${authority.step} ${authority.fence.epoch}`;
+      this.#last = { authority, scope, about };
+    }
+    return this.#last;
   }
 
   #looked(): Looked {
