@@ -3,7 +3,8 @@ import { catalogue } from './errors.js';
 import type { Json } from './json.js';
 import type { Plan } from './plan.js';
 import { endlessRetryDelayMs, retryDelayMs } from './retry.js';
-import { type CommandKind, type RotationEvent, type RotationState, isOpen, orphaned, stepState } from './rotation.js';
+import type { CommandKind, RotationEvent, RotationState } from './rotation.js';
+import { isOpen, orphaned, servedUntil, stepState } from './rotation.js';
 
 /** The time, and what people say about the secret, as last read from the database. */
 export interface Moment {
@@ -204,8 +205,9 @@ function back(workflow: WorkflowShape, state: RotationState, facts: Facts): Move
     if (state.intent?.failed === true && state.intent.epoch === facts.epoch) return { kind: 'handover' };
     // Re-enabling and moving labels back may be done at once and are done again after settling; nothing else may.
     const early = step.guard !== undefined || !step.touches.includes('target');
-    const wait = settledMs > facts.nowMs && (now.phase === 'undone' || !early);
-    if (wait) return { kind: 'rest', untilMs: settledMs };
+    const waitMs = early ? 0 : Math.max(settledMs, servedUntil(state));
+    const untilMs = now.phase === 'undone' ? settledMs : waitMs;
+    if (untilMs > facts.nowMs) return { kind: 'rest', untilMs };
     return record({ kind: 'UndoIntended', step: step.name, attempt: now.attempt + 1 });
   }
   return close(workflow, state, facts, state.because?.code === 'CANCELLED' ? 'cancelled' : 'rolled_back');

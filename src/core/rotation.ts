@@ -147,6 +147,16 @@ export function stepState(state: RotationState, step: string): StepState {
   return state.steps[step] ?? idle;
 }
 
+/**
+ * Until when a consumer may serve the new credential from its cache after the label has gone back. Milliseconds since
+ * 1970; 0: it was never promoted. Destroyed before, it would be refused to whoever rightly holds it.
+ */
+export function servedUntil(state: RotationState): number {
+  const { phase, doneMs } = stepState(state, 'promote');
+  if (phase !== 'undone') return 0;
+  return doneMs + Math.max(0, ...state.plan.consumers.map((each) => each.cacheTtlMs));
+}
+
 /** True until the rotation has ended. A parked one is open. */
 export function isOpen(status: Status): boolean {
   return status === 'running' || status === 'rolling_back' || status === 'parked';

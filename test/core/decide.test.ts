@@ -334,6 +334,21 @@ describe('going back', () => {
     expect(decideAfter(events, unfenced, { epoch: 2, nowMs: requestedMs + 8_000 })).toMatchObject({ kind: 'record' });
   });
 
+  it('destroys the new one only once no cache may hold it any more', () => {
+    const consumers = [{ name: 'app', url: null, canary: false, required: true, cacheTtlMs: 5_000 }];
+    const promoted: WorkflowShape = {
+      name: 'promoting',
+      steps: [
+        { kind: 'act', name: 'make', touches: ['target'] },
+        { kind: 'act', name: 'promote', touches: ['store'] },
+      ],
+    };
+    const events = [...done('make'), ...done('promote'), rollback, raised(1), undoBegun('promote'), undone('promote')];
+    const at = (nowMs: number) => decide(promoted, stateAfter(events, { consumers }), facts({ nowMs }));
+    expect(at(requestedMs + 4_999)).toEqual({ kind: 'rest', untilMs: requestedMs + 5_000 });
+    expect(at(requestedMs + 5_000)).toEqual(records({ kind: 'UndoIntended', step: 'make', attempt: 1 }));
+  });
+
   it('does at once what is guarded forwards (re-enabling) and does it again after settling', () => {
     const orphan = [...toOff, begun('off'), { event: rollback, epoch: 2 }];
     expect(decideAfter(orphan, unfenced, { epoch: 2 })).toEqual(
