@@ -55,8 +55,12 @@ export function* moveLabelBack(plan: Plan, { old, previous }: Preflight, staged:
   const accepted = current === staged.version && old !== null ? yield* probeOld(plan, old) : 'none';
   const undo = guardUndoPromote({ ...at, old: accepted });
   switch (undo.kind) {
-    case 'nothing':
+    case 'nothing': {
+      // A read may be a moment old; the store alone knows where the label is, and says so when it is asked to move it.
+      const stayed = yield* ask('store', 'moveCurrent', { from: at.to, to: at.to, previous });
+      if (stayed.current !== at.to) throw keyturnError('STORE_UNAVAILABLE');
       return;
+    }
     case 'unsafe':
       throw keyturnError('UNDO_UNSAFE', { step: 'promote', secret: plan.path, finding: undo.finding });
     case 'move': {
