@@ -196,6 +196,7 @@ export class Ground {
       restore();
       this.broken.delete(identity);
     }
+    for (const endpoint of this.secret.endpoints) this.target.catchUp(endpoint);
     this.system = left?.system ?? this.system;
     this.#putLabelBack(left);
     const inUse = this.current();
