@@ -1,6 +1,6 @@
 import type { Classification, Connection, Rotator, RotatorContext, RotatorLog } from '../contract/rotator.js';
 import { type ErrorFacts, type KeyturnError, isKeyturnError, keyturnError } from '../core/errors.js';
-import { Scrubber } from '../core/scrub.js';
+import type { Scrubber } from '../core/scrub.js';
 import type { Bound, Scope, TargetPort } from '../ports/step-ports.js';
 
 /** What the guard tells of a target, for its breaker. */
@@ -15,6 +15,8 @@ export interface GuardOptions {
   readonly config: unknown;
   readonly log: RotatorLog;
   readonly report: ReportTarget;
+  /** Learns every value the rotator is given or gives. */
+  readonly scrubber: Scrubber;
 }
 
 /**
@@ -24,9 +26,8 @@ export interface GuardOptions {
 export function guardRotator(
   rotator: Rotator,
   connection: Connection,
-  { config, log, report }: GuardOptions,
+  { config, log, report, scrubber }: GuardOptions,
 ): Bound<TargetPort> {
-  const scrubber = new Scrubber();
   scrubber.learn([config]);
   const scrubbing = scrubbingLog(log, scrubber);
   let answeredEpoch = 0;

@@ -1,6 +1,7 @@
 import { CONTRACT, type Connection, type Rotator, type RotatorLog } from '../contract/rotator.js';
 import { keyturnError } from '../core/errors.js';
 import type { Json } from '../core/json.js';
+import { Scrubber } from '../core/scrub.js';
 import type { Bound, Scope, TargetPort } from '../ports/step-ports.js';
 import { type ReportTarget, guardRotator } from './guard.js';
 
@@ -12,6 +13,8 @@ export interface TargetsOptions {
   readonly resolve: (config: Json) => Promise<unknown>;
   readonly log: RotatorLog;
   readonly report: ReportTarget;
+  /** Learns every value that passes, and is what the log is scrubbed with. Default: one that nobody else asks. */
+  readonly scrubber?: Scrubber;
 }
 
 /** All targets of this worker behind one port, and the end of them. */
@@ -34,7 +37,8 @@ const MAX_OPEN = 32;
  *
  * *Errors* `UNKNOWN_ROTATOR` where it is not loaded, `CONTRACT_MISMATCH`, `CONFIG_INVALID` for a snapshot it refuses.
  */
-export function openTargets(options: TargetsOptions): Targets {
+export function openTargets(given: TargetsOptions): Targets {
+  const options = { ...given, scrubber: given.scrubber ?? new Scrubber() };
   const opened = new Map<string, Promise<Opened>>();
   const find = async (scope: Scope): Promise<Bound<TargetPort>> => {
     const key = JSON.stringify([scope.plan.secret, scope.plan.rotator, scope.plan.config]);
@@ -56,6 +60,7 @@ export function openTargets(options: TargetsOptions): Targets {
       const all = [...opened.values()];
       opened.clear();
       await Promise.allSettled(all.map(async (each) => (await each).connection.close()));
+      options.scrubber.forget();
     },
   };
 }
@@ -77,7 +82,10 @@ function routed(find: (scope: Scope) => Promise<Bound<TargetPort>>): Bound<Targe
   };
 }
 
-async function open({ plan }: Scope, { rotators, resolve, log, report }: TargetsOptions): Promise<Opened> {
+async function open(
+  { plan }: Scope,
+  { rotators, resolve, log, report, scrubber }: TargetsOptions & { readonly scrubber: Scrubber },
+): Promise<Opened> {
   const rotator = rotators.find((each) => each.name === plan.rotator);
   if (rotator === undefined)
     throw keyturnError('UNKNOWN_ROTATOR', { rotator: plan.rotator, rotation: plan.rotationId });
@@ -94,7 +102,7 @@ async function open({ plan }: Scope, { rotators, resolve, log, report }: Targets
     });
   }
   const connection = rotator.connect(parsed.data);
-  return { connection, port: guardRotator(rotator, connection, { config: parsed.data, log, report }) };
+  return { connection, port: guardRotator(rotator, connection, { config: parsed.data, log, report, scrubber }) };
 }
 
 async function evictOldest(opened: Map<string, Promise<Opened>>): Promise<void> {

@@ -12,7 +12,7 @@ export function targetsOf({ variables, config, ...given }: ConfiguredTargets): T
 }
 
 /** See {@link targetsOf}. */
-export interface ConfiguredTargets extends Pick<TargetsOptions, 'log' | 'report'> {
+export interface ConfiguredTargets extends Pick<TargetsOptions, 'log' | 'report' | 'scrubber'> {
   readonly variables: Variables;
   readonly config: Config;
 }

@@ -16,6 +16,7 @@ import { postgresSweep } from '../adapters/postgres/sweep.js';
 import type { Config } from '../config/config.js';
 import { claimsFor, planFor, secretOf } from '../config/plan.js';
 import type { Plan, Trigger } from '../core/plan.js';
+import { Scrubber } from '../core/scrub.js';
 import { auditAlias } from '../engine/alias-audit.js';
 import { Sweep } from '../engine/sweep.js';
 import type { WorkerParts } from '../engine/worker.js';
@@ -63,11 +64,14 @@ export async function openWorkerParts({ variables, urls, config, concurrency }: 
     const configured = { variables, config };
     const [consumers, sender] = await Promise.all([consumersOf(configured), senderOf(configured)]);
     await register(config, pool);
-    const log = createLog({ level: levelOf(variables), stream: process.stderr });
+    // What rotators are given and give is looked for in every line.
+    const scrubber = new Scrubber();
+    const log = createLog({ level: levelOf(variables), stream: process.stderr, seen: scrubber });
     const leases = postgresLeases(pool);
     const targets = targetsOf({
       ...configured,
       log,
+      scrubber,
       report: (target, outcome) => void Promise.resolve(leases.report(target, outcome)).catch(() => {}),
     });
     closers.push(() => targets.close());

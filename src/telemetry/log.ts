@@ -1,7 +1,7 @@
 import type { DestinationStream } from 'pino';
 import { pino } from 'pino';
+import type { Scrubber } from '../core/scrub.js';
 import { printable, printableText } from './printable.js';
-import type { SeenSecrets } from './scrub.js';
 
 /** The levels there are: a rotation moved, it will be tried again, a person is needed, everything else. */
 export type LogLevel = 'info' | 'warn' | 'error' | 'debug';
@@ -19,7 +19,7 @@ export interface LogOptions {
   /** Where lines go. Default: stdout. */
   readonly stream?: DestinationStream;
   /** Values that must not leave in a line even as part of a text. Default: none are known. */
-  readonly seen?: SeenSecrets;
+  readonly seen?: Pick<Scrubber, 'text'>;
 }
 
 /**
@@ -36,7 +36,7 @@ export function createLog({ level = 'info', stream, seen }: LogOptions = {}): Lo
       messageKey: 'message',
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      hooks: seen === undefined ? {} : { streamWrite: seen.scrub },
+      hooks: seen === undefined ? {} : { streamWrite: (line) => seen.text(line) },
     },
     stream ?? pino.destination({ fd: 1, sync: true }),
   );

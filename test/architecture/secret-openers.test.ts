@@ -17,7 +17,6 @@ const openers: Readonly<Record<string, string>> = {
   'src/core/credential.ts': 'writes and reads the document that consumers parse',
   'src/core/scrub.ts': 'a value can only be cut out of a text by whoever knows it',
   'src/core/secret.ts': 'the type itself',
-  'src/telemetry/scrub.ts': 'a value can only be found in a log line by whoever knows it',
   'src/embedded/demo/login.ts': 'the sample application and the probe log in with a driver that takes a string',
   'src/adapters/bullmq/postgres-backend.ts': 'the driver takes the password of the queue as text',
   'src/adapters/bullmq/redis-backend.ts': 'the driver takes the password of the queue as text',

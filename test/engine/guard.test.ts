@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Classification, Connection, Rotator } from '../../src/contract/rotator.js';
 import { CONTRACT } from '../../src/contract/rotator.js';
 import { keyturnError } from '../../src/core/errors.js';
+import { Scrubber } from '../../src/core/scrub.js';
 import { Secret } from '../../src/core/secret.js';
 import { guardRotator } from '../../src/engine/guard.js';
 import type { Scope } from '../../src/ports/step-ports.js';
@@ -40,6 +41,7 @@ function guarded(members: Partial<Connection>, classify: (error: unknown) => Cla
     config: { admin: { password: Secret.fromText(admin) } },
     log: { debug: write, warn: write },
     report: (_, outcome) => reports.push(outcome),
+    scrubber: new Scrubber(),
   });
   return { port, logged, reports };
 }
