@@ -20,8 +20,9 @@ const quoted = pg.escapeIdentifier;
 /** Makes the two databases and every role but the logins that are rotated: those are Keyturn's to make. */
 export async function makeDatabases(urlOf: (database: string) => string, passwords: RolePasswords): Promise<void> {
   await withClient(urlOf('postgres'), async (client) => {
-    // Statements with a password in them are kept out of the server's log.
+    // Statements with a password in them are kept out of the server's log, and out of its statistics where it has any.
     await client.query("SET log_statement = 'none'; SET log_min_error_statement = 'panic'");
+    await client.query("SET pg_stat_statements.track = 'none'");
     for (const [role, password, rights] of [
       [names.workerRole, passwords.worker, ''],
       [names.readerRole, passwords.reader, ''],
