@@ -6,6 +6,7 @@ import { postgresStoreReader } from '../adapters/postgres/store/versions.js';
 import type { Terminal } from '../cli/doors.js';
 import { exit } from '../cli/output.js';
 import { claimsFor, planFor, secretOf } from '../config/plan.js';
+import { isKeyturnError } from '../core/errors.js';
 import { startApp } from '../embedded/demo/app/start-app.js';
 import { runDemo } from '../embedded/demo/demo.js';
 import { Narrator } from '../embedded/demo/narrator.js';
@@ -62,7 +63,10 @@ async function openDemoState(urls: DemoUrls, configFile: string): Promise<DemoSt
       const asked = { rotationId, trigger: 'demand', reason, requestedBy: 'demo', repair: false } as const;
       const plan = planFor({ config, environment, path, ...asked });
       await state.accept(plan, claimsFor(secretOf(config, environment, path)));
-      await state.ring(rotationId);
+      await state.ring(rotationId).catch((error: unknown) => {
+        // It is written down: the sweep of a worker finds it.
+        if (!isKeyturnError(error) || error.code !== 'QUEUE_UNAVAILABLE') throw error;
+      });
       return rotationId;
     },
     close: async () => {
