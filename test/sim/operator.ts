@@ -7,7 +7,7 @@ import type { Chance } from './chance.js';
 import type { DatabaseFaults } from './database.js';
 import type { Profile } from './profile.js';
 import type { Queue } from './queue.js';
-import { type SimulatedSecret, claimsOf, drawConsumers, drawPolicy, planOf } from './population.js';
+import { type SimulatedSecret, claimsOf, drawPolicy, planOf } from './population.js';
 import type { Trace } from './trace.js';
 import type { VirtualTime } from './virtual-time.js';
 
@@ -113,10 +113,16 @@ export class Operator {
     return 'accepted';
   }
 
-  /** The configuration may have been edited since the last rotation: another policy, other consumers, another version. */
+  /**
+   * The configuration may have been edited since the last rotation: another policy, consumers that count otherwise, a
+   * newer workflow. It never says less than is so of a consumer's cache: nothing could protect who is not declared.
+   */
   #planned(secret: SimulatedSecret, rotationId: string, repair: boolean): Plan {
     const own = this.#chance.split(rotationId);
-    const consumers = own.happens(0.2) ? drawConsumers(own.split('consumers')) : secret.consumers;
+    const edited = own.happens(0.2);
+    const consumers = secret.consumers.map((each) =>
+      edited ? { ...each, canary: own.happens(0.4), required: own.happens(0.7) } : each,
+    );
     const plan = planOf(secret, { rotationId, policy: drawPolicy(own.split('policy')), consumers, repair });
     return { ...plan, workflow: { name: secret.workflow, number: own.happens(0.3) ? 2 : 1 } };
   }

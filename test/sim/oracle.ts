@@ -72,7 +72,9 @@ export class Oracle implements Witness {
       this.#judgeFence(effect);
       if (scope.step === 'disable' && method === 'disable') this.#judgeDisabled(effect, life);
       if (identity === null) return;
-      if (method === 'create' || method === 'enable' || method === 'destroy') ground.remade(identity);
+      if (method === 'create' || method === 'destroy') ground.remade(identity);
+      // Switching on brings back neither a role that was dropped nor a password that was changed.
+      if (method === 'enable') ground.lateOff.delete(identity);
     };
   }
 

@@ -57,7 +57,7 @@ export function drawPopulation(chance: Chance): readonly SimulatedSecret[] {
 }
 
 /** Draws the consumers of a secret: any of them may be required, a canary, both or neither. */
-export function drawConsumers(chance: Chance): readonly PlannedConsumer[] {
+function drawConsumers(chance: Chance): readonly PlannedConsumer[] {
   return ['app', 'batch', 'report'].slice(0, chance.pick([0, 1, 1, 2, 3])).map((name) => ({
     name,
     url: null,
