@@ -39,7 +39,7 @@ process.on('message', (message: ToWorker) => {
 // As `keyturn worker` does.
 process.once('SIGTERM', () => void stopWorker?.().then(() => process.exit(0)));
 process.once('disconnect', () => process.exit(1));
-tell({ kind: 'loaded' });
+tell({ kind: 'loaded', clockMs: Date.now() });
 
 async function start(order: WorkerOrder): Promise<void> {
   const { installation, concurrency, leaseMs, callDeadlineMs, points, isTwice } = order;

@@ -1,4 +1,4 @@
-import type { RotationEvent } from '../../src/core/rotation.js';
+import type { Recorded, RotationEvent } from '../../src/core/rotation.js';
 import type { WorkerParts } from '../../src/engine/worker.js';
 import type { Append, Appended } from '../../src/ports/journal.js';
 import type { Scope } from '../../src/ports/step-ports.js';
@@ -25,7 +25,7 @@ export interface FailpointListener {
   readonly reached: (point: Failpoint) => void;
   /** Settles when the worker may go on. */
   readonly resumed: (point: Failpoint) => Promise<void>;
-  /** What the call was answered that was made after it was resumed: `ok`, or the code of the error. */
+  /** What the call was answered that was made after it was resumed: the kind of the answer, `ok`, or the error's code. */
   readonly answered: (point: Failpoint, answer: string) => void;
   /** A call was made that changes something outside. */
   readonly called: (rotationId: string, effect: string) => void;
@@ -52,6 +52,8 @@ interface Call {
 interface Progress {
   /** The last event it has appended. */
   last: RotationEvent | undefined;
+  /** True once it knows that the rotation turns back. */
+  isTurningBack: boolean;
   /** True once the effect of the failpoint was answered, where the worker is to be stopped after that. */
   answered: boolean;
   reached: boolean;
@@ -67,10 +69,10 @@ export function withFailpoints(ports: Ports, points: readonly Failpoint[], liste
     const rotationId = rotationOf(call) ?? bySecret.get(secretOf(call) ?? '')?.rotationId;
     if (rotationId === undefined) return call.make(call.args);
     const progress = progressOf(rotationId);
-    const effect = effectOf(call, progress.last);
+    const effect = effectOf(call, progress);
     const make = async (args = call.args): Promise<unknown> => {
       const answer = await call.make(args);
-      noteAppended(call, answer, progress);
+      note(call, answer, progress);
       return answer;
     };
     if (effect !== null) listener.called(rotationId, effect);
@@ -83,12 +85,14 @@ export function withFailpoints(ports: Ports, points: readonly Failpoint[], liste
     switch (point.position) {
       case 'before it is sent':
         return stop(point, progress, listener, () => make(withoutSignal(call.args)));
-      case 'after it took effect, before the answer':
-        await make();
-        return stop(point, progress, listener);
+      case 'after it took effect, before the answer': {
+        const answer = await make();
+        // Who has lost his lease on the way has done nothing; it is tried again.
+        return isAppend(call) && !isAppended(answer) ? answer : stop(point, progress, listener);
+      }
       case 'after the answer': {
         const answer = await make();
-        progress.answered = true;
+        progress.answered ||= !isAppend(call) || isAppended(answer);
         return answer;
       }
       default:
@@ -134,7 +138,7 @@ async function stop(
   await listener.resumed(point);
   try {
     const answer = await late();
-    listener.answered(point, 'ok');
+    listener.answered(point, kindOf(answer));
     return answer;
   } catch (error) {
     listener.answered(point, error instanceof Error && 'code' in error ? String(error.code) : 'error');
@@ -142,10 +146,14 @@ async function stop(
   }
 }
 
+function kindOf(answer: unknown): string {
+  return typeof answer === 'object' && answer !== null && 'kind' in answer ? String(answer.kind) : 'ok';
+}
+
 function progressKeeper(): (rotationId: string) => Progress {
   const all = new Map<string, Progress>();
   return (rotationId) => {
-    const found = all.get(rotationId) ?? { last: undefined, answered: false, reached: false };
+    const found = all.get(rotationId) ?? { last: undefined, isTurningBack: false, answered: false, reached: false };
     all.set(rotationId, found);
     return found;
   };
@@ -155,11 +163,11 @@ function progressKeeper(): (rotationId: string) => Progress {
  * Names an effect by where in a rotation it is: `target.create in create`, `store.moveCurrent in undo of promote`,
  * `target.raise after a takeover`, `journal.append of StepIntended create`. *Returns* null for what changes nothing.
  */
-function effectOf(call: Call, last: RotationEvent | undefined): string | null {
+function effectOf(call: Call, { last, isTurningBack }: Progress): string | null {
   const { port, method, args } = call;
   if (effects[port]?.includes(method) !== true) return null;
   if (isAppend(call)) return `journal.append of ${eventName((args[0] as Append).events.at(-1))}`;
-  if (method === 'raise') return `target.raise ${last === undefined ? 'after a takeover' : 'before undoing'}`;
+  if (method === 'raise') return `target.raise ${isTurningBack ? 'before undoing' : 'after a takeover'}`;
   const { step } = args[0] as Scope;
   const undoing = last?.kind === 'UndoIntended' && last.step === step;
   return `${port}.${method} in ${undoing ? 'undo of ' : ''}${step}`;
@@ -173,10 +181,20 @@ function eventName(event: RotationEvent | undefined): string {
 const isAppend = ({ port, method }: Pick<Call, 'port' | 'method'>): boolean =>
   port === 'journal' && method === 'append';
 
-function noteAppended(call: Call, answer: unknown, progress: Progress): void {
-  if (!isAppend(call) || (answer as Appended).kind !== 'appended') return;
-  progress.last = (call.args[0] as Append).events.at(-1) ?? progress.last;
+/** What the journal says and takes is how far the worker knows its rotation to be. */
+function note({ port, method, args }: Call, answer: unknown, progress: Progress): void {
+  if (port !== 'journal') return;
+  if (method === 'load') {
+    const loaded = answer as { readonly events: readonly Recorded[] } | null;
+    progress.isTurningBack ||= loaded?.events.some(({ event }) => event.kind === 'RollbackDecided') === true;
+  } else if (isAppended(answer)) {
+    const { events } = args[0] as Append;
+    progress.last = events.at(-1) ?? progress.last;
+    progress.isTurningBack ||= events.some(({ kind }) => kind === 'RollbackDecided');
+  }
 }
+
+const isAppended = (answer: unknown): boolean => (answer as Appended).kind === 'appended';
 
 /** The rotation a call is made for, where it says so. Renewing the lease goes on while a worker is stopped. */
 function rotationOf({ port, method, args }: Call): string | undefined {

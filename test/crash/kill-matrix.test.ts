@@ -7,22 +7,44 @@ import { killPointsOf, withoutMeaning } from './kill-points.js';
 const isLong = process.env['KEYTURN_TEST_LONG'] === '1';
 const hasRedis = inject('redis').url !== undefined;
 
+/** Every point once, or with few rotations for each worker process on both queues (test:all). */
+const short = { victims: 2, rotationsEach: 24 };
+const long = { victims: 6, rotationsEach: 2 };
+
 for (const queue of ['redis', 'postgres'] as const) {
   const wanted = process.env['KEYTURN_KILL_QUEUE'] ?? (isLong ? queue : hasRedis ? 'redis' : 'postgres');
   it.runIf(wanted === queue && (queue === 'postgres' || hasRedis))(
     `a rotation ends sound wherever its worker is killed, with the queue on ${queue}`,
-    { timeout: 900_000 },
+    { timeout: 1_800_000 },
     async (context) => {
       const points = kinds.map((kind) => chosen(killPointsOf(kind)));
-      const shared = isLong ? { victims: 6, rotationsEach: 2 } : { victims: 2, rotationsEach: 48 };
-      const { findings, points: count, killed } = await runMatrices(points, { queue, ...shared });
-      const failed = new Set(findings.map((each) => each.split(': ', 2).join(': '))).size;
-      reportFigure(
-        context,
-        `kill points on ${queue}: ${count - failed} passed / ${count}, ${withoutMeaning.length} without meaning; ${killed} processes killed`,
-      );
+      const matrices = isLong
+        ? points.map((each) => ({ queue, points: each, ...long }))
+        : [{ queue, points: points.flat(), ...short }];
+      const { findings, points: count, failed, killed } = await runMatrices(matrices);
+      const told = `${count - failed} passed / ${count}, ${kinds.flatMap(withoutMeaning).length} without meaning`;
+      reportFigure(context, `kill points on ${queue}: ${told}; ${killed} processes killed`);
       expect(findings).toEqual([]);
       expect(count).toBeGreaterThan(0);
     },
   );
 }
+
+it('an effect that is no kill point of a rotator has no meaning there, and it is said why', () => {
+  const told = kinds.flatMap(withoutMeaning);
+  expect(new Set(told.map(({ kind }) => kind))).toEqual(new Set(kinds));
+  expect(told.filter(({ why }) => why === '')).toEqual([]);
+});
+
+it.runIf(isLong)(
+  'a rotation ends sound wherever its worker is killed, with the lease as shipped',
+  { timeout: 900_000 },
+  async (context) => {
+    const points = killPointsOf('two-role').filter(({ position }) => position.startsWith('after it took effect'));
+    const dozen = points.filter((_, index) => index % Math.floor(points.length / 12) === 0).slice(0, 12);
+    const matrix = { queue: 'postgres', points: chosen(dozen), victims: 4, rotationsEach: 1, leaseMs: null } as const;
+    const { findings, points: count, failed } = await runMatrices([matrix]);
+    reportFigure(context, `kill points with the lease as shipped: ${count - failed} passed / ${count}`);
+    expect(findings).toEqual([]);
+  },
+);

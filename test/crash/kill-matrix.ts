@@ -1,7 +1,7 @@
 import { eventually } from '../support/eventually.js';
+import { type Case, askFor, casesOf, judgeAtRest, patienceMs, turnBack } from './course.js';
 import type { Failpoint } from './failpoints.js';
-import type { CrashSecret } from './installation.js';
-import { acceptsCurrent, judge } from './judge.js';
+import { acceptsCurrent } from './judge.js';
 import { type KillPoint, nameOf } from './kill-points.js';
 import { type QueueKind, Rig } from './rig.js';
 import type { WorkerProcess } from './worker-process.js';
@@ -21,16 +21,16 @@ export interface MatrixOptions {
 /** What a matrix has shown. */
 export interface MatrixResult {
   readonly points: number;
+  /** Kill points that did not end well. */
+  readonly failed: number;
   /** Processes that were sent SIGKILL. */
   readonly killed: number;
-  /** A sentence for each kill point that did not end well, with the command that replays it. */
+  /** What is wrong, a sentence each with the command that replays it. */
   readonly findings: readonly string[];
 }
 
-interface Case {
+interface Kill extends Case {
   readonly point: KillPoint;
-  readonly secret: CrashSecret;
-  readonly rotationId: string;
 }
 
 /**
@@ -38,139 +38,122 @@ interface Case {
  * the world. In batches: while the victims of one wait at their points nobody else may work, for he would take over.
  */
 export async function runMatrix(options: MatrixOptions): Promise<MatrixResult> {
-  const { points, queue, victims, rotationsEach } = options;
+  const { points, queue } = options;
   const rig = await Rig.open({ queue, secrets: points });
   try {
-    const cases = points.map((point, index): Case => {
-      return { point, secret: rig.installation.secrets[index]!, rotationId: rig.state.newRotationId() };
-    });
-    const findings: string[] = [];
+    const kills = casesOf(rig).map((each, index): Kill => ({ ...each, point: points[index]! }));
+    const findings = new Map<string, readonly string[]>();
     let killed = 0;
     const replacement = rig.process();
-    const batches = batchesOf(cases, victims * rotationsEach);
-    const processes = (): readonly WorkerProcess[] => Array.from({ length: victims }, () => rig.process());
-    let warm = processes();
-    for (const [index, batch] of batches.entries()) {
-      const isTakenOver = batch.some(({ point }) => point.after !== null);
-      const now = isTakenOver ? [warm, processes()] : [warm];
+    const batches = batchesOf(kills, options);
+    const processes = (count = 0): readonly WorkerProcess[] => Array.from({ length: count }, () => rig.process());
+    let warm = processes(batches[0]?.victims);
+    for (const [index, { kills: batch, victims, isTakenOver }] of batches.entries()) {
+      const now = isTakenOver ? [warm, processes(victims)] : [warm];
       // The next ones load their modules while these are at work.
-      warm = index + 1 < batches.length ? processes() : [];
-      findings.push(...(await runBatch({ rig, batch, victims: now, replacement, options })));
-      killed += now.length * victims;
+      warm = processes(batches[index + 1]?.victims);
+      const found = await runBatch({ rig, batch, victims: now, replacement, options });
+      for (const [rotationId, each] of found) findings.set(rotationId, each);
+      killed += now.flat().length;
     }
-    return { points: points.length, killed, findings };
+    return {
+      points: points.length,
+      failed: [...findings.values()].filter((each) => each.length > 0).length,
+      killed,
+      findings: kills.flatMap(({ rotationId, point }) =>
+        (findings.get(rotationId) ?? []).map((each) => `${nameOf(point)}: ${each}; ${replayOf(point, options)}`),
+      ),
+    };
   } finally {
     await rig.close();
   }
 }
 
-/** Those with a takeover before their point are on their own: their victims are two after each other. */
-function batchesOf(cases: readonly Case[], size: number): readonly (readonly Case[])[] {
-  const batches: (readonly Case[])[] = [];
-  const twice = cases.filter(({ point }) => point.after !== null);
-  for (const group of [cases.filter(({ point }) => point.after === null), twice]) {
-    for (let from = 0; from < group.length; from += size) batches.push(group.slice(from, from + size));
+interface Planned {
+  readonly kills: readonly Kill[];
+  readonly victims: number;
+  /** True: a worker is killed before those at the points, so that they take over. */
+  readonly isTakenOver: boolean;
+}
+
+function batchesOf(kills: readonly Kill[], { victims, rotationsEach }: MatrixOptions): readonly Planned[] {
+  const batches: Planned[] = [];
+  for (const isTakenOver of [false, true]) {
+    const group = kills.filter(({ point }) => (point.after !== null) === isTakenOver);
+    for (let from = 0; from < group.length; from += victims * rotationsEach) {
+      const batch = group.slice(from, from + victims * rotationsEach);
+      batches.push({ kills: batch, victims: Math.min(victims, Math.ceil(batch.length / rotationsEach)), isTakenOver });
+    }
   }
   return batches;
 }
 
 interface Batch {
   readonly rig: Rig;
-  readonly batch: readonly Case[];
+  readonly batch: readonly Kill[];
   /** Those who are killed one after the other, the last at the points themselves. */
   readonly victims: readonly (readonly WorkerProcess[])[];
   readonly replacement: WorkerProcess;
   readonly options: MatrixOptions;
 }
 
-async function runBatch({ rig, batch, victims, replacement, options }: Batch): Promise<readonly string[]> {
-  const { leaseMs } = options;
-  const lease = leaseMs === undefined ? {} : { leaseMs };
+async function runBatch(running: Batch): Promise<ReadonlyMap<string, readonly string[]>> {
+  const { rig, batch, victims, replacement, options } = running;
+  const lease = options.leaseMs === undefined ? {} : { leaseMs: options.leaseMs };
   const findings = new Map<string, string[]>(batch.map(({ rotationId }) => [rotationId, []]));
   for (const [index, each] of victims.entries()) {
     const points = batch.map((one) => failpointOf(one, index === victims.length - 1));
     const order = { concurrency: options.rotationsEach, ...lease, points };
     await Promise.all(each.map((victim) => rig.worker(order, victim)));
-    if (index === 0) await Promise.all(batch.map(({ secret, rotationId }) => rig.ask(secret, rotationId)));
-    await turnBack(rig, batch);
-    await reachedBy(rig, batch, each, findings);
+    if (index === 0) {
+      await askFor(rig, batch);
+      await turnBack(rig, batch);
+    }
+    for (const [rotationId, finding] of await missing(rig, batch, each)) findings.get(rotationId)?.push(finding);
     await Promise.all(each.map((victim) => victim.kill()));
   }
-  await Promise.all(
-    batch.map(async ({ secret, point, rotationId }) => {
-      // The gap of an in-place change is declared; nobody else may see one.
-      const inGap = secret.kind === 'in-place' && / swap$/.test(point.effect);
-      if (!inGap && !(await acceptsCurrent(rig, secret)))
-        findings.get(rotationId)?.push('with its worker dead, what current names is refused');
-    }),
-  );
-  await rig.worker({ concurrency: 32, ...lease }, replacement);
-  const ids = batch.map(({ rotationId }) => rotationId);
-  const standing = await rig.atRest(ids);
-  await replacement.stopWorker();
-  for (const { secret, rotationId } of batch) {
-    findings.get(rotationId)?.push(...(await judge(rig, { secret, rotationId }, standing.get(rotationId))));
+  for (const { secret, point, rotationId } of batch) {
+    // The gap of an in-place change is declared; nobody else may see one.
+    const inGap = secret.kind === 'in-place' && / swap$/.test(point.effect);
+    if (!inGap && !(await acceptsCurrent(rig, secret)))
+      findings.get(rotationId)?.push('with its worker dead, what current names is refused');
   }
-  return batch.flatMap(({ point, rotationId }) =>
-    (findings.get(rotationId) ?? []).map((finding) => `${nameOf(point)}: ${finding}; ${replayOf(point, options)}`),
-  );
+  await rig.worker({ concurrency: 32, ...lease }, replacement);
+  for (const [rotationId, found] of await judgeAtRest(rig, batch)) findings.get(rotationId)?.push(...found);
+  await replacement.stopWorker();
+  return findings;
 }
 
-function failpointOf({ point, secret, rotationId }: Case, isLast: boolean): Failpoint {
+function failpointOf({ point, secret, rotationId }: Kill, isLast: boolean): Failpoint {
   const { effect, position } = isLast || point.after === null ? point : point.after;
   return { rotationId, secret: secret.id, effect, position, resumable: false };
 }
 
-/** A person orders rotations back that have come as far as watch. */
-async function turnBack(rig: Rig, batch: readonly Case[]): Promise<void> {
-  const waiting = new Set(
-    batch.filter(({ secret }) => secret.scenario === 'turned back in watch').map(({ rotationId }) => rotationId),
-  );
-  await eventually(
-    `${waiting.size} rotation(s) come to watch`,
-    async () => {
-      const standing = await rig.standing([...waiting]);
-      for (const [rotationId, { step }] of standing) {
-        if (step !== 'watch') continue;
-        const order = { rotationId, kind: 'rollback', by: 'local:test', reason: 'a test' } as const;
-        await rig.state.operations.command(order);
-        waiting.delete(rotationId);
-      }
-      return waiting.size === 0;
-    },
-    { maxMs: 60_000, everyMs: 50 },
-  );
-}
-
-/** Waits until every rotation has come to its point; one that comes to rest instead is a finding. */
-async function reachedBy(
+/** Waits until every rotation has come to its point. *Returns* those that came to rest instead, or nowhere. */
+async function missing(
   rig: Rig,
-  batch: readonly Case[],
+  batch: readonly Kill[],
   victims: readonly WorkerProcess[],
-  findings: ReadonlyMap<string, string[]>,
-): Promise<void> {
-  const missing = (): readonly string[] => {
+): Promise<ReadonlyMap<string, string>> {
+  const left = (): readonly string[] => {
     const reached = new Set(victims.flatMap((victim) => victim.reached.map(({ rotationId }) => rotationId)));
     return batch.map(({ rotationId }) => rotationId).filter((each) => !reached.has(each));
   };
-  let closed: readonly string[] = [];
   await eventually(
     'every worker comes to its points',
     async () => {
-      const left = missing();
-      if (left.length === 0) return true;
-      const standing = await rig.standing(left);
-      closed = left.filter((each) => !['running', 'rolling_back'].includes(standing.get(each)?.status ?? ''));
-      return closed.length === left.length;
+      const standing = [...(await rig.standing(left())).values()];
+      return standing.every(({ status }) => status !== 'running' && status !== 'rolling_back');
     },
-    { maxMs: 60_000, everyMs: 50 },
+    { maxMs: patienceMs, everyMs: 50 },
   ).catch(() => undefined);
-  const left = missing();
-  const standing = left.length === 0 ? null : await rig.standing(left);
-  for (const rotationId of left) {
-    const { status, step } = standing?.get(rotationId) ?? { status: 'unknown', step: '?' };
-    findings.get(rotationId)?.push(`its worker never came to this point; it was ${status} in ${step}`);
-  }
+  const standing = await rig.standing(left());
+  return new Map(
+    left().map((rotationId) => {
+      const { status, step } = standing.get(rotationId) ?? { status: 'unknown', step: '?' };
+      return [rotationId, `its worker never came to this point; it was ${status} in ${step}`];
+    }),
+  );
 }
 
 /** The command that runs one kill point alone. */
@@ -184,17 +167,14 @@ export function chosen(points: readonly KillPoint[]): readonly KillPoint[] {
   return points.filter((point) => nameOf(point).includes(wanted));
 }
 
-/** One kind after the other in an installation of its own each, all of them at the same time. */
-export async function runMatrices(
-  kindPoints: readonly (readonly KillPoint[])[],
-  options: Omit<MatrixOptions, 'points'>,
-): Promise<MatrixResult> {
-  const results = await Promise.all(
-    kindPoints.filter((points) => points.length > 0).map((points) => runMatrix({ ...options, points })),
-  );
+/** Several at the same time, each in an installation of its own. */
+export async function runMatrices(matrices: readonly MatrixOptions[]): Promise<MatrixResult> {
+  const results = await Promise.all(matrices.filter(({ points }) => points.length > 0).map(runMatrix));
+  const sum = (of: (result: MatrixResult) => number): number => results.reduce((total, each) => total + of(each), 0);
   return {
-    points: results.reduce((sum, each) => sum + each.points, 0),
-    killed: results.reduce((sum, each) => sum + each.killed, 0),
+    points: sum((each) => each.points),
+    failed: sum((each) => each.failed),
+    killed: sum((each) => each.killed),
     findings: results.flatMap((each) => each.findings),
   };
 }

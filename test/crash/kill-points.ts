@@ -1,4 +1,4 @@
-import type { Kind } from './installation.js';
+import { type Kind, kinds } from './installation.js';
 import { type Position, positions } from './failpoints.js';
 import type { Scenario } from './scenarios.js';
 
@@ -12,10 +12,8 @@ export interface KillPoint {
   readonly after: { readonly effect: string; readonly position: Position } | null;
 }
 
-/** An effect that a rotator's rotations do not have. */
-export interface WithoutMeaning {
-  readonly kind: Kind;
-  readonly effect: string;
+/** A kill point of other kinds that the rotations of this one do not have. */
+export interface WithoutMeaning extends Pick<KillPoint, 'kind' | 'effect' | 'position'> {
   readonly why: string;
 }
 
@@ -118,31 +116,40 @@ export function killPointsOf(kind: Kind): readonly KillPoint[] {
   return points;
 }
 
-/** What the effects of one kind are to another that does not have them. */
-export const withoutMeaning: readonly WithoutMeaning[] = [
-  ...['target.raise before undoing', 'target.raise after a takeover', 'journal.append of RollbackDecided'].map(
-    (effect): WithoutMeaning => ({
-      kind: 'random',
-      effect,
-      why: 'a folder cannot fence, so nothing is raised, and the decision is committed with the first undo',
-    }),
-  ),
-  ...[
-    'target.disable in disable',
-    'target.enable in undo of disable',
-    'target.destroy in destroy',
-    'target.disable in undo of create',
-    'target.destroy in undo of create',
-  ].map(
-    (effect): WithoutMeaning => ({
-      kind: 'in-place',
-      effect,
-      why: 'one role is live all the time: the old value dies with the swap, and its undo writes it back',
-    }),
-  ),
+/** Why an effect of other kinds has no meaning for this one. */
+const reasons: readonly { readonly kind: Kind; readonly effects: RegExp; readonly why: string }[] = [
+  {
+    kind: 'random',
+    effects: /^target\.raise|RollbackDecided$/,
+    why: 'a folder cannot fence, so nothing is raised, and the decision is committed with the first undo',
+  },
+  { kind: 'random', effects: / swap$/, why: 'old and new live side by side, so nothing is swapped' },
+  { kind: 'two-role', effects: / swap$/, why: 'old and new live side by side, so nothing is swapped' },
   {
     kind: 'in-place',
-    effect: 'consumers.challenge in canary',
-    why: 'a value that is not live yet cannot be tried, so there is no canary',
+    effects: / (create|promote)$/,
+    why: 'one role is live all the time, so making the new value live and promoting it are one intent, the swap',
   },
+  {
+    kind: 'in-place',
+    effects: / (disable|watch)$|^target\.destroy/,
+    why: 'the old value dies with the swap, so there is nothing to disable, to watch or to destroy',
+  },
+  { kind: 'in-place', effects: / canary$/, why: 'a value that is not live yet cannot be tried' },
 ];
+
+/**
+ * The kill points that other kinds have and this one has not, each with the reason. *Errors*: an effect that is neither a
+ * kill point nor explained.
+ */
+export function withoutMeaning(kind: Kind): readonly WithoutMeaning[] {
+  const own = new Set(killPointsOf(kind).map(({ effect }) => effect));
+  const all = new Set(kinds.flatMap((each) => killPointsOf(each).map(({ effect }) => effect)));
+  return [...all]
+    .filter((effect) => !own.has(effect))
+    .flatMap((effect) => {
+      const reason = reasons.find((each) => each.kind === kind && each.effects.test(effect));
+      if (reason === undefined) throw new Error(`${effect} is no kill point of ${kind}, and nothing says why`);
+      return positions.map((position) => ({ kind, effect, position, why: reason.why }));
+    });
+}

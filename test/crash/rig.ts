@@ -49,10 +49,10 @@ export interface RigOptions {
 export const rigLeaseMs = 1_000;
 
 /** A stopped call is to be found there, not timed out. Milliseconds. */
-const rigCallDeadlineMs = 120_000;
+const rigCallDeadlineMs = 900_000;
 
 /** How long rotations may take to come to rest: settling takes seconds, and so may a busy machine. Milliseconds. */
-const restWithinMs = 120_000;
+const restWithinMs = 300_000;
 
 /**
  * One installation on servers of its own: a PostgreSQL with state and targets in separate databases, a queue, a

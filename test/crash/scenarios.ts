@@ -1,4 +1,5 @@
 import type { FinalStatus } from '../../src/core/rotation.js';
+import type { Kind } from './installation.js';
 
 /** How a rotation goes where nobody is killed. Between them every effect and every compensation occurs. */
 export const scenarios = ['success', 'canary refused', 'drain refused', 'turned back in watch'] as const;
@@ -13,3 +14,8 @@ export const endOf: Readonly<Record<Scenario, FinalStatus>> = {
   'drain refused': 'rolled_back',
   'turned back in watch': 'rolled_back',
 };
+
+/** In place there is no canary to refuse and no watch to be turned back in. */
+export function scenariosOf(kind: Kind): readonly Scenario[] {
+  return kind === 'in-place' ? ['success', 'drain refused'] : scenarios;
+}

@@ -27,8 +27,8 @@ export type ToWorker =
 
 /** What a worker process says. */
 export type FromWorker =
-  /** Its modules are loaded; it opens nothing before it is started. */
-  | { readonly kind: 'loaded' }
+  /** Its modules are loaded; it opens nothing before it is started. With what its clock says, in milliseconds. */
+  | { readonly kind: 'loaded'; readonly clockMs: number }
   | { readonly kind: 'started' }
   | { readonly kind: 'reached'; readonly point: Failpoint }
   | { readonly kind: 'answered'; readonly point: Failpoint; readonly answer: string }

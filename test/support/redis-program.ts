@@ -1,10 +1,6 @@
-import { execFile } from 'node:child_process';
-import { access, constants, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { access, constants, readdir } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-
-const run = promisify(execFile);
+import { unpackDebian } from './debian-package.js';
 
 /** A server program that can be started. */
 export interface RedisProgram {
@@ -34,39 +30,15 @@ export async function findRedisOnPath(): Promise<RedisProgram | undefined> {
  * *Repeat*: the cache is used; two at the same time do not disturb each other.
  */
 export async function fetchDebianRedis(): Promise<RedisProgram | string> {
-  const cache = fileURLToPath(new URL('../../node_modules/.cache/keyturn-redis', import.meta.url));
-  const cached = join(cache, 'debian');
-  if (!(await isExecutable(programIn(cached)))) {
-    const failure = await unpackInto(cache, cached);
-    if (failure !== undefined) return failure;
-  }
+  // redis-server is a link into redis-tools.
+  const packages = ['redis-server', 'redis-tools', 'libjemalloc2', 'liblzf1'];
+  const unpacked = await unpackDebian('keyturn-redis', packages, 'usr/bin/redis-server');
+  if (unpacked.kind === 'unavailable') return unpacked.reason;
+  const cached = unpacked.folder;
   const files = await readdir(cached, { recursive: true });
   const libraries = new Set(files.filter((file) => file.includes('.so')).map((file) => join(cached, dirname(file))));
   const environment = { LD_LIBRARY_PATH: [...libraries].join(':') };
   return { path: programIn(cached), source: "Debian's redis-server", environment };
-}
-
-async function unpackInto(cache: string, cached: string): Promise<string | undefined> {
-  let folder: string | undefined;
-  try {
-    await mkdir(cache, { recursive: true });
-    folder = await mkdtemp(join(cache, 'unpacking-'));
-    // redis-server is a link into redis-tools.
-    await run('apt-get', ['download', 'redis-server', 'redis-tools', 'libjemalloc2', 'liblzf1'], { cwd: folder });
-    const unpacked = join(folder, 'root');
-    for (const file of await readdir(folder)) {
-      if (file.endsWith('.deb')) await run('dpkg', ['-x', join(folder, file), unpacked]);
-    }
-    await rename(unpacked, cached).catch(() => {
-      // Another process was faster.
-    });
-    return (await isExecutable(programIn(cached))) ? undefined : "Debian's redis-server holds no program";
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-    return `Debian's redis-server could not be downloaded and unpacked (${code})`;
-  } finally {
-    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
-  }
 }
 
 function programIn(folder: string): string {

@@ -1,0 +1,64 @@
+import { eventually } from '../support/eventually.js';
+import type { CrashSecret } from './installation.js';
+import { judge } from './judge.js';
+import type { Rig } from './rig.js';
+
+/** The rotation of one secret. */
+export interface Case {
+  readonly secret: CrashSecret;
+  readonly rotationId: string;
+}
+
+/** A busy machine comes there, an idle one at once. Milliseconds. */
+export const patienceMs = 240_000;
+
+/** Names a rotation for each secret of the rig; nothing is asked for yet. */
+export function casesOf(rig: Rig): readonly Case[] {
+  return rig.installation.secrets.map((secret) => ({ secret, rotationId: rig.state.newRotationId() }));
+}
+
+/** Asks for them all, as fast as the two sessions of a person allow. */
+export async function askFor(rig: Rig, cases: readonly Case[]): Promise<void> {
+  const left = cases.values();
+  const lane = async (): Promise<void> => {
+    for (const { secret, rotationId } of left) await rig.ask(secret, rotationId);
+  };
+  await Promise.all([lane(), lane()]);
+}
+
+/** Orders those back that are to be turned back in watch, each as soon as it has come there. Needs a worker at work. */
+export async function turnBack(rig: Rig, cases: readonly Case[]): Promise<void> {
+  const waiting = new Set(
+    cases.filter(({ secret }) => secret.scenario === 'turned back in watch').map(({ rotationId }) => rotationId),
+  );
+  await eventually(
+    `${waiting.size} rotation(s) come to watch`,
+    async () => {
+      if (waiting.size === 0) return true;
+      const standing = await rig.standing([...waiting]);
+      for (const [rotationId, { step }] of standing) {
+        if (step !== 'watch') continue;
+        await rig.state.operations.command({ rotationId, kind: 'rollback', by: 'local:test', reason: 'a test' });
+        waiting.delete(rotationId);
+      }
+      return waiting.size === 0;
+    },
+    { maxMs: patienceMs, everyMs: 50 },
+  );
+}
+
+/** Waits until they have come to rest and judges each. *Returns* what is wrong, by rotation; [] for the sound ones. */
+export async function judgeAtRest(rig: Rig, cases: readonly Case[]): Promise<ReadonlyMap<string, readonly string[]>> {
+  const standing = await rig.atRest(cases.map(({ rotationId }) => rotationId));
+  const findings = new Map<string, readonly string[]>();
+  for (const each of cases) findings.set(each.rotationId, await judge(rig, each, standing.get(each.rotationId)));
+  return findings;
+}
+
+/** The same as sentences that say which secret they are about. */
+export async function findingsAtRest(rig: Rig, cases: readonly Case[]): Promise<readonly string[]> {
+  const byRotation = await judgeAtRest(rig, cases);
+  return cases.flatMap(({ secret, rotationId }) =>
+    (byRotation.get(rotationId) ?? []).map((finding) => `${secret.kind}, ${secret.scenario}: ${finding}`),
+  );
+}
