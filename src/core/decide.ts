@@ -243,8 +243,7 @@ function settleTime(workflow: WorkflowShape, state: RotationState, facts: Facts,
 }
 
 function touches(workflow: WorkflowShape, name: string, what: 'target' | 'store'): boolean {
-  const step = workflow.steps.find((each) => each.name === name);
-  return step !== undefined && step.kind !== 'gate' && step.touches.includes(what);
+  return workflow.steps.some((step) => step.name === name && step.kind !== 'gate' && step.touches.includes(what));
 }
 
 function isMine(state: RotationState, step: string, direction: 'do' | 'undo', facts: Facts): boolean {
@@ -328,7 +327,7 @@ export function onError(
         code === 'VALUE_REJECTED' &&
         state.plan.capabilities.origin === 'ours' &&
         state.replacedValues < MAX_REPLACED_VALUES &&
-        isUnused(workflow, state, at.step)
+        isUnused(state, at.step)
       ) {
         return [{ kind: 'ValueReplaced', step: at.step, code }];
       }
@@ -340,11 +339,9 @@ export function onError(
   }
 }
 
-/** True while no other act than this one has made anything of the proposed value: another then takes its place. */
-function isUnused(workflow: WorkflowShape, state: RotationState, by: string): boolean {
-  return workflow.steps.every(
-    ({ kind, name }) => kind !== 'act' || name === 'propose' || name === by || !stepState(state, name).touched,
-  );
+/** True while no step but this one has made anything of the proposed value: another then takes its place. */
+function isUnused({ steps }: RotationState, by: string): boolean {
+  return Object.entries(steps).every(([name, { touched }]) => name === 'propose' || name === by || !touched);
 }
 
 /** Facts that change with every look without saying anything new. */

@@ -12,6 +12,7 @@ const workflow: WorkflowShape = {
   steps: [
     { kind: 'gate', name: 'look', whenBlind: 'undo' },
     { kind: 'act', name: 'propose', touches: [] },
+    { kind: 'act', name: 'put', touches: ['store'] },
     { kind: 'act', name: 'make', touches: ['target'] },
     { kind: 'gate', name: 'drain', whenBlind: 'park' },
     { kind: 'final', name: 'end', touches: ['target'], guard },
@@ -162,6 +163,17 @@ describe('a rejected value', () => {
       ]);
     }
     expect(after({ step: 'make', events: replaced(3) }, 'VALUE_REJECTED')[1]).toMatchObject({
+      kind: 'RollbackDecided',
+      code: 'VALUE_REJECTED',
+    });
+  });
+
+  it('is not replaced once another step has made something of it', () => {
+    const tried: RotationEvent = { kind: 'StepIntended', step: 'make', attempt: 1 };
+    const proposed = [...passed('look'), ...done('propose'), tried];
+    const outcome = (events: readonly RotationEvent[]) => after({ step: 'make', events }, 'VALUE_REJECTED');
+    expect(outcome(proposed)).toMatchObject([{ kind: 'ValueReplaced' }]);
+    expect(outcome([...passed('look'), ...done('propose'), ...done('put'), tried])[1]).toMatchObject({
       kind: 'RollbackDecided',
       code: 'VALUE_REJECTED',
     });
