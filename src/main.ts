@@ -6,7 +6,7 @@ import { putInitial } from './adapters/postgres/store/put-by-person.js';
 import type { Doors, Where } from './cli/doors.js';
 import { processTerminal } from './cli/terminal.js';
 import { type Variables, configOf, urlsOf } from './main/settings.js';
-import { openKeyring, onceRegistered, openState, withPool } from './main/state.js';
+import { openHistory, openKeyring, onceRegistered, openState, withPool } from './main/state.js';
 import { version } from './main/version.js';
 
 /** Joins the sides for the command line. Reads the environment; opens nothing before it is asked for. */
@@ -23,6 +23,7 @@ export function createDoors(variables: Variables = process.env): Doors {
     principal,
     config,
     state: async (where, options) => openState(await urls(where), options),
+    history: async (where) => openHistory(await urls(where)),
     migrate: async (where, { appRole }) => {
       const { database, queue } = await urls(where);
       await migrate(database, appRole === undefined ? {} : { appRole });

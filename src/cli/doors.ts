@@ -3,6 +3,8 @@ import type { Config, SecretConfig } from '../config/config.js';
 import type { Finding } from '../core/observation.js';
 import type { Plan } from '../core/plan.js';
 import type { Secret } from '../core/secret.js';
+import type { KnownWorkflow } from '../core/history/violation.js';
+import type { HistoryReader } from '../ports/history.js';
 import type { Accepted } from '../ports/journal.js';
 import type { Operations, Views } from '../ports/operations.js';
 
@@ -37,6 +39,13 @@ export interface State {
   ring(rotationId: string): Promise<void>;
   /** A new id for a rotation: sorts by time. */
   newRotationId(): string;
+  close(): Promise<void>;
+}
+
+/** What is judged, and by which workflows. */
+export interface History {
+  readonly reader: HistoryReader;
+  readonly workflows: readonly KnownWorkflow[];
   close(): Promise<void>;
 }
 
@@ -81,6 +90,8 @@ export interface Doors {
    * *Errors* `SETTING_MISSING`, `STATE_UNAVAILABLE`, `DATABASE_UNMIGRATED`, `DATABASE_MOVED`.
    */
   state(where: Where, options?: { readonly acceptMoved: boolean }): Promise<State>;
+  /** Opens the state database to read histories; of a copy as well, because judging changes nothing. */
+  history(where: Where): Promise<History>;
   /**
    * Puts the first version of a secret and labels it `current`.
    * *Errors* `VERSION_EXISTS` where it has one, `ROTATION_OPEN`, `VALUE_UNFIT`, and those of the keyring.

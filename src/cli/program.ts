@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { keyturnError } from '../core/errors.js';
+import { audit } from './commands/audit.js';
 import { doctor } from './commands/doctor.js';
 import { init } from './commands/init.js';
 import { followCommand, history, status } from './commands/look.js';
@@ -46,6 +47,7 @@ const commands: readonly Register[] = [
   rollback,
   hold,
   store,
+  audit,
   restored,
 ];
 

@@ -4,6 +4,7 @@ import { type BullmqWakeups, bullmqWakeups } from '../adapters/bullmq/wakeups.js
 import { calendar } from '../adapters/cron/calendar.js';
 import { localKeyring } from '../adapters/local-keyring/local-keyring.js';
 import { createPool } from '../adapters/postgres/connection.js';
+import { postgresHistory } from '../adapters/postgres/history.js';
 import { checkInstallation } from '../adapters/postgres/installation.js';
 import { postgresIntake } from '../adapters/postgres/intake.js';
 import { assertMigrated } from '../adapters/postgres/migrate.js';
@@ -12,13 +13,13 @@ import { postgresRegistry } from '../adapters/postgres/registry.js';
 import { checkKeyId } from '../adapters/postgres/store/key-id.js';
 import { postgresSweep } from '../adapters/postgres/sweep.js';
 import { postgresViews } from '../adapters/postgres/views.js';
-import type { State } from '../cli/doors.js';
+import type { History, State } from '../cli/doors.js';
 import type { Config } from '../config/config.js';
 import { registerConfig } from '../config/register.js';
 import { isKeyturnError } from '../core/errors.js';
 import type { Keyring } from '../ports/keyring.js';
 import type { Wakeups } from '../ports/wakeups.js';
-import type { Urls } from './settings.js';
+import { type Urls, workflows } from './settings.js';
 
 /** Opens the state database for a person. The queue is connected to when there is something to ring for. */
 export async function openState(
@@ -55,6 +56,19 @@ export async function openState(
     newRotationId,
     close,
   };
+}
+
+/** Opens the state database for the judge of histories. *Errors* `STATE_UNAVAILABLE`, `DATABASE_UNMIGRATED`. */
+export async function openHistory({ database }: Pick<Urls, 'database'>): Promise<History> {
+  const pool = createPool(database, { sessions: 1 });
+  const close = async (): Promise<void> => pool.end();
+  try {
+    await assertMigrated(pool);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { reader: postgresHistory(pool), workflows, close };
 }
 
 /** Sorts by time; its second half alone tells two apart that were asked for in the same millisecond. */
