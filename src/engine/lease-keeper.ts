@@ -13,30 +13,36 @@ export class LeaseKeeper {
   readonly #leaseMs: number;
   readonly #lost = new AbortController();
   #timer: NodeJS.Timeout | undefined;
+  #believedUntilMs = Number.POSITIVE_INFINITY;
 
   constructor(leases: BoundEnginePorts['leases'], leaseMs: number) {
     this.#leases = leases;
     this.#leaseMs = leaseMs;
   }
 
-  /** Aborted once the lease is lost, or must be taken as lost. */
+  /**
+   * Aborted once the lease is lost, or must be taken as lost. Looked at right before something is sent: a process that
+   * stood still goes on with the answer it waited for before any timer of it runs.
+   */
   get signal(): AbortSignal {
+    if (performance.now() >= this.#believedUntilMs) this.#lose();
     return this.#lost.signal;
   }
 
   keep(lease: Lease): void {
     if (lease.kind !== 'granted') return;
-    let believedUntil = performance.now() + this.#leaseMs;
+    this.#believedUntilMs = performance.now() + this.#leaseMs;
     let asking = false;
     this.#timer = setInterval(() => {
-      if (performance.now() >= believedUntil) return this.#lose();
+      if (performance.now() >= this.#believedUntilMs) return this.#lose();
       if (asking) return;
       asking = true;
       const askedAt = performance.now();
       void renew(this.#leases, { secret: lease.secret, epoch: lease.fence.epoch, ttlMs: this.#leaseMs }).then(
         (answer) => {
           asking = false;
-          if (answer === 'renewed') believedUntil = askedAt + this.#leaseMs;
+          if (answer === 'renewed' && Number.isFinite(this.#believedUntilMs))
+            this.#believedUntilMs = askedAt + this.#leaseMs;
           if (answer === 'lost') this.#lose();
         },
       );
@@ -46,6 +52,7 @@ export class LeaseKeeper {
   /** *Repeat*: harmless. */
   stop(): void {
     clearInterval(this.#timer);
+    this.#believedUntilMs = Number.POSITIVE_INFINITY;
   }
 
   #lose(): void {

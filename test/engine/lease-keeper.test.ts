@@ -92,6 +92,17 @@ describe('a lease is lost', () => {
     expect(keeper.signal.aborted).toBe(true);
   });
 
+  it('as soon as anybody looks where the process stood still, before any timer runs', () => {
+    const { keeper } = leasesOf(() => true);
+    keeper.keep(granted);
+    const stoodStill = vi.spyOn(performance, 'now').mockReturnValue(performance.now() + leaseMs);
+    try {
+      expect(keeper.signal.aborted).toBe(true);
+    } finally {
+      stoodStill.mockRestore();
+    }
+  });
+
   it('not by one answer that went missing', async () => {
     let tries = 0;
     const { keeper } = leasesOf(() => ((tries += 1) % 2 === 1 ? unreachable() : true));
