@@ -23,6 +23,7 @@ import { startRedis } from '../support/redis.js';
 import { startTestPostgres } from '../support/test-server.js';
 import { type CrashConsumer, startConsumer } from './consumer.js';
 import { type CrashSecret, type Installation, type Kind, configOf, names } from './installation.js';
+import { refuseLeaksOf, shownBy } from './rig-leaks.js';
 import type { Scenario } from './scenarios.js';
 import { type Targets, credentialIn, fieldsOf, openTargets } from './target.js';
 import type { WorkerOrder } from './worker-messages.js';
@@ -61,6 +62,7 @@ const restWithinMs = 300_000;
 export class Rig {
   readonly #workers = new Set<WorkerProcess>();
   readonly #closers: (() => Promise<unknown>)[];
+  readonly #serverLog: string;
   /** As workers are told. */
   readonly installation: Installation;
   /** Where the servers are in truth. */
@@ -72,7 +74,7 @@ export class Rig {
   readonly state: State;
   readonly targets: Targets;
 
-  private constructor({ installation, straight, pool, store, state, targets, closers }: Opened) {
+  private constructor({ installation, straight, pool, store, state, targets, serverLog, closers }: Opened) {
     this.installation = installation;
     this.straight = straight;
     this.config = configOf(installation);
@@ -81,6 +83,7 @@ export class Rig {
     this.state = state;
     this.targets = targets;
     this.#closers = closers;
+    this.#serverLog = serverLog;
   }
 
   /** Puts it up. The caller closes it. *Errors*: where no Redis can be started for `redis`. */
@@ -113,7 +116,8 @@ export class Rig {
       concurrency: 16,
       leaseMs: rigLeaseMs,
       callDeadlineMs: rigCallDeadlineMs,
-      logLevel: 'error',
+      // What they tell is searched for secrets.
+      logLevel: 'debug',
       points: [],
       isTwice: false,
       ...change,
@@ -160,10 +164,21 @@ export class Rig {
     return new Map(rows.map(({ rotationId, ...standing }) => [rotationId, standing]));
   }
 
-  /** Kills what still runs and takes everything down. *Repeat*: harmless. */
+  /**
+   * Kills what still runs and takes everything down. *Repeat*: harmless. *Errors*: a value that a rotator generated, or
+   * a secret of the rig, is anywhere in the servers, their files and logs, or what workers have told.
+   */
   async close(): Promise<void> {
-    await Promise.all([...this.#workers].map((worker) => worker.kill()));
-    for (const close of this.#closers.splice(0).reverse()) await close();
+    if (this.#closers.length === 0) return;
+    const workers = [...this.#workers];
+    const shown = await shownBy(workers);
+    await Promise.all(workers.map((worker) => worker.kill()));
+    try {
+      const { folder } = this.installation;
+      await refuseLeaksOf({ folder, ...this.straight, serverLog: this.#serverLog, workers }, shown);
+    } finally {
+      for (const close of this.#closers.splice(0).reverse()) await close();
+    }
   }
 }
 
@@ -177,6 +192,7 @@ export interface Standing {
 type Straight = Pick<Installation, 'stateUrl' | 'queueUrl' | 'targetPort'>;
 
 interface Opened extends Pick<Rig, 'installation' | 'straight' | 'pool' | 'store' | 'state' | 'targets'> {
+  readonly serverLog: string;
   readonly closers: (() => Promise<unknown>)[];
 }
 
@@ -233,7 +249,7 @@ async function open(
   );
   const state = await openState({ database: stateUrl, queue: queueUrl });
   closers.push(() => state.close());
-  return { installation, straight, pool, store, state, targets, closers };
+  return { installation, straight, pool, store, state, targets, serverLog: server.serverLogPath, closers };
 }
 
 /** A Redis of our own: the shared one has workers of other tests, which would take our rings. */

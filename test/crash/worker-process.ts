@@ -2,15 +2,23 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { tallyVariable } from '../support/canary.mjs';
 import { eventually } from '../support/eventually.js';
 import type { Failpoint } from './failpoints.js';
 import type { FromWorker, ToWorker, WorkerOrder } from './worker-messages.js';
 
 const entry = fileURLToPath(new URL('./crash-worker-process.ts', import.meta.url));
 const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+const plantCanary = new URL('../support/plant-canary-process.mjs', import.meta.url).href;
 
 /** A machine that does other things as well loads slowly. Milliseconds. */
 const patienceMs = 240_000;
+
+/** Values that workers generate are counted where those of the run are. */
+function canaryTally(): Readonly<Record<string, string>> {
+  const file = process.env[tallyVariable];
+  return file === undefined ? {} : { [tallyVariable]: file };
+}
 
 /** A worker in a process of its own. */
 export class WorkerProcess {
@@ -23,9 +31,9 @@ export class WorkerProcess {
 
   /** Starts the process and lets it load its modules; a worker begins with {@link start}. */
   constructor(environment: Readonly<Record<string, string>> = {}) {
-    this.#child = spawn(process.execPath, ['--import', loader, entry], {
+    this.#child = spawn(process.execPath, ['--import', loader, '--import', plantCanary, entry], {
       cwd: '/',
-      env: { PATH: process.env['PATH'] ?? '', JITI_FS_CACHE: 'false', ...environment },
+      env: { PATH: process.env['PATH'] ?? '', JITI_FS_CACHE: 'false', ...canaryTally(), ...environment },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.#errors += text));
@@ -38,6 +46,10 @@ export class WorkerProcess {
     this.#ended = once(this.#child, 'exit').then(([code, signal]) => {
       this.#end = { code: code as number | null, signal: signal as NodeJS.Signals | null };
     });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
   }
 
   /** What it wrote on stderr: its log. */

@@ -14,7 +14,7 @@ export function canary() {
   return Array.from({ length: 32 }, (_, at) => (isMarked(at) ? markerAt(at) : randomLetter())).join('');
 }
 
-/** Names the file that grows by a byte for each marked value, where the environment has one. */
+/** Names the file that grows by a line for each marked value, where the environment has one. */
 export const tallyVariable = 'KEYTURN_TEST_CANARY_TALLY';
 
 const blockChars = 16;
@@ -35,7 +35,7 @@ export function plantCanary() {
     const generator = callback === undefined ? generatorOf(callerOf(randomBytes), size) : undefined;
     if (generator === undefined) return trueRandomBytes(size, callback);
     const tally = process.env[tallyVariable];
-    if (tally !== undefined) appendFileSync(tally, '.');
+    if (tally !== undefined) appendFileSync(tally, 'value\n');
     return generator.markedBytes(size);
   };
   syncBuiltinESMExports();

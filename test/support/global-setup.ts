@@ -26,7 +26,7 @@ declare module 'vitest' {
       /** True where it was given by URL: it is another's, and holds what is not ours. */
       readonly isGiven: boolean;
     };
-    /** A file that grows by a byte for each value that a rotator generates. */
+    /** A file that grows by a line for each value that a rotator generates and for each scan of a rig. */
     readonly canaryTally: string;
   }
 }

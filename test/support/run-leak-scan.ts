@@ -5,10 +5,17 @@ import { clusterFilesOf, statementsOf, tablesOf } from './postgres-sinks.js';
 import { keysOf, redisFilesOf } from './redis-sinks.js';
 import { filesAt } from './sinks.js';
 
-/** What was found at the end of a run, and a line that counts what was scanned. */
+/** What was found at the end of a run, and a line that counts what was scanned, by rigs with servers of their own too. */
 export interface RunLeakScan {
   readonly leaks: readonly Leak[];
   readonly line: string;
+}
+
+/** What one scan has looked at. A rig of this run has written it down; its hits have failed its test already. */
+export interface ScanCounts {
+  readonly sinks: number;
+  readonly bytes: number;
+  readonly hits: number;
 }
 
 /**
@@ -25,9 +32,13 @@ export async function scanRun({ postgres, redis, canaryTally }: ProvidedContext)
     ...(redis.url === undefined || redis.isGiven ? [] : [keysOf(redis.url), redisFilesOf(redis.url)]),
   ];
   const { leaks, names, bytes } = await scanSinks([], sinks);
-  const values = (await readFile(canaryTally).catch(() => Buffer.alloc(0))).length;
-  return {
-    leaks,
-    line: `leak scan: ${names.length} sinks, ${bytes} bytes, ${values} values, ${leaks.length} hits`,
-  };
+  const lines = (await readFile(canaryTally, 'utf8').catch(() => '')).split('\n');
+  const values = lines.filter((line) => line === 'value').length;
+  const scans = [
+    { sinks: names.length, bytes, hits: leaks.length },
+    ...lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as ScanCounts),
+  ];
+  const sum = (count: keyof ScanCounts): number => scans.reduce((total, scan) => total + scan[count], 0);
+  const line = `leak scan: ${sum('sinks')} sinks, ${sum('bytes')} bytes, ${values} values, ${sum('hits')} hits`;
+  return { leaks, line };
 }
