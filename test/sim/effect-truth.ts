@@ -4,6 +4,9 @@ import type { StoredVersion } from '../../src/ports/step-ports.js';
 import { CANARY, type Effect, type Ground } from './ground.js';
 import type { Life } from './life.js';
 
+/** From the look at the old credential to the move of the label, pauses and slow calls included. Milliseconds. */
+const LOOKED_WITHIN_MS = 90_000;
+
 /** An invariant that does not hold, and how. */
 export interface Broken {
   readonly invariant: string;
@@ -36,7 +39,10 @@ export function* judgeEffect(effect: Effect, before: Before, life: Life): Genera
   if (!life.intents.has(`${scope.step} ${scope.fence.epoch}`))
     yield { invariant: 'I10', what: `${where} by epoch ${scope.fence.epoch} without an intent` };
   if (method === 'putPending') yield* judgePut(ground, before, life, where);
-  if (method === 'moveCurrent') yield* judgeMove(ground, life, where);
+  if (method === 'moveCurrent') {
+    yield* judgeMove(ground, life, where);
+    yield* judgeMoveBack(ground, before, life, where);
+  }
   if (method === 'create') yield* judgeCreate(effect, life, where);
   if (identity === null || method === 'create') return;
   const isOld = life.old !== null && identity === life.old.identity;
@@ -75,6 +81,15 @@ function* judgePut(ground: Ground, before: Before, { plan }: Life, where: string
   const text = new TextDecoder().decode(openSecret(credential.value));
   if (finding !== undefined || !text.startsWith(CANARY))
     yield { invariant: 'I7', what: `${where} stores a value that nobody generated (${finding ?? 'no canary'})` };
+}
+
+/** I13: a label goes back only to a credential that is accepted, unless a person broke it since anybody could look. */
+function* judgeMoveBack(ground: Ground, before: Before, life: Life, where: string): Generator<Broken> {
+  const current = ground.current();
+  if (life.decision !== 'roll-back' || current === null || current.version === before.current?.version) return;
+  if (life.plan.capabilities.overlap === 'one-live' || ground.works(current)) return;
+  const wasBrokenLately = ground.clock.nowMs() - ground.brokenMs < LOOKED_WITHIN_MS;
+  if (!wasBrokenLately) yield { invariant: 'I13', what: `${where} moves current onto what is refused` };
 }
 
 /** I6: once promoted, `previous` is on the version that was current before. */

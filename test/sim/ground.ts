@@ -52,6 +52,8 @@ export class Ground {
   systemSinceMs = 0;
   /** Identities that are refused because a person, or a restored backup, broke them; and what sets each right. */
   readonly broken = new Map<string, () => void>();
+  /** When the last of them was broken, or an endpoint last fell behind. Milliseconds since 1970. */
+  brokenMs = Number.NEGATIVE_INFINITY;
   /** Identities that can log in because a person, or a restored backup, brought them back. */
   readonly revived = new Set<string>();
   /** Identities that an executor without a lease has switched off late, where nothing could refuse it. */
@@ -184,6 +186,7 @@ export class Ground {
   breakByHand(identity: string, change: Parameters<MemoryTarget['changeByHand']>[1]): void {
     if (!this.broken.has(identity)) this.broken.set(identity, this.target.remember(identity));
     this.target.changeByHand(identity, change);
+    this.brokenMs = this.clock.nowMs();
     this.changed = true;
   }
 
@@ -226,6 +229,7 @@ export class Ground {
     const before = new Map(this.target.live().map((identity) => [identity, this.target.remember(identity)]));
     this.#backup();
     this.isRestored = true;
+    this.brokenMs = this.clock.nowMs();
     for (const identity of this.target.live()) if (!before.has(identity)) this.revived.add(identity);
     for (const [identity, restore] of before) if (!this.broken.has(identity)) this.broken.set(identity, restore);
     this.changed = true;

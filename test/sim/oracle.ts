@@ -1,5 +1,6 @@
 import type { MemoryClock } from '../../src/adapters/memory/clock.js';
 import type { MemoryState } from '../../src/adapters/memory/state.js';
+import { judgeHistory } from '../../src/core/history.js';
 import { parkedCureOf } from '../../src/core/errors.js';
 import type { Plan } from '../../src/core/plan.js';
 import type { RotationEvent } from '../../src/core/rotation.js';
@@ -10,6 +11,7 @@ import { CANARY, type Effect, type Ground, type Left, type Witness } from './gro
 import { Life } from './life.js';
 import { judgeEnd, judgeParked } from './end-truth.js';
 import { judgeDestroy, judgeDisable } from './revoke-truth.js';
+import { newest } from './workflows.js';
 
 /** The world as the oracle looks at it: never what the engine believes, except what it has committed. */
 export interface Looked {
@@ -115,6 +117,15 @@ export class Oracle implements Witness {
       if (!life.isOpen && this.#isLast(life)) this.#judgeEnd(life);
       this.#judgeLeaks(life);
     }
+    this.#judgeHistories();
+  }
+
+  /** The judge of journals, which looks at nothing but what was written down: I2 replayed, I9, I10, I12 and more. */
+  #judgeHistories(): void {
+    const { state } = this.#looked();
+    const journals = [...this.#lives.keys()].map((rotationId) => state.load(rotationId)?.events ?? []);
+    for (const { invariant, rotationId, seq, what } of judgeHistory(journals, { workflows: newest, slackMs: 0 }))
+      this.#say(invariant, `${what} (event ${seq} of ${rotationId})`);
   }
 
   #judgeCommit({ rotationId, epoch, events }: Append, life: Life): void {

@@ -100,6 +100,7 @@ export class TargetFaults {
     const { target, secret } = this.#ground;
     const endpoint = this.#chance.pick(secret.endpoints);
     target.fallBehind(endpoint);
+    this.#ground.brokenMs = this.#ground.clock.nowMs();
     this.#parts.time.after(this.#chance.pick(spellsMs), () => {
       target.catchUp(endpoint);
       this.#ground.changed = true;

@@ -1,12 +1,9 @@
 import { MemoryClock } from '../../src/adapters/memory/clock.js';
 import { MemoryState } from '../../src/adapters/memory/state.js';
-import type { Workflow } from '../../src/contract/workflow.js';
 import { isKeyturnError } from '../../src/core/errors.js';
 import type { Authority, EngineRequest } from '../../src/engine/request.js';
 import type { Append, Appended } from '../../src/ports/journal.js';
 import type { Scope } from '../../src/ports/step-ports.js';
-import inPlaceRotation from '../../workflows/in-place-rotation.js';
-import stagedRotation from '../../workflows/staged-rotation.js';
 import { Book } from './book.js';
 import { Chance } from './chance.js';
 import { DatabaseFaults } from './database.js';
@@ -20,6 +17,7 @@ import { drawPopulation } from './population.js';
 import { Sweeper } from './sweeper.js';
 import { Trace } from './trace.js';
 import { VirtualTime } from './virtual-time.js';
+import { newest, older } from './workflows.js';
 
 /** Something that must always hold, and did not. */
 export interface Violation {
@@ -48,10 +46,6 @@ export interface RunResult {
   /** Empty unless asked for. */
   readonly lines: readonly string[];
 }
-
-const older: readonly Workflow[] = [stagedRotation, inPlaceRotation];
-/** The version that is rolled out while rotations are open: the same steps under another number. */
-const newest: readonly Workflow[] = [...older, { ...stagedRotation, number: 2 }, { ...inPlaceRotation, number: 2 }];
 
 /**
  * L1: after faults stop, everything is at rest within this. The longest waits of a drawn policy, each as often as a
