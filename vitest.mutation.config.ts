@@ -5,7 +5,7 @@ import house from './vitest.config.js';
 export default defineConfig({
   ...(house.resolve === undefined ? {} : { resolve: house.resolve }),
   test: {
-    include: ['test/core/**/*.test.ts', 'test/engine/{advance,run-step,session,steering,parking}.test.ts'],
+    include: ['test/core/**/*.test.ts', 'test/engine/{advance,run-step,session}.test.ts'],
     testTimeout: 60_000,
   },
 });
