@@ -64,7 +64,8 @@ export class Executor implements Process {
   ) {
     this.#chance = chance;
     this.#parts = parts;
-    this.#wrongMs = parts.profile.intensity('wrong-clock') > 0 ? chance.pick([-3_600_000, 0, 3_600_000]) : 0;
+    const wrongMs = chance.pick([-3_600_000, 3_600_000]);
+    this.#wrongMs = parts.profile.strikes('wrong-clock', chance, 0.5) ? wrongMs : 0;
     this.#workflows = this.#installed();
   }
 

@@ -53,9 +53,11 @@ export class Profile {
     return intensity;
   }
 
-  /** True until faults stop, for kinds that strike at all. */
+  /** True until faults stop, for kinds that strike at all: who asks behaves otherwise, so it counts as having struck. */
   mayStrike(kind: string): boolean {
-    return this.#nowMs() < this.faultsEndMs && this.intensity(kind) > 0;
+    const may = this.#nowMs() < this.faultsEndMs && this.intensity(kind) > 0;
+    if (may && !this.#struck.has(kind)) this.#struck.set(kind, 1);
+    return may;
   }
 
   /**
@@ -67,11 +69,6 @@ export class Profile {
     if (!isDrawn || this.#nowMs() >= this.faultsEndMs) return false;
     this.#struck.set(kind, (this.#struck.get(kind) ?? 0) + 1);
     return true;
-  }
-
-  /** Notes that a kind has struck that was not asked by {@link strikes}. */
-  note(kind: string): void {
-    this.#struck.set(kind, (this.#struck.get(kind) ?? 0) + 1);
   }
 
   /** The kinds that could strike so far, whether or not they did: what shrinking tries to do without. */
