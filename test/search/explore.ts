@@ -1,7 +1,8 @@
 import type { Bounds } from './bounds.js';
 import type { Deviation } from './deviation.js';
 import type { Finding } from './judge.js';
-import { Schedule, type Situation } from './schedule.js';
+import { Schedule } from './schedule.js';
+import type { Situation } from './situation.js';
 
 /** One deviation and how many steps of the default schedule come before it. */
 interface Turn {

@@ -9,24 +9,8 @@ import { type Executor, LiveExecutor, wokenExecutor } from './executor.js';
 import { type Finding, judge, judgeCommit, judgeEffect } from './judge.js';
 import type { Prepared } from './label-store.js';
 import { described, outcomeOf } from './narration.js';
+import type { Situation, Standby } from './situation.js';
 import { type Flight, World, isPoint, settleMs } from './world.js';
-
-/** A place in the search, as plain data: it can be gone back to any number of times. */
-export interface Situation {
-  readonly restoreWorld: () => void;
-  readonly executor: Executor | null;
-  readonly prepared: Prepared | null;
-  readonly flights: readonly Flight[];
-  readonly standby: Standby | null;
-  readonly spent: Spent;
-  readonly holders: number;
-}
-
-interface Standby {
-  readonly rotation: number;
-  readonly text: string;
-  readonly restore: () => void;
-}
 
 /** What a step says about itself, for a trace. */
 export type Narrate = (line: string) => void;
@@ -345,8 +329,7 @@ export class Schedule {
   #byStandby(): readonly Deviation[] {
     const { bounds, world } = this;
     if (this.#spent.failOvers >= bounds.failOvers) return [];
-    if (this.#standby === null)
-      return this.#request() === null || !isOpen(world.journal.status) ? [] : [{ kind: 'cut' }];
+    if (this.#standby === null) return isOpen(world.journal.status) ? [{ kind: 'cut' }] : [];
     if (this.#standby.rotation !== world.rotation) return [];
     return [
       { kind: 'fail-over', noticed: true },
@@ -380,6 +363,8 @@ export class Schedule {
     this.#leave();
     this.#standby?.restore();
     this.#standby = null;
+    // A fail-over takes longer than a request lives: what nothing would refuse any more has died on the way.
+    this.#flights = this.#flights.filter((each) => !Number.isFinite(each.deadMs));
     this.#spend('failOvers');
     if (noticed) world.state.restored();
     const stored = world.read('current');

@@ -7,15 +7,58 @@ const nothing: Bounds = {
   rotations: 1,
   pauses: 0,
   crashes: 0,
-  takeovers: 0,
+  takeovers: 4,
   holds: 0,
   moves: 0,
   commands: 0,
   failOvers: 0,
   deviations: 8,
 };
+const noFence = { fence: false };
+const noCompare = { leasedStore: false };
 
-/** The small worlds that are searched. */
+/** The small worlds that are searched in every run. */
 export const worlds: readonly Bounds[] = [
-  { ...nothing, name: 'a target with a fence', pauses: 1, crashes: 1, takeovers: 2, commands: 0 },
+  { ...nothing, name: 'a fence: a pause, a crash', pauses: 1, crashes: 1 },
+  { ...nothing, ...noFence, name: 'no fence: a pause, a crash', pauses: 1, crashes: 1 },
+  { ...nothing, ...noCompare, name: 'no compare-and-set: a pause, a crash', pauses: 1, crashes: 1 },
+  { ...nothing, ...noFence, ...noCompare, name: 'neither: two pauses', pauses: 2, deviations: 3 },
+  { ...nothing, name: 'a fence: a pause, a cancel', pauses: 1, commands: 1, deviations: 3 },
+  { ...nothing, ...noFence, name: 'no fence: a pause, a cancel', pauses: 1, commands: 1, deviations: 3 },
+  { ...nothing, ...noCompare, name: 'no compare-and-set: a pause, a cancel', pauses: 1, commands: 1, deviations: 3 },
+  { ...nothing, name: 'a fence: people', holds: 1, moves: 1, commands: 1, pauses: 1, deviations: 2 },
+  { ...nothing, ...noFence, name: 'no fence: people', holds: 1, moves: 1, commands: 1, pauses: 1, deviations: 2 },
+  { ...nothing, name: 'a fence: two rotations', rotations: 2, pauses: 2, deviations: 3 },
+  { ...nothing, ...noFence, ...noCompare, name: 'neither: two rotations', rotations: 2, pauses: 2, deviations: 3 },
+  { ...nothing, ...noCompare, name: 'a fail-over', failOvers: 1, pauses: 1, deviations: 3 },
 ];
+
+/** The same with more of everything; takes minutes. */
+export const widerWorlds: readonly Bounds[] = [
+  { ...nothing, name: 'a fence: three pauses, a crash', pauses: 3, crashes: 1, deviations: 5 },
+  { ...nothing, ...noFence, name: 'no fence: three pauses, a crash', pauses: 3, crashes: 1, deviations: 5 },
+  { ...nothing, ...noCompare, name: 'no compare-and-set: two pauses, a crash', pauses: 2, crashes: 1 },
+  {
+    ...nothing,
+    ...noFence,
+    ...noCompare,
+    name: 'neither: a pause, a crash, a cancel',
+    pauses: 1,
+    crashes: 1,
+    commands: 1,
+    deviations: 3,
+  },
+  { ...nothing, name: 'a fence: people', holds: 1, moves: 1, commands: 1, pauses: 1, deviations: 3 },
+  { ...nothing, ...noFence, name: 'no fence: people', holds: 1, moves: 1, commands: 1, pauses: 1, deviations: 3 },
+  { ...nothing, name: 'a fence: two rotations, a crash', rotations: 2, pauses: 2, crashes: 1, deviations: 4 },
+  { ...nothing, ...noFence, ...noCompare, name: 'neither: two rotations', rotations: 2, pauses: 2, deviations: 4 },
+  { ...nothing, ...noCompare, name: 'a fail-over', failOvers: 1, pauses: 1, deviations: 4 },
+];
+
+/** Where each rule that can be taken away is missed: the smallest world for it. */
+export const takeawayWorlds: Readonly<Record<string, Bounds>> = {
+  raise: { ...nothing, name: 'raise', pauses: 1, commands: 1, deviations: 3 },
+  settle: { ...nothing, ...noFence, name: 'settle', pauses: 1, commands: 1, deviations: 3 },
+  content: { ...nothing, name: 'content', moves: 1, commands: 1, deviations: 2 },
+  era: { ...nothing, ...noCompare, name: 'era', failOvers: 1, pauses: 1, deviations: 4 },
+};
