@@ -12,7 +12,8 @@ const PAGE = 100;
  * before or null, $5 how many. Out: rotations by secret and age, with their events in order, and where the journal and
  * the audit trail, which were written in one statement, do not say the same. No row: there are no more.
  *
- * The audit trail has an index by secret alone, so a page reads all of the trail of its secrets.
+ * `= ANY (ARRAY(…))` and not `IN`: it is looked up by the index, whatever the planner takes a page for. The audit trail
+ * has an index by secret alone, so a page reads all of the trail of its secrets.
  */
 const page = `
   WITH page AS MATERIALIZED (
@@ -23,11 +24,12 @@ const page = `
         > (SELECT l.secret, l.requested_at, l.rotation_id FROM keyturn.rotations l WHERE l.rotation_id = $4))
     ORDER BY r.secret, r.requested_at, r.rotation_id LIMIT $5
   ), written AS MATERIALIZED (
-    SELECT j.* FROM keyturn.journal j WHERE j.rotation_id IN (SELECT rotation_id FROM page)
+    SELECT j.* FROM keyturn.journal j WHERE j.rotation_id = ANY (ARRAY(SELECT rotation_id FROM page))
   ), audited AS MATERIALIZED (
     SELECT a.rotation_id, CASE jsonb_typeof(a.facts->'seq') WHEN 'number' THEN (a.facts->>'seq')::numeric END AS seq, a.at, a.action, a.facts
     FROM keyturn.audit a
-    WHERE a.secret IN (SELECT secret FROM page) AND a.rotation_id IN (SELECT rotation_id FROM page) AND a.facts ? 'seq'
+    WHERE a.secret = ANY (ARRAY(SELECT DISTINCT secret FROM page)) AND a.rotation_id = ANY (ARRAY(SELECT rotation_id FROM page))
+      AND a.facts ? 'seq'
   ), unlike AS (
     SELECT coalesce(w.rotation_id, a.rotation_id) AS rotation_id, coalesce(w.seq, a.seq, 0)::double precision AS seq,
       CASE WHEN a.rotation_id IS NULL THEN 'it has no row in the audit trail'
@@ -40,11 +42,15 @@ const page = `
   )
   SELECT p.rotation_id AS "rotationId", p.secret,
     json_build_object('seq', p.seq, 'status', p.status, 'isClosed', p.is_closed) AS row,
-    (SELECT coalesce(json_agg(json_build_object('seq', w.seq, 'atMs', keyturn.to_ms(w.at), 'epoch', w.epoch, 'event', w.event) ORDER BY w.seq), '[]')
-     FROM written w WHERE w.rotation_id = p.rotation_id) AS events,
-    (SELECT coalesce(json_agg(json_build_object('seq', u.seq, 'what', u.what) ORDER BY u.seq), '[]')
-     FROM unlike u WHERE u.rotation_id = p.rotation_id) AS unlike
-  FROM page p ORDER BY p.secret, p.requested_at, p.rotation_id`;
+    coalesce(e.events, '[]') AS events, coalesce(u.places, '[]') AS unlike
+  FROM page p
+  LEFT JOIN (
+    SELECT rotation_id, json_agg(json_build_object('seq', seq, 'atMs', keyturn.to_ms(at), 'epoch', epoch, 'event', event) ORDER BY seq) AS events
+    FROM written GROUP BY rotation_id) e USING (rotation_id)
+  LEFT JOIN (
+    SELECT rotation_id, json_agg(json_build_object('seq', seq, 'what', what) ORDER BY seq) AS places
+    FROM unlike GROUP BY rotation_id) u USING (rotation_id)
+  ORDER BY p.secret, p.requested_at, p.rotation_id`;
 
 /** The histories in PostgreSQL, a page at a time, so that any number of them fits. */
 export function postgresHistory(pool: Session): HistoryReader {
@@ -72,12 +78,13 @@ export function postgresHistory(pool: Session): HistoryReader {
     async strays({ secret }) {
       const rows = await rowsOf<{ id: string }>(
         pool,
-        `SELECT id FROM (
-           SELECT j.rotation_id AS id FROM keyturn.journal j WHERE $1::text IS NULL
-           UNION
-           SELECT a.rotation_id FROM keyturn.audit a WHERE ($1::text IS NULL OR a.secret = $1) AND a.facts ? 'seq'
-         ) told
-         WHERE id IS NOT NULL AND NOT EXISTS (SELECT FROM keyturn.rotations r WHERE r.rotation_id = id) ORDER BY id`,
+        `SELECT DISTINCT j.rotation_id AS id FROM keyturn.journal j
+         WHERE $1::text IS NULL AND NOT EXISTS (SELECT FROM keyturn.rotations r WHERE r.rotation_id = j.rotation_id)
+         UNION
+         SELECT a.rotation_id FROM keyturn.audit a
+         WHERE ($1::text IS NULL OR a.secret = $1) AND a.facts ? 'seq' AND a.rotation_id IS NOT NULL
+           AND NOT EXISTS (SELECT FROM keyturn.rotations r WHERE r.rotation_id = a.rotation_id)
+         ORDER BY id`,
         [secret ?? null],
       );
       return rows.map(({ id }) => id);
