@@ -30,7 +30,7 @@ function* judgeCompleted(ground: Ground, life: Life, current: number | null): Ge
   if (old === null) return;
   const stored = ground.store.read(ground.secret.id, old.version);
   if (stored !== null && ground.target.answers(ground.credentialIn(stored) ?? neverMade).some(isAccepted)) {
-    if (!ground.revived.has(old.identity))
+    if (!ground.revived.has(old.identity) && !ground.broken.has(old.identity))
       yield { invariant: 'I2', what: `${plan.rotationId} has completed and the old credential is alive` };
   }
   const previous = ground.store.read(ground.secret.id, 'previous');

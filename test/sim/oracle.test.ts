@@ -1,0 +1,306 @@
+import { describe, expect, it } from 'vitest';
+import { MemoryClock } from '../../src/adapters/memory/clock.js';
+import { MemoryState } from '../../src/adapters/memory/state.js';
+import { MemoryStore } from '../../src/adapters/memory/store.js';
+import { renderCredential } from '../../src/core/credential.js';
+import type { Plan } from '../../src/core/plan.js';
+import type { RotationEvent } from '../../src/core/rotation.js';
+import { Secret } from '../../src/core/secret.js';
+import type { Append } from '../../src/ports/journal.js';
+import type { Scope } from '../../src/ports/step-ports.js';
+import { ableCapabilities, promptPolicy } from '../support/plans.js';
+import type { SimulatedConsumer } from './consumers.js';
+import type { Broken } from './effect-truth.js';
+import { CANARY, type Effect, Ground } from './ground.js';
+import { Oracle } from './oracle.js';
+import { type SimulatedSecret, planOf } from './population.js';
+
+const secret: SimulatedSecret = {
+  id: 'sim:/app1/db',
+  path: '/app1/db',
+  target: 'target1',
+  principal: 'app1',
+  workflow: 'staged-rotation',
+  capabilities: ableCapabilities,
+  endpoints: ['one', 'two'],
+  startsWithout: false,
+  consumers: [],
+};
+const newValue = Secret.fromText(`${CANARY}new-0000000000000000000000`);
+const fields = { identity: 'username', value: 'password' };
+
+/** A world made by hand, in which an executor does what no executor would. */
+class Hand {
+  readonly clock = new MemoryClock();
+  readonly state = new MemoryState(this.clock);
+  readonly store = new MemoryStore({ holds: () => true });
+  readonly broken: Broken[] = [];
+  readonly plan: Plan;
+  readonly ground: Ground;
+  readonly oracle: Oracle;
+  held = false;
+  sealed = true;
+  holds: (version: number) => boolean = () => true;
+  #seq = 1;
+
+  constructor(change: Partial<SimulatedSecret> = {}, plan: Partial<Plan> = {}) {
+    const own = { ...secret, ...change };
+    this.ground = new Ground(own, this.store, this.clock, () => this.sealed);
+    this.plan = {
+      ...planOf(own, { rotationId: 'r1', policy: promptPolicy, consumers: own.consumers, repair: false }),
+      ...plan,
+    };
+    const consumer = { name: 'app', isHonest: true, holds: (version: number) => this.holds(version) };
+    this.oracle = new Oracle(
+      () => ({
+        clock: this.clock,
+        state: {
+          load: () => ({
+            events: [],
+            surroundings: { nowMs: 0, held: this.held, waived: [], guardSeq: 0, commands: [] },
+          }),
+          sealedSlots: () => [],
+        },
+        grounds: [this.ground],
+        ground: () => this.ground,
+        // The oracle asks a consumer for no more than this.
+        consumer: () => consumer as unknown as SimulatedConsumer,
+      }),
+      (broken) => this.broken.push(broken),
+    );
+    this.oracle.accepted(this.plan);
+  }
+
+  /** A commit of these events. */
+  commits(events: readonly RotationEvent[], epoch = 1, rotationId = 'r1'): this {
+    // The oracle reads no more of a commit than this.
+    this.oracle.appended({ rotationId, epoch, events, expectedSeq: (this.#seq += 1) } as unknown as Append);
+    return this;
+  }
+
+  /** An effect that the outside takes. */
+  does(change: Partial<Effect> & Pick<Effect, 'method'>, step: string, act: () => void, epoch = 1): this {
+    const fence = { era: 1, epoch, known: true };
+    const scope = { plan: this.plan, step, fence, attempt: 1, nowMs: 0, deadlineMs: 0 } as unknown as Scope;
+    const effect: Effect = { ground: this.ground, scope, identity: null, version: null, late: false, ...change };
+    const taken = this.oracle.about(effect);
+    act();
+    taken();
+    return this;
+  }
+
+  /** As far as promote: the new credential lives and `current` names it. */
+  promoted(): this {
+    this.commits([intends('preflight')]).commits([
+      done('preflight', {
+        old: { version: 1, identity: 'app1_a', digest: '', createdBy: null, accepted: true },
+        system: 'target1',
+        previous: null,
+      }),
+      done('propose', { identity: 'app1_b' }),
+      done('create', { identity: 'app1_b' }),
+      done('stage', { version: 2 }),
+    ]);
+    this.ground.target.adopt({ identity: 'app1_b', value: newValue });
+    this.store.putByHand(secret.id, renderCredential({ identity: 'app1_b', value: newValue }, fields));
+    this.store.moveByHand(secret.id, 2);
+    this.ground.aliasReads.set(2, this.clock.nowMs());
+    return this.commits([intends('promote')]).commits([done('promote', null)]);
+  }
+
+  invariants(): readonly string[] {
+    return [...new Set(this.broken.map((each) => each.invariant))];
+  }
+
+  said(): string {
+    return this.broken.map((each) => each.what).join('\n');
+  }
+}
+
+function intends(step: string): RotationEvent {
+  return { kind: 'StepIntended', step, attempt: 1 };
+}
+
+function done(step: string, output: Extract<RotationEvent, { kind: 'StepDone' }>['output']): RotationEvent {
+  return { kind: 'StepDone', step, output, tookMs: 1 };
+}
+
+const turns: RotationEvent = { kind: 'RollbackDecided', code: 'CANCELLED', facts: {} };
+
+describe('the oracle finds', () => {
+  it('nothing in a world in which nothing is wrong', () => {
+    const hand = new Hand().promoted();
+    hand.oracle.look();
+    hand.commits([intends('disable')]);
+    hand.does({ method: 'disable', identity: 'app1_a' }, 'disable', () =>
+      hand.ground.target.changeByHand('app1_a', { login: false }),
+    );
+    hand.oracle.look();
+    expect(hand.broken).toEqual([]);
+  });
+
+  it('I1 where current names what is refused, unless a person broke that', () => {
+    const hand = new Hand();
+    hand.ground.target.changeByHand('app1_a', { login: false });
+    hand.oracle.look();
+    expect(hand.invariants()).toEqual(['I1']);
+    const excused = new Hand();
+    excused.ground.breakByHand('app1_a', null);
+    excused.oracle.look();
+    expect(excused.broken).toEqual([]);
+  });
+
+  it('I1 where a consumer is refused with what it rightly holds', () => {
+    const hand = new Hand();
+    const version = hand.store.read(secret.id, 'current');
+    if (version === null) throw new TypeError('there is a version');
+    const consumer = { name: 'app', isHonest: true } as unknown as SimulatedConsumer;
+    hand.oracle.complained(hand.ground, consumer, { version, readMs: 0 });
+    expect(hand.invariants()).toEqual(['I1']);
+  });
+
+  const required = [{ name: 'app', url: null, canary: false, required: true, cacheTtlMs: 0 }];
+  const clauses: Readonly<Record<string, (hand: Hand) => void>> = {
+    '(a) disable: current is not on the new version': (hand) => hand.store.moveByHand(secret.id, 1),
+    '(a) disable: nobody has read the label lately': (hand) => hand.clock.pass(60_000),
+    '(b) disable: the new credential is refused': (hand) => hand.ground.target.changeByHand('app1_b', { login: false }),
+    '(c) disable: app does not hold the new version': (hand) => {
+      hand.holds = () => false;
+    },
+    '(f) disable: the secret is held': (hand) => {
+      hand.held = true;
+    },
+    '(g) disable: the target is another system': (hand) => {
+      hand.ground.system = 'another';
+    },
+  };
+  for (const [what, spoil] of Object.entries(clauses)) {
+    it(`I2 ${what}`, () => {
+      const hand = new Hand({ consumers: required }).promoted();
+      spoil(hand);
+      hand.commits([intends('disable')]);
+      expect(hand.broken).toContainEqual({ invariant: 'I2', what });
+    });
+  }
+
+  it('I2 (d) where grace is not over, (e) where the old one is in use, (W) where the watch was cut', () => {
+    const policy = { ...promptPolicy, graceMs: 60_000, quietMs: 60_000, watchMs: 60_000, maxSessionAgeMs: 60_000 };
+    const hand = new Hand({}, { policy });
+    hand.ground.opened('app1_a');
+    hand.clock.pass(1);
+    hand.promoted();
+    hand.ground.opened('app1_a');
+    hand.clock.pass(8_000);
+    hand.commits([intends('disable')]).commits([done('disable', null)]);
+    hand.commits([{ kind: 'DestroyDecided' }, intends('destroy')]);
+    for (const clause of ['(d)', '(e)', '(W)', '(h)']) expect(hand.said()).toContain(clause);
+  });
+
+  it('I2 where a completed rotation has left the old credential alive, and I6 where previous is elsewhere', () => {
+    const hand = new Hand().promoted();
+    hand.commits([{ kind: 'RotationClosed', status: 'completed' }]);
+    expect(hand.invariants()).toEqual(expect.arrayContaining(['I2', 'I4', 'I6']));
+  });
+
+  it('I3 where a step touches the old credential, and I10 where it does so without an intent', () => {
+    const hand = new Hand().promoted();
+    hand.does({ method: 'disable', identity: 'app1_a' }, 'stage', () => undefined);
+    expect(hand.invariants()).toEqual(['I10', 'I3']);
+  });
+
+  it('I5 where a value is made live that is sealed nowhere', () => {
+    const hand = new Hand().commits([intends('create')]);
+    hand.sealed = false;
+    hand.does({ method: 'create', identity: 'app1_b' }, 'create', () => undefined);
+    expect(hand.invariants()).toEqual(['I5']);
+  });
+
+  it('I6 where promote leaves previous off the old version', () => {
+    const hand = new Hand().promoted();
+    hand.does({ method: 'moveCurrent', version: 2 }, 'promote', () => undefined);
+    expect(hand.invariants()).toEqual(['I6']);
+  });
+
+  it('I7 where a value is put that nobody generated, and I15 where a second version is', () => {
+    for (const value of ['[redacted]-000000000000000', 'nobody-generated-this-one-0000']) {
+      const hand = new Hand().commits([intends('stage')]);
+      const put = () => {
+        const document = renderCredential({ identity: 'app1_b', value: Secret.fromText(value) }, fields);
+        const fence = { era: 1, epoch: 1, known: true };
+        // The memory store asks no more of a scope than this.
+        const scope = { plan: hand.plan, fence } as unknown as Scope;
+        try {
+          void hand.store.port.putPending(scope, document);
+        } catch {
+          // What the store itself refuses has not been put.
+        }
+      };
+      hand.does({ method: 'putPending' }, 'stage', put);
+      expect(hand.invariants()).toEqual(value.startsWith('[') ? [] : ['I7']);
+      hand.store.versionsOf = () => 2;
+      hand.does({ method: 'putPending' }, 'stage', () => undefined);
+      expect(hand.invariants()).toContain('I15');
+    }
+  });
+
+  it('I8 where two rotations of one secret, or of one principal, are open', () => {
+    const hand = new Hand();
+    hand.oracle.accepted({ ...hand.plan, rotationId: 'r2' });
+    expect(hand.invariants()).toEqual(['I8']);
+    const shared = new Hand();
+    const output = { old: null, system: 'target1', previous: null };
+    shared.oracle.accepted({ ...shared.plan, rotationId: 'r2', secret: 'sim:/app2/db' });
+    shared.commits([done('preflight', output)]).commits([done('preflight', output)], 2, 'r2');
+    expect(shared.invariants()).toEqual(['I8']);
+  });
+
+  it('I9 where an older epoch commits, or has an effect at a target that fences', () => {
+    const hand = new Hand().commits([intends('create')], 2).commits([intends('create')], 1);
+    expect(hand.invariants()).toEqual(['I9']);
+    const fenced = new Hand().commits([intends('create')], 1).commits([intends('create')], 2);
+    fenced.does({ method: 'create', identity: 'app1_b' }, 'create', () => undefined, 2);
+    fenced.does({ method: 'create', identity: 'app1_b' }, 'create', () => undefined, 1);
+    expect(fenced.invariants()).toEqual(['I9']);
+  });
+
+  it('I12 where both ways are decided, or destroying goes without a decision', () => {
+    const hand = new Hand()
+      .promoted()
+      .commits([{ kind: 'DestroyDecided' }])
+      .commits([turns]);
+    expect(hand.invariants()).toEqual(['I12']);
+    const undecided = new Hand().promoted().commits([intends('destroy')]);
+    undecided.broken.length = 0;
+    undecided.does({ method: 'destroy', identity: 'app1_a' }, 'destroy', () => undefined);
+    expect(undecided.invariants()).toEqual(['I12']);
+  });
+
+  it('I13 where a compensation harms what current names, or destroys what it has not switched off', () => {
+    const hand = new Hand().promoted().commits([turns, { kind: 'UndoIntended', step: 'create', attempt: 1 }]);
+    hand.does({ method: 'destroy', identity: 'app1_b' }, 'create', () => undefined);
+    expect(hand.broken).toHaveLength(2);
+    expect(hand.invariants()).toEqual(['I13']);
+  });
+
+  it('I13 where a label goes back to what is refused, is left pending, or is not back', () => {
+    const hand = new Hand().promoted().commits([turns, { kind: 'UndoIntended', step: 'promote', attempt: 1 }]);
+    hand.ground.target.changeByHand('app1_a', { login: false });
+    hand.does({ method: 'moveCurrent', version: 1 }, 'promote', () => hand.store.moveByHand(secret.id, 1));
+    expect(hand.invariants()).toEqual(['I13']);
+    const left = new Hand()
+      .promoted()
+      .commits([turns])
+      .commits([{ kind: 'RotationClosed', status: 'rolled_back' }]);
+    expect(left.invariants()).toEqual(expect.arrayContaining(['I13', 'I4']));
+  });
+
+  it('L2 where it parks with the old credential off or gone', () => {
+    const parked: RotationEvent = { kind: 'Parked', code: 'ADMIN_REFUSED', facts: { rotation: 'r1' } };
+    const hand = new Hand().promoted();
+    hand.ground.target.changeByHand('app1_a', { login: false });
+    hand.commits([parked]);
+    hand.ground.target.changeByHand('app1_a', null);
+    hand.commits([parked]);
+    expect(hand.broken.map((each) => each.invariant)).toEqual(['L2', 'L2']);
+  });
+});
