@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vites
 import { build, built } from '../support/built.js';
 import { type DemoEnd, type RunningDemo, startChangedDemo } from '../support/demo.js';
 import { eventually } from '../support/eventually.js';
-import { type KnownValue, type Sinks, scanSinks } from '../support/leak-scanner.js';
+import { type KnownValue, type Sink, type Sinks, scanSinks } from '../support/leak-scanner.js';
 import { expectNoLeaks } from '../support/no-leaks.js';
 import { clusterFilesOf, statementsOf, tablesOf } from '../support/postgres-sinks.js';
 import { keysOf, redisFilesOf } from '../support/redis-sinks.js';
@@ -103,43 +103,50 @@ async function run(url: string, database: string, text: string): Promise<readonl
 
 /**
  * Has a worker of its own begin one more rotation, write down all it can while the new value is live, and crash in the
- * middle: the application has finished, so the canary is asked for in vain. The demo's own workers are paused meanwhile.
+ * middle: the application has finished, so the canary is asked for in vain. The demo's own workers have ended by then.
  */
 async function crashInTheMiddle({ url, folder, running }: Held): Promise<{ worker: ObservedWorker; pages: string }> {
-  const signal = (name: NodeJS.Signals): void => {
-    for (const pid of running.workers) {
-      try {
-        process.kill(pid, name);
-      } catch {
-        // The demo has killed one of them.
-      }
-    }
-  };
   const configFile = join(folder, 'keyturn.config.ts');
   const databaseUrl = withDatabase(url, 'keyturn_state');
-  signal('SIGSTOP');
+  for (const pid of running.workers) isSent(pid, 'SIGTERM');
+  const isRunning = (pid: number): boolean => isSent(pid, 0);
+  await eventually('the workers of the demo have ended', () => !running.workers.some(isRunning), { maxMs: 60_000 });
+  const worker = await observeWorker({ configFile, databaseUrl, queueUrl: databaseUrl });
+  await promisify(execFile)(
+    process.execPath,
+    [
+      built('src/cli/bin.js'),
+      ...['rotate', '/demo/billing/db', '--env', 'demo', '--reason', 'a scan', '--config', configFile],
+    ],
+    { cwd: '/', env: { PATH: process.env['PATH'], KEYTURN_DATABASE_URL: databaseUrl, JITI_FS_CACHE: 'false' } },
+  );
+  await eventually(
+    'the canary is asked for',
+    async () => (await run(url, 'keyturn_state', `SELECT FROM keyturn.rotations WHERE step = 'canary'`)).length === 1,
+    { maxMs: 120_000 },
+  ).catch(async (error: unknown) => {
+    const rows = await run(url, 'keyturn_state', 'SELECT rotation_id, status, step, code FROM keyturn.rotations');
+    throw new Error(`${JSON.stringify(rows)} ${worker.output()}`, { cause: error });
+  });
+  await worker.report();
+  const pages = await worker.pages();
+  await worker.crash();
+  return { worker, pages };
+}
+
+/** *Returns* false where the process is gone: the demo has killed one of them. */
+function isSent(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
-    const worker = await observeWorker({ configFile, databaseUrl, queueUrl: databaseUrl });
-    await promisify(execFile)(
-      process.execPath,
-      [
-        built('src/cli/bin.js'),
-        ...['rotate', '/demo/billing/db', '--env', 'demo', '--reason', 'a scan', '--config', configFile],
-      ],
-      { cwd: '/', env: { PATH: process.env['PATH'], KEYTURN_DATABASE_URL: databaseUrl, JITI_FS_CACHE: 'false' } },
-    );
-    await eventually(
-      'the canary is asked for',
-      async () => (await run(url, 'keyturn_state', `SELECT FROM keyturn.rotations WHERE step = 'canary'`)).length === 1,
-      { maxMs: 60_000 },
-    );
-    await worker.report();
-    const pages = await worker.pages();
-    await worker.crash();
-    return { worker, pages };
-  } finally {
-    signal('SIGCONT');
+    return process.kill(pid, signal);
+  } catch {
+    return false;
   }
+}
+
+async function all(sinks: AsyncIterable<Sink>): Promise<readonly Sink[]> {
+  const found: Sink[] = [];
+  for await (const sink of sinks) found.push(sink);
+  return found;
 }
 
 test(
@@ -148,6 +155,8 @@ test(
     const { held, demo } = await heldDemo();
     const values = generated(held);
     expect(values).toHaveLength(4);
+    // They are gone later.
+    const processes = await all(processesOf([held.running.app, ...held.running.workers]));
     const { worker, pages } = await crashInTheMiddle(held);
     expect(worker.output()).toContain('a crash that the test has asked for');
     expect(pages).toContain('keyturn_');
@@ -158,6 +167,7 @@ test(
       known: await known(held),
       sinks: [
         ...sinksOf(held, demo),
+        ...processes,
         textSink('output of a crashed worker', worker.output()),
         textSink('metrics and health', pages),
         filesAt(worker.reports, 'diagnostic reports'),
