@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { tallyVariable } from '../support/canary.mjs';
+import { canaryTally } from '../support/canary.mjs';
 import { eventually } from '../support/eventually.js';
 import type { Failpoint } from './failpoints.js';
 import type { FromWorker, ToWorker, WorkerOrder } from './worker-messages.js';
@@ -13,12 +13,6 @@ const plantCanary = new URL('../support/plant-canary-process.mjs', import.meta.u
 
 /** A machine that does other things as well loads slowly. Milliseconds. */
 const patienceMs = 240_000;
-
-/** Values that workers generate are counted where those of the run are. */
-function canaryTally(): Readonly<Record<string, string>> {
-  const file = process.env[tallyVariable];
-  return file === undefined ? {} : { [tallyVariable]: file };
-}
 
 /** A worker in a process of its own. */
 export class WorkerProcess {

@@ -8,6 +8,7 @@ import { type Janitor, startJanitor } from '../../src/embedded/demo/janitor.js';
 import type { LoginPlace } from '../../src/embedded/demo/login.js';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/embedded/postgres.js';
 import { startRedis } from '../support/redis.js';
+import { testServerSettings } from '../support/test-server.js';
 import { consumerNames, filesIn, names, secrets } from './cast.js';
 import { configuration } from './configuration.js';
 import { installPackage } from './installed-package.js';
@@ -31,6 +32,9 @@ export interface Ground {
   readonly consumers: readonly RunningConsumer[];
 }
 
+/** Everything is searched for leaked values; that many statements are not all logged. */
+const settings = { ...testServerSettings, log_statement: 'none', max_connections: '500' };
+
 /** What is taken down at the end, the last put up first. */
 export type TakeDown = (() => Promise<unknown>)[];
 
@@ -42,7 +46,7 @@ export async function buildGround(queue: QueueKind, takeDown: TakeDown): Promise
   const janitor = await startJanitor();
   takeDown.push(() => janitor.cleanUp());
   const program = await installPackage(janitor.folder);
-  const server = await startEmbeddedPostgres({ fsync: false, settings: { max_connections: '500' } });
+  const server = await startEmbeddedPostgres({ fsync: false, settings });
   takeDown.push(() => server.stop());
   const passwords = { worker: password(), reader: password(), admin: password() };
   await makeDatabases(server, passwords);

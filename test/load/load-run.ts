@@ -21,6 +21,8 @@ export interface LoadOptions {
   readonly progress: (text: string) => void;
   /** Where workers write their logs, at debug. Default: nowhere. */
   readonly logFolder?: string | undefined;
+  /** Called when all has happened, before anything is taken down. */
+  readonly inspect?: (ground: Ground) => Promise<void>;
 }
 
 const workerCount = 4;
@@ -45,7 +47,9 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
     const state = await openStateView(ground);
     takeDown.push(() => state.close());
     await giveFirstCredentials(ground, state, options);
-    return await underLoad({ ground, state, fleet, before, takeDown }, options);
+    const result = await underLoad({ ground, state, fleet, before, takeDown }, options);
+    await options.inspect?.(ground);
+    return result;
   } finally {
     for (const take of takeDown.reverse()) await take().catch(() => {});
   }

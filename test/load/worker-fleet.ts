@@ -4,6 +4,7 @@ import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { programEnvironment } from '../../src/embedded/run-program.js';
+import { canaryTally } from '../support/canary.mjs';
 import type { Ground } from './ground.js';
 
 /** One worker process. */
@@ -13,6 +14,9 @@ interface FleetWorker {
   /** The name under which it holds leases; undefined: it has not begun to work yet. */
   holder: string | undefined;
 }
+
+/** The values that workers generate can be told from all else, wherever they turn up. */
+const plantCanary = new URL('../support/plant-canary-process.mjs', import.meta.url).href;
 
 /** How long a worker may take for what it has in hand after SIGTERM. */
 const maxStopMs = 180_000;
@@ -49,7 +53,19 @@ export class WorkerFleet {
     const number = (this.#started += 1);
     const child = spawn(
       process.execPath,
-      [program, 'worker', '--config', configFile, '--concurrency', '8', '--health-port', 'off', '--json'],
+      [
+        '--import',
+        plantCanary,
+        program,
+        'worker',
+        '--config',
+        configFile,
+        '--concurrency',
+        '8',
+        '--health-port',
+        'off',
+        '--json',
+      ],
       {
         cwd: '/',
         env: {
@@ -57,6 +73,7 @@ export class WorkerFleet {
           KEYTURN_DATABASE_URL: urls.database,
           KEYTURN_QUEUE_URL: urls.queue,
           KEYTURN_LOG_LEVEL: this.#logFolder === undefined ? 'info' : 'debug',
+          ...canaryTally(),
         },
         stdio: ['ignore', 'ignore', 'pipe'],
         // Of a group of its own: a Ctrl-C is for the rig, which then stops its workers.

@@ -17,6 +17,12 @@ export function canary() {
 /** Names the file that grows by a line for each marked value, where the environment has one. */
 export const tallyVariable = 'KEYTURN_TEST_CANARY_TALLY';
 
+/** What the environment of a child process needs, for its values to be counted with those of the run. */
+export function canaryTally() {
+  const file = process.env[tallyVariable];
+  return file === undefined ? {} : { [tallyVariable]: file };
+}
+
 const blockChars = 16;
 const trueRandomBytes = crypto.randomBytes;
 
