@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { type RotationEvent, type RotationState, orphaned, stepState } from '../../src/core/rotation.js';
-import { type Written, done, passed, stateAfter } from '../support/journal.js';
+import { type RotationEvent, type RotationState, orphaned, servedUntil, stepState } from '../../src/core/rotation.js';
+import { aConsumer } from '../support/evidence.js';
+import { type Written, done, passed, requestedMs, stateAfter } from '../support/journal.js';
 
 const intended = (step: string, attempt = 1): RotationEvent => ({ kind: 'StepIntended', step, attempt });
 const undoing = (step: string, attempt = 1): RotationEvent => ({ kind: 'UndoIntended', step, attempt });
@@ -79,4 +80,12 @@ it('replacing a value touches the proposal and the step that was refused, and no
 it('a resume gives an open gate its time anew, and an act goes on counting its tries', () => {
   const events = [...passed('look'), intended('create', 4), failed('create', true), parked];
   expect(stepAfter('create', [...events, resumed])).toMatchObject({ attempt: 4, failures: 0, openedMs: 0 });
+});
+
+it('the new credential is served until the longest cache has forgotten it, counted from when the label went back', () => {
+  const consumers = [aConsumer({ cacheTtlMs: 30_000 }), aConsumer({ name: 'batch', cacheTtlMs: 20_000 })];
+  const until = (...events: readonly (RotationEvent | Written)[]) => servedUntil(stateAfter(events, { consumers }));
+  expect(until(...done('create'))).toBe(0);
+  expect(until(...done('promote'))).toBe(0);
+  expect(until(...done('promote'), { event: undone('promote'), afterMs: 500 })).toBe(requestedMs + 30_500);
 });
