@@ -266,7 +266,9 @@ export function contextOf(
   const before: Record<string, Json> = {};
   const doneMs: Record<string, number> = {};
   for (const [name, each] of Object.entries(state.steps)) {
-    if (each.phase === 'idle' || each.phase === 'intended') continue;
+    // On the way back, what was done once tells what to take back, though it was meant anew (a replaced value) since.
+    const isTold = state.status === 'rolling_back' && each.output !== null;
+    if ((each.phase === 'idle' || each.phase === 'intended') && !isTold) continue;
     before[name] = each.output;
     doneMs[name] = each.doneMs;
   }

@@ -36,6 +36,26 @@ it('a rejected value is replaced by another', () => {
   expect(world.memory.target.accepts(world.current()!)).toBe(true);
 });
 
+it('a rotation turns back where no other value can be proposed for one that was rejected', () => {
+  const scenario = scenarios.find((each) => each.name === 'success')!;
+  let proposals = 0;
+  const world = new World({
+    ...scenario,
+    ends: 'rolled_back',
+    meddle: (_, { port, method }) => {
+      if (port !== 'target') return undefined;
+      if (method === 'create') throw keyturnError('VALUE_REJECTED', { target: 'billing' });
+      if (method !== 'propose' || (proposals += 1) === 1) return undefined;
+      return { answer: { identity: 'billing_b', value: Secret.fromText('short') } };
+    },
+  });
+
+  world.run();
+
+  expect(world.state).toMatchObject({ status: 'rolled_back', because: { code: 'VALUE_UNFIT' } });
+  expect(world.oracle.violations).toEqual([]);
+});
+
 it('a rejected value that is staged already is not replaced: its version would name a value that nothing accepts', () => {
   const world = rejectingOnce('success in place');
 
