@@ -10,7 +10,7 @@ export interface Case {
 }
 
 /** A busy machine comes there, an idle one at once. Milliseconds. */
-export const patienceMs = 240_000;
+export const patienceMs = 300_000;
 
 /** Names a rotation for each secret of the rig; nothing is asked for yet. */
 export function casesOf(rig: Rig): readonly Case[] {

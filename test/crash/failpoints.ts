@@ -1,4 +1,4 @@
-import type { Recorded, RotationEvent } from '../../src/core/rotation.js';
+import type { RotationEvent } from '../../src/core/rotation.js';
 import type { WorkerParts } from '../../src/engine/worker.js';
 import type { Append, Appended } from '../../src/ports/journal.js';
 import type { Scope } from '../../src/ports/step-ports.js';
@@ -52,8 +52,6 @@ interface Call {
 interface Progress {
   /** The last event it has appended. */
   last: RotationEvent | undefined;
-  /** True once it knows that the rotation turns back. */
-  isTurningBack: boolean;
   /** True once the effect of the failpoint was answered, where the worker is to be stopped after that. */
   answered: boolean;
   reached: boolean;
@@ -69,7 +67,7 @@ export function withFailpoints(ports: Ports, points: readonly Failpoint[], liste
     const rotationId = rotationOf(call) ?? bySecret.get(secretOf(call) ?? '')?.rotationId;
     if (rotationId === undefined) return call.make(call.args);
     const progress = progressOf(rotationId);
-    const effect = effectOf(call, progress);
+    const effect = effectOf(call, progress.last);
     const make = async (args = call.args): Promise<unknown> => {
       const answer = await call.make(args);
       note(call, answer, progress);
@@ -153,7 +151,7 @@ function kindOf(answer: unknown): string {
 function progressKeeper(): (rotationId: string) => Progress {
   const all = new Map<string, Progress>();
   return (rotationId) => {
-    const found = all.get(rotationId) ?? { last: undefined, isTurningBack: false, answered: false, reached: false };
+    const found = all.get(rotationId) ?? { last: undefined, answered: false, reached: false };
     all.set(rotationId, found);
     return found;
   };
@@ -161,13 +159,13 @@ function progressKeeper(): (rotationId: string) => Progress {
 
 /**
  * Names an effect by where in a rotation it is: `target.create in create`, `store.moveCurrent in undo of promote`,
- * `target.raise after a takeover`, `journal.append of StepIntended create`. *Returns* null for what changes nothing.
+ * `target.raise`, `journal.append of StepIntended create`. *Returns* null for what changes nothing.
  */
-function effectOf(call: Call, { last, isTurningBack }: Progress): string | null {
+function effectOf(call: Call, last: RotationEvent | undefined): string | null {
   const { port, method, args } = call;
   if (effects[port]?.includes(method) !== true) return null;
   if (isAppend(call)) return `journal.append of ${eventName((args[0] as Append).events.at(-1))}`;
-  if (method === 'raise') return `target.raise ${isTurningBack ? 'before undoing' : 'after a takeover'}`;
+  if (method === 'raise') return 'target.raise';
   const { step } = args[0] as Scope;
   const undoing = last?.kind === 'UndoIntended' && last.step === step;
   return `${port}.${method} in ${undoing ? 'undo of ' : ''}${step}`;
@@ -181,17 +179,8 @@ function eventName(event: RotationEvent | undefined): string {
 const isAppend = ({ port, method }: Pick<Call, 'port' | 'method'>): boolean =>
   port === 'journal' && method === 'append';
 
-/** What the journal says and takes is how far the worker knows its rotation to be. */
-function note({ port, method, args }: Call, answer: unknown, progress: Progress): void {
-  if (port !== 'journal') return;
-  if (method === 'load') {
-    const loaded = answer as { readonly events: readonly Recorded[] } | null;
-    progress.isTurningBack ||= loaded?.events.some(({ event }) => event.kind === 'RollbackDecided') === true;
-  } else if (isAppended(answer)) {
-    const { events } = args[0] as Append;
-    progress.last = events.at(-1) ?? progress.last;
-    progress.isTurningBack ||= events.some(({ kind }) => kind === 'RollbackDecided');
-  }
+function note(call: Call, answer: unknown, progress: Progress): void {
+  if (isAppend(call) && isAppended(answer)) progress.last = (call.args[0] as Append).events.at(-1) ?? progress.last;
 }
 
 const isAppended = (answer: unknown): boolean => (answer as Appended).kind === 'appended';

@@ -18,8 +18,8 @@ export interface WithoutMeaning extends Pick<KillPoint, 'kind' | 'effect' | 'pos
 }
 
 /** How a kill point is called in reports, and asked for in a replay. */
-export function nameOf({ kind, scenario, effect, position }: KillPoint): string {
-  return `${kind}, ${scenario}: ${effect}, ${position}`;
+export function nameOf({ kind, scenario, effect, position, after }: KillPoint): string {
+  return `${kind}, ${scenario}: ${effect}${after === null ? '' : ' after a takeover'}, ${position}`;
 }
 
 type Effects = Readonly<Partial<Record<Scenario, readonly string[]>>>;
@@ -60,9 +60,9 @@ const staged: Effects = {
 
 /** Where the target can fence, turning back begins with raising, and the decision is committed before that. */
 const raising: Effects = {
-  'canary refused': ['target.raise before undoing', ...appends('RollbackDecided')],
-  'drain refused': ['target.raise before undoing', ...appends('RollbackDecided')],
-  'turned back in watch': ['target.raise before undoing', ...appends('RollbackDecided')],
+  'canary refused': ['target.raise', ...appends('RollbackDecided')],
+  'drain refused': ['target.raise', ...appends('RollbackDecided')],
+  'turned back in watch': ['target.raise', ...appends('RollbackDecided')],
 };
 
 const inPlace: Effects = {
@@ -75,7 +75,7 @@ const inPlace: Effects = {
     ...appends('GateOpened drain', 'StepIntended destroy', 'RotationClosed'),
   ],
   'drain refused': [
-    'target.raise before undoing',
+    'target.raise',
     'target.create in undo of swap',
     'store.moveCurrent in undo of swap',
     'store.retirePending in undo of stage',
@@ -111,7 +111,7 @@ export function killPointsOf(kind: Kind): readonly KillPoint[] {
   if (first === null) return points;
   for (const position of positions) {
     const after = { effect: first, position: 'before it is sent' } as const;
-    points.push({ kind, scenario: 'success', effect: 'target.raise after a takeover', position, after });
+    points.push({ kind, scenario: 'success', effect: 'target.raise', position, after });
   }
   return points;
 }
@@ -120,7 +120,7 @@ export function killPointsOf(kind: Kind): readonly KillPoint[] {
 const reasons: readonly { readonly kind: Kind; readonly effects: RegExp; readonly why: string }[] = [
   {
     kind: 'random',
-    effects: /^target\.raise|RollbackDecided$/,
+    effects: /^target\.raise$|RollbackDecided$/,
     why: 'a folder cannot fence, so nothing is raised, and the decision is committed with the first undo',
   },
   { kind: 'random', effects: / swap$/, why: 'old and new live side by side, so nothing is swapped' },
