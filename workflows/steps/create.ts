@@ -80,7 +80,11 @@ function* destroyNew(plan: Plan, identity: string): Steps<void> {
   const value = yield* ask('sealed', 'open', 'new');
   const unsafe = (finding: string) => keyturnError('UNDO_UNSAFE', { step: 'create', secret: plan.path, finding });
   const before = guardUndoCreate(yield* readNamed(plan), { identity, digest: null });
-  if (before !== undefined) throw unsafe(before);
+  if (before !== undefined) {
+    // An earlier try may have switched it off and not come to switching it on again.
+    if (plan.capabilities.disable) yield* ask('target', 'enable', identity);
+    throw unsafe(before);
+  }
   if (plan.capabilities.disable) {
     yield* ask('target', 'disable', identity);
     const after = guardUndoCreate(yield* readNamed(plan), { identity, digest: null });
