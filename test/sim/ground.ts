@@ -31,6 +31,8 @@ export interface Witness {
 export interface Left {
   readonly identities: readonly (string | null)[];
   readonly system: string | null;
+  /** True where it has switched the old one off. */
+  readonly isOff: boolean;
   /** Where it left the label `current`; null: nowhere. */
   readonly version: number | null;
 }
@@ -52,6 +54,8 @@ export class Ground {
   systemSinceMs = 0;
   /** Identities that are refused because a person, or a restored backup, broke them; and what sets each right. */
   readonly broken = new Map<string, () => void>();
+  /** Those that have ever been: who read before it was set right may complain after. */
+  readonly everBroken = new Set<string>();
   /** When the last of them was broken, or an endpoint last fell behind. Milliseconds since 1970. */
   brokenMs = Number.NEGATIVE_INFINITY;
   /** Identities that can log in because a person, or a restored backup, brought them back. */
@@ -130,6 +134,18 @@ export class Ground {
     return this.handMove !== null && this.handMove.version === version && !this.handMove.worked;
   }
 
+  /** An executor puts the label where a person had put it: what that person did is the rotation's own now. */
+  adopt(version: number | null): void {
+    if (this.handMove !== null && this.handMove.version === version && this.current()?.version === version)
+      this.handMove = null;
+  }
+
+  /** An executor was told who uses an identity. */
+  noteUsage(identity: string): void {
+    const openedMs = Math.max(...this.target.sessionsOf(identity));
+    if (Number.isFinite(openedMs)) this.#openings.set(identity, [...(this.#openings.get(identity) ?? []), openedMs]);
+  }
+
   /** An executor was told that `current` is on this version. */
   noteRead(epoch: number, read: StoredVersion | null): void {
     const nowMs = this.clock.nowMs();
@@ -152,12 +168,9 @@ export class Ground {
   /** A consumer opens a session. */
   opened(identity: string): void {
     this.target.openSession(identity);
-    const openings = this.#openings.get(identity) ?? [];
-    openings.push(this.clock.nowMs());
-    this.#openings.set(identity, openings);
   }
 
-  /** When a session with this identity was last opened, up to a time; null: never. Milliseconds since 1970. */
+  /** The newest opening of a session that any executor was told of, up to a time; null: none. Milliseconds since 1970. */
   lastOpened(identity: string, untilMs: number): number | null {
     return this.#openings.get(identity)?.findLast((each) => each <= untilMs) ?? null;
   }
@@ -185,6 +198,7 @@ export class Ground {
   /** A person is about to break an identity. */
   breakByHand(identity: string, change: Parameters<MemoryTarget['changeByHand']>[1]): void {
     if (!this.broken.has(identity)) this.broken.set(identity, this.target.remember(identity));
+    this.everBroken.add(identity);
     this.target.changeByHand(identity, change);
     this.brokenMs = this.clock.nowMs();
     this.changed = true;
@@ -197,6 +211,7 @@ export class Ground {
     for (const [identity, restore] of this.broken) {
       if (identity !== named && left?.identities.includes(identity) !== true) continue;
       restore();
+      if (left?.isOff !== true || identity === named) this.target.changeByHand(identity, { login: true });
       this.broken.delete(identity);
     }
     for (const endpoint of this.secret.endpoints) this.target.catchUp(endpoint);
@@ -211,9 +226,14 @@ export class Ground {
   #putLabelBack(left: Left | null): void {
     const { handMove } = this;
     if (handMove === null) return;
+    if (this.current()?.version !== handMove.version) {
+      this.handMove = null;
+      return;
+    }
     const version = left?.version ?? handMove.from?.version ?? null;
     const back = version === null ? null : this.store.read(this.secret.id, version);
-    if (back === null || !this.works(back)) return;
+    const isOneLive = this.secret.capabilities.overlap === 'one-live';
+    if (back === null || (!isOneLive && !this.works(back))) return;
     this.store.moveByHand(this.secret.id, back.version);
     this.handMove = null;
     if (this.handSpell !== null) this.handSpell.untilMs = this.clock.nowMs();
@@ -230,8 +250,12 @@ export class Ground {
     this.#backup();
     this.isRestored = true;
     this.brokenMs = this.clock.nowMs();
-    for (const identity of this.target.live()) if (!before.has(identity)) this.revived.add(identity);
-    for (const [identity, restore] of before) if (!this.broken.has(identity)) this.broken.set(identity, restore);
+    // What lives now lived once: the backup has brought it back, or an earlier form of it.
+    for (const identity of this.target.live()) this.revived.add(identity);
+    for (const [identity, restore] of before) {
+      this.everBroken.add(identity);
+      if (!this.broken.has(identity)) this.broken.set(identity, restore);
+    }
     this.changed = true;
   }
 

@@ -77,7 +77,8 @@ function enableByHand(ground: Ground): void {
 
 function moveLabel(ground: Ground, chance: Chance): void {
   const version = ground.store.read(ground.secret.id, chance.between(1, 3));
-  if (version !== null) ground.moveByHand(version);
+  // Where there is no label, nobody could put it back where it was.
+  if (version !== null && ground.current() !== null) ground.moveByHand(version);
 }
 
 function somebody(ground: Ground, chance: Chance): string | undefined {

@@ -190,6 +190,7 @@ describe('the oracle finds', () => {
     hand.clock.pass(1);
     hand.promoted();
     hand.ground.opened('app1_a');
+    hand.ground.noteUsage('app1_a');
     hand.clock.pass(8_000);
     hand.commits([intends('disable')]).commits([done('disable', null)]);
     hand.commits([{ kind: 'DestroyDecided' }, intends('destroy')]);

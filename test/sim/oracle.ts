@@ -73,6 +73,7 @@ export class Oracle implements Witness {
       for (const broken of judgeEffect(effect, before, life)) this.#violate(broken);
       this.#judgeFence(effect);
       if (scope.step === 'disable' && method === 'disable') this.#judgeDisabled(effect, life);
+      if (method === 'moveCurrent') ground.adopt(effect.version);
       if (identity === null) return;
       if (method === 'create' || method === 'destroy') ground.remade(identity);
       // Switching on brings back neither a role that was dropped nor a password that was changed.
@@ -84,7 +85,8 @@ export class Oracle implements Witness {
     const life = [...this.#lives.values()].findLast((each) => each.isOpen && each.plan.secret === secret);
     if (life === undefined || !life.hasPassedPreflight) return null;
     const version = life.promotedMs === null ? (life.old?.version ?? null) : life.version;
-    return { identities: [life.old?.identity ?? null, life.identity], system: life.system, version };
+    const isOff = life.disabledMs !== null || life.openIntent === 'disable';
+    return { identities: [life.old?.identity ?? null, life.identity], system: life.system, version, isOff };
   }
 
   /** After every event: I1, for what may have changed. */
@@ -99,7 +101,13 @@ export class Oracle implements Witness {
   /** A consumer was refused with what it rightly held: what I1 and I2 are there for. */
   readonly complained: Complaint = (ground, consumer, { version, readMs }) => {
     const identity = ground.credentialIn(version)?.identity ?? '';
-    if (!consumer.isHonest || ground.isExcused(identity) || ground.wasByHand(readMs)) return;
+    if (
+      !consumer.isHonest ||
+      ground.everBroken.has(identity) ||
+      ground.lateOff.has(identity) ||
+      ground.wasByHand(readMs)
+    )
+      return;
     if (ground.secret.capabilities.overlap === 'one-live') return;
     const kind = ground.current()?.version === version.version ? 'current' : 'cached';
     this.#say('I1', `${consumer.name} of ${ground.secret.id} was refused with ${kind} version ${version.version}`);
