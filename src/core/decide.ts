@@ -156,8 +156,10 @@ function forth(workflow: WorkflowShape, state: RotationState, facts: Facts): Mov
     if (isMine(state, step.name, 'undo', facts)) return { kind: 'undo', step: step.name };
     if (state.intent?.failed === true && state.intent.epoch === facts.epoch) return { kind: 'handover' };
     // Repeating is harmless where the value is ours. A provider makes another key each time, and an older executor's
-    // late answer to "list" would have it delete the newer one: there the older request must have died first.
-    const settledMs = state.plan.capabilities.origin === 'provider' ? settleTime(workflow, state, facts, step.name) : 0;
+    // late answer to "list" would have it delete the newer one; a late "disable" would land on what was switched on
+    // again, when the rotation is parked and nobody looks: there the older request must have died first.
+    const alone = state.plan.capabilities.origin === 'provider' || (step.kind === 'act' && step.guard !== undefined);
+    const settledMs = alone ? settleTime(workflow, state, facts, step.name) : 0;
     if (settledMs > facts.nowMs) return { kind: 'rest', untilMs: settledMs };
     return intend(step, state, facts);
   }
