@@ -1,3 +1,4 @@
+import { contextOf } from './context.js';
 import type { ErrorClass, ErrorCode, ErrorFacts } from './errors.js';
 import { catalogue } from './errors.js';
 import type { Json } from './json.js';
@@ -30,8 +31,8 @@ export type Verdict<Facts extends Json, Output extends Json> =
 
 /** How a guard judges. */
 export type GuardVerdict =
-  /** Allowed if it is meant by then, on the database's clock. Milliseconds since 1970. */
-  | { readonly kind: 'pass'; readonly notAfterMs: number }
+  /** Allowed if it is meant between the two, on the database's clock. Milliseconds since 1970. */
+  | { readonly kind: 'pass'; readonly notBeforeMs: number; readonly notAfterMs: number }
   /** The facts are too old or no longer true: the gate looks again. */
   | { readonly kind: 'stale'; readonly why: string };
 
@@ -80,6 +81,8 @@ export interface Facts {
   readonly guardSeq: number;
   /** Oldest first. */
   readonly commands: readonly Command[];
+  /** When the database refused what a guard had allowed, if that was its last answer. Milliseconds since 1970. */
+  readonly refusedMs: number | null;
 }
 
 /** The next move, as data. The engine performs it. */
@@ -88,7 +91,7 @@ export type Move =
   | {
       readonly kind: 'record';
       readonly events: readonly RotationEvent[];
-      readonly guard?: { readonly guardSeq: number; readonly notAfterMs: number };
+      readonly guard?: { readonly guardSeq: number; readonly notBeforeMs: number; readonly notAfterMs: number };
     }
   /** Lift the target's fence to our epoch, on behalf of this step. */
   | { readonly kind: 'raise'; readonly step: string; readonly direction: 'do' | 'undo' }
@@ -173,17 +176,23 @@ function intend(step: Exclude<StepShape, { kind: 'gate' }>, state: RotationState
   const intended = { kind: 'StepIntended', step: step.name, attempt: stepState(state, step.name).attempt + 1 } as const;
   if (step.guard === undefined) return record(...events, intended);
   const verdict = step.guard.judge(contextOf(state, facts, step.guard.gate) as never);
-  if (verdict.kind === 'stale') {
+  // The database said that its time is before what the guard relied on: its clock went back.
+  const isAhead = verdict.kind === 'pass' && facts.refusedMs !== null && facts.refusedMs < verdict.notBeforeMs;
+  if (verdict.kind === 'stale' || isAhead) {
+    const why = verdict.kind === 'stale' ? verdict.why : 'the clock went back';
     const { phase, attempt } = stepState(state, step.name);
     // An earlier try may have happened, and the gate may wait or park for as long as it likes: it is taken back first.
     const half = step.kind === 'act' && (phase === 'intended' || phase === 'undoing');
     if (half) return record({ kind: 'UndoIntended', step: step.name, attempt: attempt + 1 });
-    return lookAgain(state, facts, step.guard.gate, verdict.why);
+    return lookAgain(state, facts, step.guard.gate, why);
   }
-  const { held, guardSeq, waived } = facts;
   // Holds and waivers stand in tables that change: who judges the journal later must see what the guard saw.
-  events.push({ ...intended, standing: { held, guardSeq, waived } });
-  return { kind: 'record', events, guard: { guardSeq, notAfterMs: verdict.notAfterMs } };
+  events.push({ ...intended, standing: { held: facts.held, guardSeq: facts.guardSeq, waived: facts.waived } });
+  return {
+    kind: 'record',
+    events,
+    guard: { guardSeq: facts.guardSeq, notBeforeMs: verdict.notBeforeMs, notAfterMs: verdict.notAfterMs },
+  };
 }
 
 /** The gate looks again. One that has had its time and never looks fast enough for its guard waits for a person. */
@@ -257,29 +266,6 @@ function isMine(state: RotationState, step: string, direction: 'do' | 'undo', fa
     intent.epoch === facts.epoch &&
     !intent.failed
   );
-}
-
-/** What a step's functions are told, from the state alone. */
-export function contextOf(
-  state: RotationState,
-  facts: Pick<Facts, 'nowMs' | 'held' | 'waived' | 'guardSeq'>,
-  step: string,
-): { readonly plan: Plan; readonly before: Readonly<Record<string, Json>>; readonly moment: Moment } {
-  const before: Record<string, Json> = {};
-  const doneMs: Record<string, number> = {};
-  for (const [name, each] of Object.entries(state.steps)) {
-    // On the way back, what was done once tells what to take back, though it was meant anew (a replaced value) since.
-    const isTold = state.status === 'rolling_back' && each.output !== null;
-    if ((each.phase === 'idle' || each.phase === 'intended') && !isTold) continue;
-    before[name] = each.output;
-    doneMs[name] = each.doneMs;
-  }
-  const { nowMs, held, waived, guardSeq } = facts;
-  return {
-    plan: state.plan,
-    before,
-    moment: { nowMs, held, waived, guardSeq, doneMs, openedMs: stepState(state, step).openedMs },
-  };
 }
 
 /** An error of a step, as the engine has sorted it. */

@@ -40,7 +40,7 @@ export function guardDisable(evidence: Evidence<DrainFacts> & { readonly promote
   // (e) quiet at the target, where it can tell.
   const pending = unquiet(plan, facts, promotedMs);
   if (pending !== undefined) return stale(pending.why);
-  return { kind: 'pass', notAfterMs: expiryMs(evidence, facts.consumers) };
+  return { kind: 'pass', ...validity(evidence, facts.consumers) };
 }
 
 /** May the old credential be destroyed now? Clauses (a) (b) (c) (f) (g) again, the watch window, and (h). */
@@ -72,7 +72,7 @@ export function guardDestroy(
   if (pending !== undefined) return stale(pending.why);
   // (h) refused on every endpoint at this moment.
   if (oldAnswers !== null && !deadEverywhere(oldAnswers)) return stale('the old credential is not refused everywhere');
-  return { kind: 'pass', notAfterMs: expiryMs(evidence, again?.consumers ?? []) };
+  return { kind: 'pass', ...validity(evidence, again?.consumers ?? []) };
 }
 
 /** (a) label, (b) accepted, (f) hold, (g) the target itself; and that nothing a guard reads has changed since the look. */
@@ -86,15 +86,26 @@ function brokenClause({ moment, expected, facts }: Evidence<EvidenceFacts>): str
   return undefined;
 }
 
-/** Until when the facts are young enough, so that the commit of the intent is refused after it. */
-function expiryMs({ plan, moment, facts }: Evidence<EvidenceFacts>, consumers: readonly ConsumerFact[]): number {
+/**
+ * When the facts are true and young enough, so that the commit of the intent is refused outside of it. Before the newest
+ * of them it can only be where the database's clock went back: no age means anything then.
+ */
+function validity(
+  { plan, moment, facts }: Evidence<EvidenceFacts>,
+  consumers: readonly ConsumerFact[],
+): { readonly notBeforeMs: number; readonly notAfterMs: number } {
   const required = plan.consumers
     .filter((each) => each.required && !moment.waived.includes(each.name))
     .map((each) => each.name);
-  const proofs = consumers
-    .filter((each) => required.includes(each.consumer))
-    .map((each) => each.atMs + PROOF_MAX_AGE_MS);
-  return Math.min(facts.atMs + ALIAS_MAX_AGE_MS, facts.atMs + VERIFIED_MAX_AGE_MS, ...proofs);
+  const proofs = consumers.filter((each) => required.includes(each.consumer)).map((each) => each.atMs);
+  return {
+    notBeforeMs: Math.max(facts.atMs, ...proofs),
+    notAfterMs: Math.min(
+      facts.atMs + ALIAS_MAX_AGE_MS,
+      facts.atMs + VERIFIED_MAX_AGE_MS,
+      ...proofs.map((atMs) => atMs + PROOF_MAX_AGE_MS),
+    ),
+  };
 }
 
 function stale(why: string): GuardVerdict {

@@ -1,5 +1,6 @@
 import type { Workflow } from '../contract/workflow.js';
-import { type Move, contextOf, decide, naming, onError, onVerdict, saysNothingNew } from '../core/decide.js';
+import { contextOf } from '../core/context.js';
+import { type Move, decide, naming, onError, onVerdict, saysNothingNew } from '../core/decide.js';
 import type { ErrorCode, ErrorFacts } from '../core/errors.js';
 import { type FenceToken, isRewound } from '../core/fence.js';
 import { findNonJson } from '../core/json.js';

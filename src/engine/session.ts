@@ -20,8 +20,9 @@ export class Session {
   #pending: RotationEvent[] = [];
   #sealed: SealedValue[] = [];
   #claims: string[] = [];
-  #guard: { readonly guardSeq: number; readonly notAfterMs: number; readonly from: number } | null = null;
+  #guard: (NonNullable<Append['guard']> & { readonly from: number }) | null = null;
   #surroundings: Surroundings;
+  #refusedMs: number | null = null;
 
   constructor(
     loaded: { readonly events: readonly Recorded[]; readonly surroundings: Surroundings },
@@ -47,14 +48,14 @@ export class Session {
 
   get facts(): Facts {
     const { nowMs, held, waived, guardSeq, commands } = this.#surroundings;
-    return { epoch: this.fence.epoch, nowMs, held, waived, guardSeq, commands };
+    return { epoch: this.fence.epoch, nowMs, held, waived, guardSeq, commands, refusedMs: this.#refusedMs };
   }
 
   get hasPending(): boolean {
     return this.#pending.length > 0;
   }
 
-  record(events: readonly RotationEvent[], guard?: { readonly guardSeq: number; readonly notAfterMs: number }): void {
+  record(events: readonly RotationEvent[], guard?: Append['guard']): void {
     if (guard !== undefined) this.#guard = { ...guard, from: this.#pending.length };
     this.#state = this.#folded(this.state, events);
     this.#pending.push(...events);
@@ -81,7 +82,13 @@ export class Session {
       dueInMs: isOpen(derived.status) && derived.status !== 'parked' ? dueInMs : null,
       ...(this.#guard === null
         ? {}
-        : { guard: { guardSeq: this.#guard.guardSeq, notAfterMs: this.#guard.notAfterMs } }),
+        : {
+            guard: {
+              guardSeq: this.#guard.guardSeq,
+              notBeforeMs: this.#guard.notBeforeMs,
+              notAfterMs: this.#guard.notAfterMs,
+            },
+          }),
       ...(this.#claims.length === 0 ? {} : { claims: [...this.#claims] }),
     };
   }
@@ -96,10 +103,12 @@ export class Session {
           this.#committed,
         );
         this.#surroundings = appended.surroundings;
+        this.#refusedMs = null;
         this.#clear();
         return 'committed';
       case 'stale':
         this.#surroundings = appended.surroundings;
+        this.#refusedMs = appended.surroundings.nowMs;
         this.#pending.length = this.#guard?.from ?? 0;
         this.#guard = null;
         return 'stale';

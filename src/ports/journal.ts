@@ -42,6 +42,8 @@ export interface Append {
   /** For intents whose guard has passed: the commit is refused as `stale` where this no longer holds. */
   readonly guard?: {
     readonly guardSeq: number;
+    /** The database's time of the newest fact: before it, the clock went back, and ages mean nothing. Milliseconds since 1970. */
+    readonly notBeforeMs: number;
     /** The database's time after which the facts are too old. Milliseconds since 1970. */
     readonly notAfterMs: number;
   };

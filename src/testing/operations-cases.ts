@@ -76,7 +76,7 @@ export const operationsCases: readonly JournalCase[] = [
     async run(harness) {
       const executor = await Executor.start(harness, planFor('held'));
       const { surroundings } = await executor.commit([{ kind: 'GateOpened', step: 'drain' }]);
-      const guard = { guardSeq: surroundings.guardSeq, notAfterMs: surroundings.nowMs + ttlMs };
+      const guard = { guardSeq: surroundings.guardSeq, notBeforeMs: 0, notAfterMs: surroundings.nowMs + ttlMs };
       assert.deepEqual(await harness.operations.hold({ secret: 'prod:/held', by, reason }), { kind: 'held' });
       const stale = await executor.append([disabling], { guard });
       assert.ok(stale.kind === 'stale' && stale.surroundings.held);
@@ -92,7 +92,7 @@ export const operationsCases: readonly JournalCase[] = [
     async run(harness) {
       const executor = await Executor.start(harness, planFor('overtaken'));
       const { surroundings } = await executor.commit([{ kind: 'GateOpened', step: 'watch' }]);
-      const guard = { guardSeq: surroundings.guardSeq, notAfterMs: surroundings.nowMs + ttlMs };
+      const guard = { guardSeq: surroundings.guardSeq, notBeforeMs: 0, notAfterMs: surroundings.nowMs + ttlMs };
       await harness.operations.command({ rotationId: 'overtaken-1', kind: 'cancel', by, reason });
       const stale = await executor.append([{ kind: 'DestroyDecided' }], { guard });
       assert.ok(stale.kind === 'stale');
@@ -107,7 +107,17 @@ export const operationsCases: readonly JournalCase[] = [
     async run(harness) {
       const executor = await Executor.start(harness, planFor('old'));
       const { surroundings } = await executor.commit([{ kind: 'GateOpened', step: 'drain' }]);
-      const guard = { guardSeq: surroundings.guardSeq, notAfterMs: surroundings.nowMs - 1 };
+      const guard = { guardSeq: surroundings.guardSeq, notBeforeMs: 0, notAfterMs: surroundings.nowMs - 1 };
+      assert.equal((await executor.append([disabling], { guard })).kind, 'stale');
+    },
+  },
+  {
+    name: 'a guard that rests on facts of later than now is stale: the database time went back',
+    async run(harness) {
+      const executor = await Executor.start(harness, planFor('ahead'));
+      const { surroundings } = await executor.commit([{ kind: 'GateOpened', step: 'drain' }]);
+      const notBeforeMs = surroundings.nowMs + ttlMs;
+      const guard = { guardSeq: surroundings.guardSeq, notBeforeMs, notAfterMs: notBeforeMs + ttlMs };
       assert.equal((await executor.append([disabling], { guard })).kind, 'stale');
     },
   },

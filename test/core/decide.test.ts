@@ -1,18 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import {
-  type Command,
-  type Facts,
-  type GuardVerdict,
-  type WorkflowShape,
-  contextOf,
-  decide,
-} from '../../src/core/decide.js';
+import { contextOf } from '../../src/core/context.js';
+import { type Command, type Facts, type GuardVerdict, type WorkflowShape, decide } from '../../src/core/decide.js';
 import type { Plan } from '../../src/core/plan.js';
 import type { RotationEvent, RotationState } from '../../src/core/rotation.js';
 import { type Written, done, passed, requestedMs, stateAfter } from '../support/journal.js';
 import { ableCapabilities, promptPolicy } from '../support/plans.js';
 
-let verdict: GuardVerdict = { kind: 'pass', notAfterMs: 99 };
+let verdict: GuardVerdict = { kind: 'pass', notBeforeMs: 0, notAfterMs: 99 };
 const guard = { gate: 'drain', judge: () => verdict };
 
 const workflow: WorkflowShape = {
@@ -34,7 +28,16 @@ const provider: Partial<Plan> = {
 };
 
 function facts(change: Partial<Facts> = {}): Facts {
-  return { epoch: 1, nowMs: requestedMs, held: false, waived: [], guardSeq: 7, commands: [], ...change };
+  return {
+    epoch: 1,
+    nowMs: requestedMs,
+    held: false,
+    waived: [],
+    guardSeq: 7,
+    commands: [],
+    refusedMs: null,
+    ...change,
+  };
 }
 
 function decideAfter(
@@ -181,7 +184,7 @@ describe('going forth', () => {
     verdict = { kind: 'stale', why: 'grace is not over' };
     expect(decideAfter(toOff)).toEqual(records({ kind: 'GateReopened', step: 'drain', why: 'grace is not over' }));
     expect(decideAfter(toEnd)).toEqual(records({ kind: 'GateReopened', step: 'drain', why: 'grace is not over' }));
-    verdict = { kind: 'pass', notAfterMs: 99 };
+    verdict = { kind: 'pass', notBeforeMs: 0, notAfterMs: 99 };
   });
 
   it('parks where the gate has had its time and is stale again, and not a millisecond before', () => {
@@ -199,7 +202,7 @@ describe('going forth', () => {
         facts: expect.objectContaining({ rotation: 'r1', maxMs: 50_000, finding: 'the label was read too long ago' }),
       }),
     );
-    verdict = { kind: 'pass', notAfterMs: 99 };
+    verdict = { kind: 'pass', notBeforeMs: 0, notAfterMs: 99 };
   });
 
   const standing = { held: false, guardSeq: 7, waived: [] };
@@ -208,13 +211,21 @@ describe('going forth', () => {
     expect(decideAfter(toOff)).toEqual({
       kind: 'record',
       events: [{ kind: 'StepIntended', step: 'off', attempt: 1, standing }],
-      guard: { guardSeq: 7, notAfterMs: 99 },
+      guard: { guardSeq: 7, notBeforeMs: 0, notAfterMs: 99 },
     });
+  });
+
+  it('looks again where the database said that its time is before the facts', () => {
+    verdict = { kind: 'pass', notBeforeMs: requestedMs, notAfterMs: requestedMs + 5_000 };
+    const reopened = { kind: 'record', events: [{ kind: 'GateReopened' }] };
+    expect(decideAfter(toOff, {}, { refusedMs: requestedMs - 1 })).toMatchObject(reopened);
+    expect(decideAfter(toOff, {}, { refusedMs: requestedMs })).toMatchObject({ events: [{ kind: 'StepIntended' }] });
+    verdict = { kind: 'pass', notBeforeMs: 0, notAfterMs: 99 };
   });
 
   it('decides to destroy in the commit of the first final, once', () => {
     const intended = { kind: 'StepIntended', step: 'end', attempt: 1, standing };
-    const guarded = { guardSeq: 7, notAfterMs: 99 };
+    const guarded = { guardSeq: 7, notBeforeMs: 0, notAfterMs: 99 };
     expect(decideAfter(toEnd)).toEqual({
       kind: 'record',
       events: [{ kind: 'DestroyDecided' }, intended],
@@ -233,7 +244,7 @@ describe('going forth', () => {
     expect(decideAfter(events, {}, { epoch: 2 })).toEqual(
       records({ kind: 'GateReopened', step: 'drain', why: 'held' }),
     );
-    verdict = { kind: 'pass', notAfterMs: 99 };
+    verdict = { kind: 'pass', notBeforeMs: 0, notAfterMs: 99 };
   });
 
   it('closes as completed when every step is done', () => {

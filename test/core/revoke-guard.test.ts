@@ -210,7 +210,7 @@ describe('disable', () => {
   });
 
   it('expires with the label: it was read first', () => {
-    expect(disable()).toEqual({ kind: 'pass', notAfterMs: lookedMs + ALIAS_MAX_AGE_MS });
+    expect(disable()).toEqual({ kind: 'pass', notBeforeMs: lookedMs, notAfterMs: lookedMs + ALIAS_MAX_AGE_MS });
   });
 
   it('expires with the oldest proof where that is sooner', () => {
@@ -219,7 +219,7 @@ describe('disable', () => {
     const facts = {
       consumers: [aProof({ sinceMs: longAgoMs }), aProof({ consumer: 'batch', atMs, sinceMs: longAgoMs })],
     };
-    expect(disable({ plan, facts })).toEqual({ kind: 'pass', notAfterMs: lookedMs + 3_000 });
+    expect(disable({ plan, facts })).toEqual({ kind: 'pass', notBeforeMs: lookedMs, notAfterMs: lookedMs + 3_000 });
   });
 
   it('does not expire with a proof that nobody waits for', () => {
@@ -234,6 +234,7 @@ describe('disable', () => {
     ];
     expect(disable({ plan, moment: { waived: ['waived'] }, facts: { consumers } })).toEqual({
       kind: 'pass',
+      notBeforeMs: lookedMs,
       notAfterMs: lookedMs + ALIAS_MAX_AGE_MS,
     });
   });
@@ -252,6 +253,7 @@ describe('disable', () => {
         if (verdict.kind === 'pass') {
           expect(verdict.notAfterMs).toBe(Math.min(lookedMs + ALIAS_MAX_AGE_MS, nowMs - proofAgeMs + PROOF_MAX_AGE_MS));
           expect(verdict.notAfterMs).toBeGreaterThanOrEqual(nowMs);
+          expect(verdict.notBeforeMs).toBe(Math.max(lookedMs, nowMs - proofAgeMs));
         }
       }),
     );
@@ -286,7 +288,7 @@ describe('destroy', () => {
   });
 
   it('expires with the label', () => {
-    expect(destroy()).toEqual({ kind: 'pass', notAfterMs: lookedMs + ALIAS_MAX_AGE_MS });
+    expect(destroy()).toEqual({ kind: 'pass', notBeforeMs: lookedMs, notAfterMs: lookedMs + ALIAS_MAX_AGE_MS });
   });
 });
 

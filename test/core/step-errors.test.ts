@@ -6,7 +6,7 @@ import type { RotationEvent } from '../../src/core/rotation.js';
 import { done, passed, stateAfter } from '../support/journal.js';
 import { ableCapabilities, promptPolicy } from '../support/plans.js';
 
-const guard = { gate: 'look', judge: () => ({ kind: 'pass', notAfterMs: 0 }) as const };
+const guard = { gate: 'look', judge: () => ({ kind: 'pass', notBeforeMs: 0, notAfterMs: 0 }) as const };
 const workflow: WorkflowShape = {
   name: 'small',
   steps: [

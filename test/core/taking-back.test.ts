@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Facts, type WorkflowShape, contextOf, decide } from '../../src/core/decide.js';
+import { contextOf } from '../../src/core/context.js';
+import { type Facts, type WorkflowShape, decide } from '../../src/core/decide.js';
 import type { Plan } from '../../src/core/plan.js';
 import type { RotationEvent } from '../../src/core/rotation.js';
 import { type Written, done, passed, requestedMs, stateAfter } from '../support/journal.js';
@@ -46,7 +47,7 @@ function decideAt(
   events: readonly (RotationEvent | Written)[],
   { plan = {}, nowMs = requestedMs }: { readonly plan?: Partial<Plan>; readonly nowMs?: number } = {},
 ) {
-  const facts: Facts = { epoch, nowMs, held: false, waived: [], guardSeq: 7, commands: [] };
+  const facts: Facts = { epoch, nowMs, held: false, waived: [], guardSeq: 7, commands: [], refusedMs: null };
   return decide(workflow, stateAfter(events, plan), facts);
 }
 

@@ -55,7 +55,7 @@ function small({ observe = () => 'seen', judge = () => ({ kind: 'pass' }), outpu
     })
     .final('end', {
       touches: [],
-      guard: { gate: 'look', judge: () => ({ kind: 'pass', notAfterMs: nowMs + 5_000 }) },
+      guard: { gate: 'look', judge: () => ({ kind: 'pass', notBeforeMs: 0, notAfterMs: nowMs + 5_000 }) },
       *run() {
         return { output: 'ended' };
       },
@@ -142,7 +142,7 @@ describe('a wakeup', () => {
       { kind: 'StepDone', output: 'made' },
       { kind: 'StepIntended', step: 'put' },
     ]);
-    expect(fourth?.guard).toEqual({ guardSeq: 3, notAfterMs: nowMs + 5_000 });
+    expect(fourth?.guard).toEqual({ guardSeq: 3, notBeforeMs: 0, notAfterMs: nowMs + 5_000 });
     expect(last).toMatchObject({
       events: [{ kind: 'StepDone', step: 'end' }, { kind: 'RotationClosed' }],
       dueInMs: null,

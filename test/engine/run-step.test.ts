@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Steps, ask, workflow } from '../../src/contract/workflow.js';
-import { contextOf } from '../../src/core/decide.js';
+import { contextOf } from '../../src/core/context.js';
 import { keyturnError } from '../../src/core/errors.js';
 import { stepState } from '../../src/core/rotation.js';
 import { Secret } from '../../src/core/secret.js';
@@ -49,7 +49,7 @@ const small = workflow('small', 1)
   })
   .final('end', {
     touches: [],
-    guard: { gate: 'look', judge: () => ({ kind: 'pass', notAfterMs: 0 }) },
+    guard: { gate: 'look', judge: () => ({ kind: 'pass', notBeforeMs: 0, notAfterMs: 0 }) },
     *run() {
       return { output: 'ended' };
     },

@@ -10,7 +10,7 @@ const calm: Surroundings = { nowMs: requestedMs + 10, held: false, waived: [], g
 const later: Surroundings = { ...calm, nowMs: requestedMs + 50, held: true, waived: ['app'], guardSeq: 4 };
 const opened: RotationEvent = { kind: 'GateOpened', step: 'drain' };
 const intended: RotationEvent = { kind: 'StepIntended', step: 'disable', attempt: 1 };
-const guard = { guardSeq: 3, notAfterMs: requestedMs + 5_000 };
+const guard = { guardSeq: 3, notBeforeMs: 0, notAfterMs: requestedMs + 5_000 };
 const sealed = [{ slot: 'new', sealed: new Uint8Array([1]) }];
 
 const aSession = (...events: readonly RotationEvent[]) =>
@@ -23,7 +23,15 @@ describe('an executor that has something to write', () => {
     session.record([intended]);
     expect(session.hasPending).toBe(true);
     expect(session.state).toMatchObject({ seq: 4, intent: { step: 'disable', epoch: 7, atMs: calm.nowMs } });
-    expect(session.facts).toEqual({ epoch: 7, nowMs: calm.nowMs, held: false, waived: [], guardSeq: 3, commands: [] });
+    expect(session.facts).toEqual({
+      epoch: 7,
+      nowMs: calm.nowMs,
+      held: false,
+      waived: [],
+      guardSeq: 3,
+      commands: [],
+      refusedMs: null,
+    });
   });
 
   it('commits all of it at once, at the sequence it knows, under its epoch', () => {

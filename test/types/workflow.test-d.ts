@@ -22,7 +22,7 @@ const gate: Gate<object, { readonly seen: number }, { readonly seen: number }> =
 
 const final: Final<{ readonly look: { readonly seen: number } }, null> = {
   touches: [],
-  guard: { gate: 'look', judge: () => ({ kind: 'pass', notAfterMs: 0 }) },
+  guard: { gate: 'look', judge: () => ({ kind: 'pass', notBeforeMs: 0, notAfterMs: 0 }) },
   *run() {
     return { output: null };
   },
@@ -107,7 +107,7 @@ export const unknownGate = workflow('w', 1)
   .act('make', {
     ...act,
     // @ts-expect-error a guard relies on a gate that has not happened before its step
-    guard: { gate: 'later', judge: () => ({ kind: 'pass', notAfterMs: 0 }) },
+    guard: { gate: 'later', judge: () => ({ kind: 'pass', notBeforeMs: 0, notAfterMs: 0 }) },
   });
 
 // @ts-expect-error a step name used twice: the second would answer for the first in the journal

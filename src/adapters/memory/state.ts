@@ -80,7 +80,9 @@ export class MemoryState {
     const surroundings = this.#surroundings(row);
     if (
       append.guard !== undefined &&
-      (append.guard.guardSeq !== surroundings.guardSeq || surroundings.nowMs > append.guard.notAfterMs)
+      (append.guard.guardSeq !== surroundings.guardSeq ||
+        surroundings.nowMs < append.guard.notBeforeMs ||
+        surroundings.nowMs > append.guard.notAfterMs)
     ) {
       return { kind: 'stale', surroundings };
     }

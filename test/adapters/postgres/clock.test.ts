@@ -29,7 +29,7 @@ test.each([-87_600 * hourMs, -hourMs, hourMs, 87_600 * hourMs])(
 
     const executor = await Executor.start(harness, planFor('skewed'), 'skewed');
     const { surroundings, atMs } = await executor.commit([{ kind: 'GateOpened', step: 'drain' }], { dueInMs: hourMs });
-    const guard = { guardSeq: surroundings.guardSeq, notAfterMs: surroundings.nowMs + ttlMs };
+    const guard = { guardSeq: surroundings.guardSeq, notBeforeMs: 0, notAfterMs: surroundings.nowMs + ttlMs };
     await executor.commit([{ kind: 'StepIntended', step: 'disable', attempt: 1 }], { guard, dueInMs: hourMs });
     await state.operations.hold({ secret: 'prod:/skewed', by: 'local:test', reason: 'a test' });
     const another = await state.leases.acquire({ rotationId: 'skewed-1', holder: 'right', ttlMs });

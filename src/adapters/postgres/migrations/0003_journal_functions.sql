@@ -242,7 +242,7 @@ BEGIN
     RETURN '{"kind": "lost"}';
   END IF;
   IF a ? 'guard' AND (s.guard_seq <> (a#>>'{guard,guardSeq}')::bigint
-      OR to_ms(clock_timestamp()) > (a#>>'{guard,notAfterMs}')::double precision) THEN
+      OR to_ms(clock_timestamp()) NOT BETWEEN (a#>>'{guard,notBeforeMs}')::double precision AND (a#>>'{guard,notAfterMs}')::double precision) THEN
     RETURN jsonb_build_object('kind', 'stale', 'surroundings', surroundings(v_id));
   END IF;
 

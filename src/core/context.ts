@@ -1,0 +1,27 @@
+import type { Facts, Moment } from './decide.js';
+import type { Json } from './json.js';
+import type { Plan } from './plan.js';
+import { type RotationState, stepState } from './rotation.js';
+
+/** What a step's functions are told, from the state alone. */
+export function contextOf(
+  state: RotationState,
+  facts: Pick<Facts, 'nowMs' | 'held' | 'waived' | 'guardSeq'>,
+  step: string,
+): { readonly plan: Plan; readonly before: Readonly<Record<string, Json>>; readonly moment: Moment } {
+  const before: Record<string, Json> = {};
+  const doneMs: Record<string, number> = {};
+  for (const [name, each] of Object.entries(state.steps)) {
+    // On the way back, what was done once tells what to take back, though it was meant anew (a replaced value) since.
+    const isTold = state.status === 'rolling_back' && each.output !== null;
+    if ((each.phase === 'idle' || each.phase === 'intended') && !isTold) continue;
+    before[name] = each.output;
+    doneMs[name] = each.doneMs;
+  }
+  const { nowMs, held, waived, guardSeq } = facts;
+  return {
+    plan: state.plan,
+    before,
+    moment: { nowMs, held, waived, guardSeq, doneMs, openedMs: stepState(state, step).openedMs },
+  };
+}
