@@ -21,6 +21,8 @@ export interface Bounds {
   readonly commands: number;
   /** The state database is lost and comes back as its standby knew it. */
   readonly failOvers: number;
+  /** A fail-over is seen by every worker, as by one that is started anew; otherwise also by nothing but a target's token. */
+  readonly noticed: boolean;
   /** Deviations from the default schedule on one path; everything within them is visited. */
   readonly deviations: number;
 }

@@ -331,10 +331,8 @@ export class Schedule {
     if (this.#spent.failOvers >= bounds.failOvers) return [];
     if (this.#standby === null) return isOpen(world.journal.status) ? [{ kind: 'cut' }] : [];
     if (this.#standby.rotation !== world.rotation) return [];
-    return [
-      { kind: 'fail-over', noticed: true },
-      { kind: 'fail-over', noticed: false },
-    ];
+    const noticed: Deviation = { kind: 'fail-over', noticed: true };
+    return bounds.noticed ? [noticed] : [noticed, { kind: 'fail-over', noticed: false }];
   }
 
   /** A late request takes effect; who sent it has lost the lease and does nothing more. */

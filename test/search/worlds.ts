@@ -12,6 +12,7 @@ const nothing: Bounds = {
   moves: 0,
   commands: 0,
   failOvers: 0,
+  noticed: false,
   deviations: 8,
 };
 const noFence = { fence: false };
@@ -52,7 +53,15 @@ export const widerWorlds: readonly Bounds[] = [
   { ...nothing, ...noFence, name: 'no fence: people', holds: 1, moves: 1, commands: 1, pauses: 1, deviations: 3 },
   { ...nothing, name: 'a fence: two rotations, a crash', rotations: 2, pauses: 2, crashes: 1, deviations: 4 },
   { ...nothing, ...noFence, ...noCompare, name: 'neither: two rotations', rotations: 2, pauses: 2, deviations: 4 },
-  { ...nothing, ...noCompare, name: 'a fail-over', failOvers: 1, pauses: 1, deviations: 4 },
+  {
+    ...nothing,
+    ...noCompare,
+    name: 'a fail-over that is noticed',
+    failOvers: 1,
+    noticed: true,
+    pauses: 1,
+    deviations: 4,
+  },
 ];
 
 /** Where each rule that can be taken away is missed: the smallest world for it. */
@@ -60,5 +69,5 @@ export const takeawayWorlds: Readonly<Record<string, Bounds>> = {
   raise: { ...nothing, name: 'raise', pauses: 1, commands: 1, deviations: 3 },
   settle: { ...nothing, ...noFence, name: 'settle', pauses: 1, commands: 1, deviations: 3 },
   content: { ...nothing, name: 'content', moves: 1, commands: 1, deviations: 2 },
-  era: { ...nothing, ...noCompare, name: 'era', failOvers: 1, pauses: 1, deviations: 4 },
+  era: { ...nothing, ...noCompare, name: 'era', failOvers: 1, noticed: true, pauses: 1, deviations: 4 },
 };
