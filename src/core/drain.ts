@@ -61,5 +61,6 @@ function missingEvidence(plan: Plan, moment: Moment, promotedMs: number, facts: 
   if (plan.capabilities.overlap === 'one-live') return undefined;
   const elapsedMs = facts.atMs - promotedMs;
   if (elapsedMs < graceMs(plan)) return { why: 'grace', againInMs: graceMs(plan) - elapsedMs };
-  return unquiet(plan, facts, promotedMs);
+  // What looks saw that ended in parking was not kept: after a resume quiet is shown anew.
+  return unquiet(plan, facts, Math.max(promotedMs, moment.openedMs));
 }

@@ -35,6 +35,14 @@ describe('drain', () => {
     expect(judge({}, { moment: late })).toMatchObject({ kind: 'pass' });
   });
 
+  it('shows quiet anew after a resume: what the look saw that parked was not kept', () => {
+    const plan = { policy: { ...policy, quietMs: 10_000 } };
+    const proved = { consumers: [aProof({ sinceMs: lookedMs - 60_000 })] };
+    const at = (openedMs: number) => judge(proved, { plan, moment: { openedMs }, promotedMs: lookedMs - 60_000 });
+    expect(at(lookedMs - 9_000)).toEqual(waits(/not quiet/, 1_000));
+    expect(at(lookedMs - 10_000)).toMatchObject({ kind: 'pass' });
+  });
+
   it.each([
     ['ALIAS_MOVED', { current: null }],
     ['TARGET_CHANGED', { system: 'system-2' }],
