@@ -219,7 +219,10 @@ export class Ground {
     this.#putLabelBack(left);
     const inUse = this.current();
     const used = inUse === null ? null : this.credentialIn(inUse)?.identity;
-    for (const identity of this.revived) if (identity !== used) this.target.changeByHand(identity, { login: false });
+    for (const identity of this.revived) {
+      const isNeeded = left !== null && !left.isOff && left.identities.includes(identity);
+      if (identity !== used && !isNeeded) this.target.changeByHand(identity, { login: false });
+    }
     this.changed = true;
   }
 
