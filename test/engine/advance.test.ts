@@ -1,123 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { type Steps, type Workflow, ask, workflow } from '../../src/contract/workflow.js';
-import type { Json } from '../../src/core/json.js';
 import { keyturnError } from '../../src/core/errors.js';
-import type { Recorded, RotationEvent } from '../../src/core/rotation.js';
-import { type Advanced, advance } from '../../src/engine/advance.js';
+import type { RotationEvent } from '../../src/core/rotation.js';
+import { advance } from '../../src/engine/advance.js';
 import type { EngineRequest } from '../../src/engine/request.js';
-import type { Append, Appended } from '../../src/ports/journal.js';
-import { aJournal, done, passed, requestedMs } from '../support/journal.js';
+import type { Appended } from '../../src/ports/journal.js';
+import { done, passed } from '../support/journal.js';
 import { aPlan } from '../support/plans.js';
 import { Thrown, answered } from './by-hand.js';
-
-const epoch = 7;
-const nowMs = requestedMs + 10;
-
-/** What the steps do in one test. */
-interface Doing {
-  readonly observe?: () => Json;
-  readonly judge?: (facts: Json) => { readonly kind: 'wait'; readonly againInMs: number } | { readonly kind: 'pass' };
-  readonly output?: unknown;
-}
-
-function small({ observe = () => 'seen', judge = () => ({ kind: 'pass' }), output = 'made' }: Doing = {}): Workflow {
-  return workflow('small', 1)
-    .gate('look', {
-      whenBlind: 'undo',
-      *observe(): Steps<Json> {
-        return observe();
-      },
-      judge: (_, facts) => {
-        const verdict = judge(facts);
-        return verdict.kind === 'pass'
-          ? { kind: 'pass', output: facts, claims: ['principal:s:billing'] }
-          : { kind: 'wait', facts, why: 'not yet', againInMs: verdict.againInMs };
-      },
-    })
-    .act('make', {
-      touches: ['target'],
-      *run() {
-        yield* ask('target', 'identify');
-        // What a step hands on is JSON by its type; the engine checks what types cannot.
-        return { output: output as Json };
-      },
-      *undo() {
-        yield* ask('target', 'raise');
-      },
-    })
-    .act('put', {
-      touches: ['store'],
-      *run() {
-        yield* ask('target', 'identify');
-        return { output: 'put' };
-      },
-      *undo() {},
-    })
-    .final('end', {
-      touches: [],
-      guard: { gate: 'look', judge: () => ({ kind: 'pass', notBeforeMs: 0, notAfterMs: nowMs + 5_000 }) },
-      *run() {
-        return { output: 'ended' };
-      },
-    })
-    .done();
-}
-
-/** What the world answers to one question; `undefined`: what it answers when nothing is wrong. */
-type Meddle = (request: EngineRequest, asked: number) => unknown;
-
-interface Run {
-  readonly advanced: Advanced;
-  readonly appends: readonly Append[];
-  /** Questions in their order, without those for the time. */
-  readonly asked: readonly string[];
-  readonly kinds: readonly string[];
-}
-
-/** One wakeup of a rotation with this journal, in a world where nothing is wrong but what `meddle` says. */
-function wakeup(
-  events: readonly RotationEvent[],
-  {
-    meddle = () => undefined,
-    does = {},
-    workflows = [small(does)],
-  }: Partial<{ meddle: Meddle; does: Doing; workflows: readonly Workflow[] }> = {},
-): Run {
-  const plan = aPlan({ workflow: { name: 'small', number: 1 } });
-  const journal: Recorded[] = [...aJournal(plan, events)];
-  const appends: Append[] = [];
-  const surroundings = { nowMs, held: false, waived: [], guardSeq: 3, commands: [] };
-  const usual = ({ port, method, args }: EngineRequest): unknown => {
-    switch (`${port} ${method}`) {
-      case 'leases acquire':
-        return { kind: 'granted', secret: plan.secret, fence: { era: 1, epoch, known: true } };
-      case 'leases newest':
-        return { era: 1, epoch };
-      case 'journal load':
-        return { events: journal, surroundings };
-      case 'journal append': {
-        const append = args[0] as Append;
-        appends.push(append);
-        return { kind: 'appended', seq: 0, atMs: nowMs, surroundings } satisfies Appended;
-      }
-      case 'process elapsedMs':
-        return 0;
-      case 'process stopping':
-        return false;
-      default:
-        return 'identity';
-    }
-  };
-  let count = 0;
-  const work = advance('r1', { holder: 'worker-1', leaseMs: 5_000, workflows });
-  const { result, asked } = answered(work, (request) => meddle(request, (count += 1)) ?? usual(request));
-  return {
-    advanced: result,
-    appends,
-    asked: asked.filter(({ method }) => method !== 'elapsedMs').map(({ port, method }) => `${port} ${method}`),
-    kinds: appends.flatMap((append) => append.events.map(({ kind }) => kind)),
-  };
-}
+import { type Doing, type Meddle, epoch, nowMs, small, wakeup } from './wakeup.js';
 
 const looked = passed('look', 'seen');
 const toEnd = [...looked, ...done('make', 'made'), ...done('put', 'put')];
@@ -152,6 +42,27 @@ describe('a wakeup', () => {
     expect(asked.at(-1)).toBe('leases release');
     const effects = asked.flatMap((each, at) => (each === 'target identify' ? [asked[at - 1]] : []));
     expect(effects).toEqual(['journal append', 'journal append']);
+  });
+
+  it('asks in its own name for its own rotation, and of the target under its epoch', () => {
+    const { questions } = wakeup(looked);
+    const asked = (name: string) => questions.find(({ method }) => method === name);
+    expect(asked('acquire')?.args).toEqual([{ rotationId: 'r1', holder: 'worker-1', ttlMs: 5_000 }]);
+    expect(asked('load')?.args).toEqual(['r1']);
+    expect(asked('identify')?.authority).toEqual({
+      plan: aPlan({ workflow: { name: 'small', number: 1 } }),
+      step: 'make',
+      attempt: 1,
+      fence: { era: 1, epoch, known: true },
+      nowMs,
+    });
+    expect(asked('release')?.args).toEqual([{ secret: 'test:/billing/db', epoch }]);
+  });
+
+  it('claims nothing where its gate has found nothing to claim', () => {
+    const { appends } = wakeup([], { does: { observe: () => 'nothing to claim' } });
+    expect(appends[1]).toMatchObject({ events: [{ kind: 'StepDone', step: 'look' }, {}] });
+    expect(appends[1]).not.toHaveProperty('claims');
   });
 
   it.each(['busy', 'full', 'broken'] as const)('that finds the lease %s touches nothing and comes again', (kind) => {
@@ -343,6 +254,15 @@ describe('going back', () => {
     });
     expect(appends.at(-1)?.events.at(-1)).toMatchObject({ kind: 'UndoFailed', code: 'TARGET_UNREACHABLE' });
   });
+});
+
+it('a raise that fails on the way forward has failed as a step', () => {
+  const error = new Thrown(keyturnError('TARGET_UNREACHABLE', { target: 'billing', endpoint: 'one' }));
+  const { appends, asked } = wakeup([...looked, { kind: 'StepIntended', step: 'make', attempt: 1 }], {
+    meddle: ({ method }) => (method === 'raise' ? error : undefined),
+  });
+  expect(asked).toContain('target raise');
+  expect(appends.at(-1)?.events).toMatchObject([{ kind: 'StepFailed', step: 'make', code: 'TARGET_UNREACHABLE' }]);
 });
 
 describe('a workflow that this version does not know', () => {
