@@ -44,6 +44,8 @@ export interface RigOptions {
   readonly via?: (at: Straight) => Promise<Partial<Straight>>;
   /** Settings of its PostgreSQL server. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** A server for the state, and a queue on PostgreSQL, that the caller may break and stops. Default: that of the targets. */
+  readonly stateServer?: { readonly url: (database: string) => string };
 }
 
 /** How long a lease lasts in the rig, so that a worker's death is noticed soon. Milliseconds. */
@@ -197,19 +199,20 @@ interface Opened extends Pick<Rig, 'installation' | 'straight' | 'pool' | 'store
 }
 
 async function open(
-  { queue, secrets, via, settings = {} }: RigOptions,
+  { queue, secrets, via, settings = {}, ...given }: RigOptions,
   closers: (() => Promise<unknown>)[],
 ): Promise<Opened> {
   const server = await startTestPostgres(18, { max_connections: '600', log_statement: 'none', ...settings });
   closers.push(() => server.stop());
   const folder = await mkdtemp(join(tmpdir(), 'keyturn-crash-'));
   closers.push(() => rm(folder, { recursive: true, force: true }));
-  const queueUrl = queue === 'postgres' ? server.url('keyturn_state') : await ownRedis(closers);
-  const superuser = new pg.Client(server.url('postgres'));
+  const stateServer = given.stateServer ?? server;
+  const queueUrl = queue === 'postgres' ? stateServer.url('keyturn_state') : await ownRedis(closers);
+  const superuser = new pg.Client(stateServer.url('postgres'));
   await superuser.connect();
   await superuser.query('CREATE DATABASE keyturn_state');
   await superuser.end();
-  const stateUrl = server.url('keyturn_state');
+  const stateUrl = stateServer.url('keyturn_state');
   await migrate(stateUrl);
   if (queue === 'postgres') await migrateQueue(queueUrl);
   const keyFile = join(folder, names.key);
