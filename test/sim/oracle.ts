@@ -52,7 +52,7 @@ export class Oracle implements Witness {
   /** A commit was carried out. */
   appended(append: Append): void {
     const life = this.#lives.get(append.rotationId);
-    if (life === undefined) return this.#say('I8', `${append.rotationId} committed and was never accepted`);
+    if (life === undefined) return;
     const { clock } = this.#looked();
     this.#judgeCommit(append, life);
     const decided = life.decision;
@@ -113,12 +113,24 @@ export class Oracle implements Witness {
     this.#say('I1', `${consumer.name} of ${ground.secret.id} was refused with ${kind} version ${version.version}`);
   };
 
+  /**
+   * A repair that turns back after promote has nothing to go back to, and waits for a person for as long as it takes.
+   * *Returns* true where it is such a one: from now on it is looked at no more.
+   */
+  abandons(rotationId: string): boolean {
+    const life = this.#lives.get(rotationId);
+    if (life?.old?.accepted !== false) return false;
+    this.#lives.delete(rotationId);
+    return true;
+  }
+
   /** Nothing is due any more. */
   atRest(): void {
     const looked = this.#looked();
     for (const ground of looked.grounds) {
       // Late requests have settled by now, and what they broke must have been mended.
       ground.lateOff.clear();
+      for (const endpoint of ground.secret.endpoints) ground.target.catchUp(endpoint);
       this.#judgeCurrent(ground, 'at rest current names a credential that is refused', true);
     }
     for (const life of this.#lives.values()) {

@@ -4,7 +4,7 @@ import { isKeyturnError } from '../../src/core/errors.js';
 import type { Authority, EngineRequest } from '../../src/engine/request.js';
 import type { Append, Appended } from '../../src/ports/journal.js';
 import type { Scope } from '../../src/ports/step-ports.js';
-import { Book } from './book.js';
+import { Book, type Entry } from './book.js';
 import { Chance } from './chance.js';
 import { DatabaseFaults } from './database.js';
 import { Executor } from './executor.js';
@@ -125,8 +125,7 @@ class World {
       database: this.#database,
       queue,
       accepted: (plan) => this.#oracle.accepted(plan),
-      despairs: ({ rotationId, code }) =>
-        this.#violate('L2', `${rotationId} stays parked (${code ?? 'no reason'}) whatever is done that is offered`),
+      despairs: (entry) => this.#despair(entry),
     });
     this.#time.after(this.#profile.faultsEndMs, () => {
       for (const executor of executors) executor.upgrade();
@@ -224,6 +223,14 @@ class World {
       );
     if (this.#violations.length > 0) return;
     this.#oracle.atRest();
+  }
+
+  #despair(entry: Entry): void {
+    const { rotationId, code } = entry;
+    if (this.#oracle.abandons(rotationId)) {
+      this.#state.abandon(rotationId);
+      entry.status = 'cancelled';
+    } else this.#violate('L2', `${rotationId} stays parked (${code ?? 'no reason'}) whatever is done that is offered`);
   }
 
   #lookWhetherAtRest(): void {
