@@ -346,8 +346,13 @@ export function saysNothingNew(state: RotationState, step: string, verdict: Verd
   return verdict.kind === 'wait' && before.last === verdict.why && lasting(before.output) === lasting(verdict.facts);
 }
 
+/** The order of keys says nothing: a journal in the database gives them back in an order of its own. */
 function lasting(facts: Json): string {
-  return JSON.stringify(facts, (key, value: unknown) => (passing.includes(key) ? null : value));
+  return JSON.stringify(facts, (key, value: Json) => {
+    if (passing.includes(key)) return null;
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+    return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)));
+  });
 }
 
 /** What is written down when a gate has judged. */

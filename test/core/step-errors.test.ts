@@ -251,6 +251,18 @@ describe('a gate that waits', () => {
     ).toBe(true);
   });
 
+  it('says nothing new where the database gives its facts back in another order', () => {
+    // As jsonb keeps an object: shorter keys first. https://www.postgresql.org/docs/current/datatype-json.html
+    const { kind, sessions, youngestAgeMs, oldestAgeMs } = usage;
+    const ordered = [{ atMs: 1, usage: { kind, sessions, youngestAgeMs, oldestAgeMs } }];
+    const kept = [{ usage: { oldestAgeMs, kind, youngestAgeMs, sessions }, atMs: 1 }];
+    const before = stateAfter([
+      { kind: 'GateOpened', step: 'drain' },
+      { kind: 'GateWaiting', step: 'drain', facts: kept, why: 'grace', againInMs: 9 },
+    ]);
+    expect(saysNothingNew(before, 'drain', { kind: 'wait', facts: ordered, why: 'grace', againInMs: 9 })).toBe(true);
+  });
+
   it('for another reason, or on other facts, says something', () => {
     expect(saysNothingNew(state, 'drain', waiting({}, 'held'))).toBe(false);
     expect(saysNothingNew(state, 'drain', waiting({ usage: { ...usage, sessions: 2 } }))).toBe(false);
