@@ -262,6 +262,9 @@ describe('the oracle finds', () => {
     fenced.does({ method: 'create', identity: 'app1_b' }, 'create', () => undefined, 2);
     fenced.does({ method: 'create', identity: 'app1_b' }, 'create', () => undefined, 1);
     expect(fenced.invariants()).toEqual(['I9']);
+    const store = new Hand().commits([intends('stage')]);
+    store.does({ method: 'retirePending', late: true }, 'stage', () => undefined);
+    expect(store.invariants()).toEqual(['I9']);
   });
 
   it('I12 where both ways are decided, or destroying goes without a decision', () => {

@@ -74,6 +74,8 @@ export class Oracle implements Witness {
       this.#judgeFence(effect);
       if (scope.step === 'disable' && method === 'disable') this.#judgeDisabled(effect, life);
       if (method === 'moveCurrent') ground.adopt(effect.version);
+      if (identity === null && effect.late && scope.plan.storeSettleMs === 0)
+        this.#say('I9', `${method} of epoch ${scope.fence.epoch} was taken by the store without a lease`);
       if (identity === null) return;
       if (method === 'create' || method === 'destroy') ground.remade(identity);
       // Switching on brings back neither a role that was dropped nor a password that was changed.

@@ -222,6 +222,11 @@ class World {
         `${entry.rotationId} is ${entry.status} (${entry.code ?? 'no reason'}) long after faults stopped`,
       );
     if (this.#violations.length > 0) return;
+    // To turn back is safe, and a worker that always did would never violate anything: where nothing was wrong it may not.
+    const turned =
+      this.#profile.struck.size > 0 ? undefined : this.#book.all.find((each) => each.status !== 'completed');
+    if (turned !== undefined)
+      this.#violate('L1', `${turned.rotationId} is ${turned.status} (${turned.code ?? ''}) though nothing was wrong`);
     this.#oracle.atRest();
   }
 
