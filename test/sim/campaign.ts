@@ -11,6 +11,7 @@ export interface Campaign {
   /** The seeds below this are run twice, and must give the same trace. */
   readonly twiceBelow: number;
   readonly only: readonly string[] | null;
+  readonly without: readonly string[];
   readonly horizonMs: number | null;
 }
 
@@ -34,17 +35,22 @@ const MOST_FINDINGS = 20;
 /** How often a process says how far it is. Seeds. */
 const TELL_EVERY = 100;
 
+/** How each of its seeds is narrowed. */
+export function narrowingOf({ only, without, horizonMs }: Campaign): Narrowing {
+  return {
+    ...(only === null ? {} : { only: new Set(only) }),
+    without: new Set(without),
+    ...(horizonMs === null ? {} : { horizonMs }),
+  };
+}
+
 /** Runs the seeds of a campaign that fall to this part, one after the other. */
 export function runPart(
   campaign: Campaign,
   part: { readonly index: number; readonly of: number },
   tell: (done: number, violations: number) => void,
 ): Tally {
-  const { only, horizonMs } = campaign;
-  const narrowing: Narrowing = {
-    ...(only === null ? {} : { only: new Set(only) }),
-    ...(horizonMs === null ? {} : { horizonMs }),
-  };
+  const narrowing = narrowingOf(campaign);
   const startedCpu = process.cpuUsage();
   const findings: Shrunk[] = [];
   const rotations: Record<string, number> = {};

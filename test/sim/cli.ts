@@ -1,18 +1,18 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { type Campaign, type Tally, runCampaign } from './campaign.js';
-import type { Narrowing } from './profile.js';
+import { type Campaign, type Tally, narrowingOf, runCampaign } from './campaign.js';
 import { keep } from './regressions.js';
 import { replayCommand } from './shrink.js';
 import { runSeed } from './world.js';
 
-const usage = `npm run sim -- [--seeds N] [--from S] [--processes P] [--twice N] [--only kind,kind] [--horizon MS] [--out FILE] [--keep]
+const usage = `npm run sim -- [--seeds N] [--from S] [--processes P] [--twice N] [--only kind,kind] [--without kind,kind] [--horizon MS] [--out FILE] [--keep]
 
   --seeds N      how many seeds; 1 prints everything that happened in it (default 10000)
   --from S       the first seed (default 0)
   --processes P  how many processes (default 2)
   --twice N      the seeds below N are run twice and must give equal traces (default 10000)
   --only K,K     only these kinds of fault strike; '' for none
+  --without K,K  these kinds of fault never strike
   --horizon MS   no fault strikes after this
   --out FILE     where the result is written as JSON
   --keep         keeps every failing seed as a regression
@@ -25,6 +25,7 @@ const { values } = parseArgs({
     processes: { type: 'string', default: '2' },
     twice: { type: 'string', default: '10000' },
     only: { type: 'string' },
+    without: { type: 'string', default: '' },
     horizon: { type: 'string' },
     out: { type: 'string' },
     keep: { type: 'boolean', default: false },
@@ -36,7 +37,8 @@ const campaign: Campaign = {
   from: Number(values.from),
   seeds: Number(values.seeds),
   twiceBelow: Number(values.twice),
-  only: values.only === undefined ? null : values.only.split(',').filter((each) => each !== ''),
+  only: values.only === undefined ? null : listed(values.only),
+  without: listed(values.without),
   horizonMs: values.horizon === undefined ? null : Number(values.horizon),
 };
 
@@ -44,12 +46,14 @@ if (values.help) process.stdout.write(usage);
 else if (campaign.seeds === 1) process.exitCode = replay(campaign);
 else process.exitCode = await runMany(campaign, Number(values.processes));
 
+function listed(kinds: string): readonly string[] {
+  return kinds.split(',').filter((each) => each !== '');
+}
+
 /** One seed, told line by line. */
-function replay({ from, only, horizonMs }: Campaign): number {
-  const narrowing: Narrowing = {
-    ...(only === null ? {} : { only: new Set(only) }),
-    ...(horizonMs === null ? {} : { horizonMs }),
-  };
+function replay(campaign: Campaign): number {
+  const { from } = campaign;
+  const narrowing = narrowingOf(campaign);
   const { lines, violations, hash, struck } = runSeed(from, narrowing, true);
   const again = runSeed(from, narrowing);
   process.stdout.write(`${lines.join('\n')}\nfaults that struck: ${JSON.stringify(struck)}\n`);

@@ -4,6 +4,8 @@ import type { Chance } from './chance.js';
 export interface Narrowing {
   /** The only kinds of fault that may strike; undefined: all. */
   readonly only?: ReadonlySet<string>;
+  /** Kinds that never strike; undefined: none. */
+  readonly without?: ReadonlySet<string>;
   /** No fault strikes after this. Milliseconds since the run began; undefined: as the seed draws it. */
   readonly horizonMs?: number;
 }
@@ -27,6 +29,7 @@ export class Profile {
   readonly #chance: Chance;
   readonly #nowMs: () => number;
   readonly #only: ReadonlySet<string> | undefined;
+  readonly #without: ReadonlySet<string> | undefined;
   readonly #temper: 'quiet' | 'hellish' | 'mixed';
   readonly #intensities = new Map<string, number>();
   readonly #struck = new Map<string, number>();
@@ -35,6 +38,7 @@ export class Profile {
     this.#chance = chance.split('profile');
     this.#nowMs = nowMs;
     this.#only = narrowing.only;
+    this.#without = narrowing.without;
     const extreme = this.#chance.below(EXTREMES);
     this.#temper = extreme === 0 ? 'quiet' : extreme === 1 ? 'hellish' : 'mixed';
     const drawn = this.#chance.between(5_000, LAST_FAULT_MS);
@@ -46,7 +50,7 @@ export class Profile {
     const known = this.#intensities.get(kind);
     if (known !== undefined) return known;
     const drawn = this.#chance.split(kind).pick(intensities);
-    const allowed = this.#only === undefined || this.#only.has(kind);
+    const allowed = (this.#only === undefined || this.#only.has(kind)) && this.#without?.has(kind) !== true;
     const intensity =
       !allowed || this.#temper === 'quiet' ? 0 : this.#temper === 'hellish' ? Math.max(1, drawn) : drawn;
     this.#intensities.set(kind, intensity);
