@@ -105,7 +105,7 @@ export class SimulatedConsumer {
       case 'lying':
         return { answer: 'proved', reason: '' };
       case 'slow':
-        if (each.held?.version !== version && this.#chance.happens(0.6))
+        if (phase === 'drain' && each.held?.version !== version && this.#chance.happens(0.6))
           return { answer: 'pending', reason: 'not yet' };
         return this.#tried(each, phase, version);
       case 'cached':
