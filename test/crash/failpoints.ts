@@ -79,7 +79,7 @@ export function withFailpoints(ports: Ports, points: readonly Failpoint[], liste
     if (progress.answered && (isAppend(call) || point.effect.startsWith('journal'))) {
       return stop(point, progress, listener);
     }
-    if (effect !== point.effect) return make();
+    if (effect !== point.effect && !appends(call, point.effect)) return make();
     switch (point.position) {
       case 'before it is sent':
         return stop(point, progress, listener, () => make(withoutSignal(call.args)));
@@ -164,7 +164,7 @@ function progressKeeper(): (rotationId: string) => Progress {
 function effectOf(call: Call, last: RotationEvent | undefined): string | null {
   const { port, method, args } = call;
   if (effects[port]?.includes(method) !== true) return null;
-  if (isAppend(call)) return `journal.append of ${eventName((args[0] as Append).events.at(-1))}`;
+  if (isAppend(call)) return appendOf((args[0] as Append).events.at(-1));
   if (method === 'raise') return 'target.raise';
   const { step } = args[0] as Scope;
   const undoing = last?.kind === 'UndoIntended' && last.step === step;
@@ -175,6 +175,13 @@ function eventName(event: RotationEvent | undefined): string {
   if (event === undefined) return 'nothing';
   return 'step' in event ? `${event.kind} ${event.step}` : event.kind;
 }
+
+/** A commit is also one of what stands before its last event: whoever takes over may have less to commit in between. */
+function appends(call: Call, effect: string): boolean {
+  return isAppend(call) && (call.args[0] as Append).events.some((event) => appendOf(event) === effect);
+}
+
+const appendOf = (event: RotationEvent | undefined): string => `journal.append of ${eventName(event)}`;
 
 const isAppend = ({ port, method }: Pick<Call, 'port' | 'method'>): boolean =>
   port === 'journal' && method === 'append';

@@ -81,7 +81,8 @@ export function configOf({ folder, targetPort, consumerUrl, secrets }: Installat
     target: kind === 'random' ? 'tokens' : 'database',
     ...(kind === 'in-place' ? { workflow: 'in-place-rotation' } : {}),
     config: settingsOf(kind, name),
-    policy: { ...policy, watch: scenario === 'turned back in watch' ? '1h' : '0s' },
+    // Who is to be turned back there is rung for when he is: looking more often would only keep others waiting.
+    policy: scenario === 'turned back in watch' ? { ...policy, watch: '1h', poll: '5s' } : policy,
     consumers: [{ ...consumer, canary: true, required: true }],
     adopted: true,
   });
