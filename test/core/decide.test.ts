@@ -217,7 +217,7 @@ describe('going forth', () => {
 
   it('looks again where the database said that its time is before the facts', () => {
     verdict = { kind: 'pass', notBeforeMs: requestedMs, notAfterMs: requestedMs + 5_000 };
-    const reopened = { kind: 'record', events: [{ kind: 'GateReopened' }] };
+    const reopened = { kind: 'record', events: [{ kind: 'GateReopened', why: 'the clock went back' }] };
     expect(decideAfter(toOff, {}, { refusedMs: requestedMs - 1 })).toMatchObject(reopened);
     expect(decideAfter(toOff, {}, { refusedMs: requestedMs })).toMatchObject({ events: [{ kind: 'StepIntended' }] });
     verdict = { kind: 'pass', notBeforeMs: 0, notAfterMs: 99 };

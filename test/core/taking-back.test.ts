@@ -85,6 +85,9 @@ describe('a final that may have happened', () => {
 
   it('is never taken back: its gate looks again', () => {
     expect(decideAt(2, [...destroying, raised(2)])).toEqual(looksAgain);
+    // Not even to wait for what is late: it would destroy what is to be destroyed.
+    const unfenced = { capabilities: { ...ableCapabilities, fence: false, settleMs: 8_000 } };
+    expect(decideAt(2, destroying, { plan: unfenced })).toEqual(looksAgain);
   });
 
   it('is not undone even where a journal turns round after it', () => {
@@ -123,5 +126,13 @@ describe('what a step is told of the steps before it', () => {
     ]);
     const moment = { nowMs: requestedMs, held: false, waived: [], guardSeq: 7 };
     expect(contextOf(state, moment, 'propose').before).toEqual({ look: 'seen' });
+  });
+
+  it('is on the way back what was made of such a value all the same, and nothing of what never was done', () => {
+    const replaced: RotationEvent = { kind: 'ValueReplaced', step: 'make', code: 'VALUE_REJECTED' };
+    const proposed = done('propose', { identity: 'b' });
+    const state = stateAfter([...passed('look', 'seen'), ...proposed, meant('make'), replaced, rollback]);
+    const moment = { nowMs: requestedMs, held: false, waived: [], guardSeq: 7 };
+    expect(contextOf(state, moment, 'propose').before).toEqual({ look: 'seen', propose: { identity: 'b' } });
   });
 });
