@@ -1,3 +1,4 @@
+import { fold } from '../../src/core/rotation.js';
 import { eventually } from '../support/eventually.js';
 import { type Case, askFor, casesOf, judgeAtRest, patienceMs, turnBack } from './course.js';
 import type { Failpoint } from './failpoints.js';
@@ -112,16 +113,20 @@ async function runBatch(running: Batch): Promise<ReadonlyMap<string, readonly st
     for (const [rotationId, finding] of await missing(rig, batch, each)) findings.get(rotationId)?.push(finding);
     await Promise.all(each.map((victim) => victim.kill()));
   }
-  for (const { secret, point, rotationId } of batch) {
-    // The gap of an in-place change is declared; nobody else may see one.
-    const inGap = secret.kind === 'in-place' && / swap$/.test(point.effect);
-    if (!inGap && !(await acceptsCurrent(rig, secret)))
-      findings.get(rotationId)?.push('with its worker dead, what current names is refused');
+  for (const each of batch) {
+    if (!(await acceptsCurrent(rig, each.secret)) && !(await isInGap(rig, each)))
+      findings.get(each.rotationId)?.push('with its worker dead, what current names is refused');
   }
   await rig.worker({ concurrency: 32, ...lease }, replacement);
   for (const [rotationId, found] of await judgeAtRest(rig, batch)) findings.get(rotationId)?.push(...found);
   await replacement.stopWorker();
   return findings;
+}
+
+/** The gap of an in-place change is declared, and lasts until its swap is done or undone; nobody else may see one. */
+async function isInGap(rig: Rig, { secret, rotationId }: Kill): Promise<boolean> {
+  if (secret.kind !== 'in-place') return false;
+  return fold(await rig.state.views.events(rotationId, 0)).intent?.step === 'swap';
 }
 
 function failpointOf({ point, secret, rotationId }: Kill, isLast: boolean): Failpoint {
