@@ -66,7 +66,9 @@ function* swapBack(plan: Plan, { preflight, propose, stage }: Before): Steps<voi
     });
   }
   if (old === null) {
-    yield* ask('store', 'moveCurrent', { from: current, to: null, previous });
+    // Not from where a read saw it, which may be a moment old: the store alone knows, and what it names is not destroyed.
+    const taken = yield* ask('store', 'moveCurrent', { from: stage.version, to: null, previous });
+    if (taken.current !== null) throw keyturnError('ALIAS_MOVED', { secret: plan.path });
     yield* ask('target', 'destroy', propose.identity, { createdBy: plan.rotationId });
     return;
   }
