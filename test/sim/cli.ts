@@ -1,6 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type Campaign, type Tally, narrowingOf, runCampaign } from './campaign.js';
+import { catchAll } from './plant.js';
+import { plantedBugs } from './planted-bugs.js';
 import { keep } from './regressions.js';
 import { replayCommand } from './shrink.js';
 import { runSeed } from './world.js';
@@ -15,6 +17,7 @@ const usage = `npm run sim -- [--seeds N] [--from S] [--processes P] [--twice N]
   --without K,K  these kinds of fault never strike
   --horizon MS   no fault strikes after this
   --out FILE     where the result is written as JSON
+  --planted      plants every bug of planted-bugs.ts in a copy, and lists each with the seed that caught it
   --keep         keeps every failing seed as a regression
 `;
 
@@ -29,6 +32,7 @@ const { values } = parseArgs({
     horizon: { type: 'string' },
     out: { type: 'string' },
     keep: { type: 'boolean', default: false },
+    planted: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -43,11 +47,25 @@ const campaign: Campaign = {
 };
 
 if (values.help) process.stdout.write(usage);
+else if (values.planted) process.exitCode = await plantAll();
 else if (campaign.seeds === 1) process.exitCode = replay(campaign);
 else process.exitCode = await runMany(campaign, Number(values.processes));
 
 function listed(kinds: string): readonly string[] {
   return kinds.split(',').filter((each) => each !== '');
+}
+
+/** Every planted bug, each with the seed that caught it. */
+async function plantAll(): Promise<number> {
+  const startedMs = performance.now();
+  const { missed } = await catchAll(plantedBugs, ({ name }, caught) => {
+    const how = caught === null ? 'NOT FOUND' : `seed ${caught.seed}, ${caught.invariant}: ${caught.what}`;
+    process.stdout.write(`${name}\n  ${how}\n`);
+  });
+  const seconds = Math.round((performance.now() - startedMs) / 1_000);
+  const found = plantedBugs.length - missed.length;
+  process.stdout.write(`planted bugs: ${found} found / ${plantedBugs.length}, in ${seconds} s\n`);
+  return missed.length === 0 ? 0 : 1;
 }
 
 /** One seed, told line by line. */

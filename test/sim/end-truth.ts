@@ -19,7 +19,7 @@ export function* judgeEnd(ground: Ground, life: Life, sealedSlots: number): Gene
     yield { invariant: 'I13', what: `${name} has left the label pending` };
   if (ground.handMove !== null) return;
   if (status === 'completed') yield* judgeCompleted(ground, life, current?.version ?? null);
-  else if ((current?.version ?? null) !== (old?.version ?? null))
+  else if ((current?.version ?? null) !== (old?.version ?? null) && !ground.wasMovedSince(life.startedMs))
     yield { invariant: 'I13', what: `${name} and current is not where it was` };
 }
 

@@ -124,6 +124,11 @@ export class Ground {
     return this.broken.has(identity) || this.lateOff.has(identity);
   }
 
+  /** True where a person has put the label somewhere, or back, at or after this time. */
+  wasMovedSince(ms: number): boolean {
+    return this.handSpell !== null && (this.handSpell.fromMs >= ms || this.handSpell.untilMs >= ms);
+  }
+
   /** True where whoever read at this time read what a person had put there. */
   wasByHand(readMs: number): boolean {
     return this.handSpell !== null && readMs >= this.handSpell.fromMs && readMs <= this.handSpell.untilMs;
@@ -136,8 +141,9 @@ export class Ground {
 
   /** An executor puts the label where a person had put it: what that person did is the rotation's own now. */
   adopt(version: number | null): void {
-    if (this.handMove !== null && this.handMove.version === version && this.current()?.version === version)
-      this.handMove = null;
+    const current = this.current();
+    const isSame = this.handMove !== null && this.handMove.version === version && current?.version === version;
+    if (isSame && this.works(current)) this.handMove = null;
   }
 
   /** An executor was told who uses an identity. */
@@ -206,8 +212,8 @@ export class Ground {
 
   /** People set right what they did: where a rotation waits for it, as that rotation left it. */
   setRight(left: Left | null): void {
-    const current = this.current();
-    const named = current === null ? null : this.credentialIn(current)?.identity;
+    const goal = this.#goal(left);
+    const named = goal === null ? null : this.credentialIn(goal)?.identity;
     for (const [identity, restore] of this.broken) {
       if (identity !== named && left?.identities.includes(identity) !== true) continue;
       restore();
@@ -224,6 +230,14 @@ export class Ground {
       if (identity !== used && !isNeeded) this.target.changeByHand(identity, { login: false });
     }
     this.changed = true;
+  }
+
+  /** Where the label belongs. */
+  #goal(left: Left | null): StoredVersion | null {
+    const current = this.current();
+    if (this.handMove === null || current?.version !== this.handMove.version) return current;
+    const version = left?.version ?? this.handMove.from?.version ?? null;
+    return version === null ? current : this.store.read(this.secret.id, version);
   }
 
   #putLabelBack(left: Left | null): void {

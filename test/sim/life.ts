@@ -27,7 +27,11 @@ export class Life {
   hasPassedPreflight = false;
   newestEpoch = 0;
 
-  constructor(readonly plan: Plan) {}
+  /** `startedMs`: when it was accepted. Milliseconds since 1970. */
+  constructor(
+    readonly plan: Plan,
+    readonly startedMs: number,
+  ) {}
 
   get isOpen(): boolean {
     return this.status === 'open' || this.status === 'parked';

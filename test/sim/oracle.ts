@@ -46,7 +46,7 @@ export class Oracle implements Witness {
     if (this.#lives.has(plan.rotationId)) return;
     const open = [...this.#lives.values()].find((each) => each.isOpen && each.plan.secret === plan.secret);
     if (open !== undefined) this.#say('I8', `${plan.rotationId} began while ${open.plan.rotationId} was open`);
-    this.#lives.set(plan.rotationId, new Life(plan));
+    this.#lives.set(plan.rotationId, new Life(plan, this.#looked().clock.nowMs()));
   }
 
   /** A commit was carried out. */

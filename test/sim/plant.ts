@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -24,14 +24,14 @@ const copied = [
 const MOST_SEEDS = 3_000;
 
 /** What the simulator has found in a copy. */
-export interface Caught {
+interface Caught {
   readonly seed: number;
   readonly invariant: string;
   readonly what: string;
 }
 
 /** A copy of everything the simulator runs, in which bugs are planted one at a time. */
-export class Plot {
+class Plot {
   readonly #folder: string;
 
   private constructor(folder: string) {
@@ -80,4 +80,33 @@ export class Plot {
     );
     return JSON.parse(stdout) as Caught | null;
   }
+}
+
+/**
+ * Plants each of these bugs in turn, in as many copies at a time as there are processors, at most two.
+ *
+ * `told` is called for each as it is caught, or not.
+ */
+export async function catchAll(
+  bugs: readonly PlantedBug[],
+  told: (bug: PlantedBug, caught: Caught | null) => void,
+): Promise<{ readonly missed: readonly string[]; readonly latestSeed: number }> {
+  const waiting = [...bugs];
+  const missed: string[] = [];
+  let latestSeed = 0;
+  const work = async (): Promise<void> => {
+    const plot = await Plot.make();
+    try {
+      for (let bug = waiting.shift(); bug !== undefined; bug = waiting.shift()) {
+        const caught = await plot.catches(bug);
+        told(bug, caught);
+        if (caught === null) missed.push(bug.name);
+        else latestSeed = Math.max(latestSeed, caught.seed);
+      }
+    } finally {
+      await plot.remove();
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, work));
+  return { missed, latestSeed };
 }

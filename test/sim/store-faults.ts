@@ -31,7 +31,7 @@ export class StoreFaults {
       const before = this.#before.get(scope.plan.secret);
       const isBehind = before !== undefined && this.#parts.time.nowMs < before.untilMs;
       // Drawn also where there is nothing older to see, so that the draws after it stay what they were.
-      const seen = this.#strikes('stale-read', 0.1) && isBehind ? before.was : read;
+      const seen = this.#strikes('stale-read', 0.3) && isBehind ? before.was : read;
       ground.noteRead(scope.fence.epoch, seen);
       return seen;
     },
