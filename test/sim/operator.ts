@@ -54,7 +54,8 @@ export class Operator {
   readonly #wanted: Wanted[] = [];
   readonly #held = new Set<string>();
   readonly #resumed = new Map<string, number>();
-  readonly #resumedSinceOver = new Map<string, number>();
+  /** How often each rotation has been parked again since faults stopped, and at which parking that was seen last. */
+  readonly #inVain = new Map<string, { readonly parked: number; readonly times: number }>();
 
   constructor(chance: Chance, secrets: readonly SimulatedSecret[], parts: OperatorParts) {
     this.#chance = chance.split('operator');
@@ -150,10 +151,16 @@ export class Operator {
     const resumes = this.resumesOf(entry.rotationId);
     const turnsBack = cure.includes('keyturn rollback') && resumes >= RESUMES_BEFORE_ROLLBACK && !entry.isPastReturn;
     this.#resumed.set(entry.rotationId, resumes + 1);
-    const sinceOver = this.#resumedSinceOver.get(entry.rotationId) ?? 0;
-    if (isOver) this.#resumedSinceOver.set(entry.rotationId, sinceOver + 1);
-    if (sinceOver >= RESUMES_BEFORE_DESPAIR) this.#parts.despairs(entry);
+    if (isOver) this.#despair(entry);
     this.#command(entry, turnsBack ? 'rollback' : 'resume');
+  }
+
+  /** Only what has been parked anew since counts: nobody takes a command while every executor stands still. */
+  #despair(entry: Entry): void {
+    const { parked, times } = this.#inVain.get(entry.rotationId) ?? { parked: 0, times: 0 };
+    if (entry.parked === parked) return;
+    this.#inVain.set(entry.rotationId, { parked: entry.parked, times: times + 1 });
+    if (times >= RESUMES_BEFORE_DESPAIR) this.#parts.despairs(entry);
   }
 
   /** What people do to rotations that are under way. */
