@@ -20,8 +20,9 @@ export default defineConfig({
   resolve: { alias },
   test: {
     // A suite may start a PostgreSQL server and a queue of its own, on a machine that does other things as well.
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // How long is asserted nowhere; these only end what hangs.
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
     teardownTimeout: 30_000,
     pool: 'forks',
     // Most of a test file's time is spent waiting for a server; one core less than there are would halve a small machine.
