@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { longSuites } from './test/support/long-suites.js';
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -37,7 +38,7 @@ export default defineConfig({
         test: {
           name: 'suite',
           include: ['test/**/*.test.ts'],
-          exclude: [architecture],
+          exclude: [architecture, ...longSuites],
           globalSetup: ['./test/support/global-setup.ts'],
           // Every value that a rotator generates can be told from all else.
           setupFiles: ['./test/support/plant-canary-process.mjs'],

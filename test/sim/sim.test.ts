@@ -12,7 +12,7 @@ const isLong = process.env['KEYTURN_TEST_LONG'] === '1';
  * twice cost as much again; the short run samples them.
  */
 const length = isLong
-  ? { seeds: 6_000, twiceBelow: 600, processes: 2 }
+  ? { seeds: 5_000, twiceBelow: 500, processes: 2 }
   : { seeds: 2_500, twiceBelow: 250, processes: 2 };
 
 /**

@@ -1,5 +1,6 @@
 import type { Reporter, TestModule } from 'vitest/node';
 import './figures.js';
+import { longSuites } from './long-suites.js';
 import { type RunLeakScan, scanRun } from './run-leak-scan.js';
 
 /**
@@ -34,6 +35,10 @@ export default class TotalsReporter implements Reporter {
       if (scan.leaks.length > 0) process.exitCode = 1;
     }
     for (const [name, count] of skippedSuites) process.stdout.write(`skipped ${count} of ${name}\n`);
+    // Whoever runs a few files by name did not ask for these.
+    if (modules.length > longSuites.length) {
+      for (const name of longSuites) process.stdout.write(`skipped ${name}: npm run test:all runs it\n`);
+    }
     for (const line of figures) process.stdout.write(`${line}\n`);
     const skipped = totals.skipped === 0 ? '' : `, ${totals.skipped} skipped`;
     process.stdout.write(`${totals.passed} passed, ${totals.failed} failed${skipped}\n`);
