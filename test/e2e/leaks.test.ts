@@ -12,6 +12,7 @@ import { eventually } from '../support/eventually.js';
 import { type KnownValue, type Sink, type Sinks, scanSinks } from '../support/leak-scanner.js';
 import { expectNoLeaks } from '../support/no-leaks.js';
 import { clusterFilesOf, statementsOf, tablesOf } from '../support/postgres-sinks.js';
+import { childrenOf } from '../support/processes.js';
 import { keysOf, redisFilesOf } from '../support/redis-sinks.js';
 import { type TestRedis, startRedis } from '../support/redis.js';
 import { filesAt, processesOf, textSink } from '../support/sinks.js';
@@ -81,13 +82,22 @@ async function* folderOf({ folder }: Held): ReturnType<typeof filesAt> {
   for await (const sink of filesAt(folder)) if (!secretFiles.includes(sink.name)) yield sink;
 }
 
+/**
+ * The processes of the demo that are still its own. One of its workers was killed: by now its number may be another
+ * process's, of another test or of nobody we know.
+ */
+function runningOf({ running }: Held, { child }: RunningDemo, among = [running.app, ...running.workers]): number[] {
+  const children = new Set(childrenOf(child.pid ?? 0));
+  return among.filter((pid) => children.has(pid));
+}
+
 const sinksOf = (held: Held, demo: RunningDemo): readonly Sinks[] => [
   tablesOf(held.url),
   statementsOf(held.url),
   clusterFilesOf(held.url),
   filesAt(held.serverLog, 'server log'),
   folderOf(held),
-  processesOf([held.running.app, ...held.running.workers]),
+  processesOf(runningOf(held, demo)),
   textSink('what the demo told', demo.told()),
 ];
 
@@ -105,12 +115,13 @@ async function run(url: string, database: string, text: string): Promise<readonl
  * Has a worker of its own begin one more rotation, write down all it can while the new value is live, and crash in the
  * middle: the application has finished, so the canary is asked for in vain. The demo's own workers have ended by then.
  */
-async function crashInTheMiddle({ url, folder, running }: Held): Promise<{ worker: ObservedWorker; pages: string }> {
+async function crashInTheMiddle(held: Held, demo: RunningDemo): Promise<{ worker: ObservedWorker; pages: string }> {
+  const { url, folder } = held;
   const configFile = join(folder, 'keyturn.config.ts');
   const databaseUrl = withDatabase(url, 'keyturn_state');
-  for (const pid of running.workers) isSent(pid, 'SIGTERM');
-  const isRunning = (pid: number): boolean => isSent(pid, 0);
-  await eventually('the workers of the demo have ended', () => !running.workers.some(isRunning), { maxMs: 60_000 });
+  const workers = (): number[] => runningOf(held, demo, [...held.running.workers]);
+  for (const pid of workers()) process.kill(pid, 'SIGTERM');
+  await eventually('the workers of the demo have ended', () => workers().length === 0, { maxMs: 60_000 });
   const worker = await observeWorker({ configFile, databaseUrl, queueUrl: databaseUrl });
   await promisify(execFile)(
     process.execPath,
@@ -134,15 +145,6 @@ async function crashInTheMiddle({ url, folder, running }: Held): Promise<{ worke
   return { worker, pages };
 }
 
-/** *Returns* false where the process is gone: the demo has killed one of them. */
-function isSent(pid: number, signal: NodeJS.Signals | 0): boolean {
-  try {
-    return process.kill(pid, signal);
-  } catch {
-    return false;
-  }
-}
-
 async function all(sinks: AsyncIterable<Sink>): Promise<readonly Sink[]> {
   const found: Sink[] = [];
   for await (const sink of sinks) found.push(sink);
@@ -156,8 +158,8 @@ test(
     const values = generated(held);
     expect(values).toHaveLength(4);
     // They are gone later.
-    const processes = await all(processesOf([held.running.app, ...held.running.workers]));
-    const { worker, pages } = await crashInTheMiddle(held);
+    const processes = await all(processesOf(runningOf(held, demo)));
+    const { worker, pages } = await crashInTheMiddle(held, demo);
     expect(worker.output()).toContain('a crash that the test has asked for');
     expect(pages).toContain('keyturn_');
 
