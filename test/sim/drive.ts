@@ -126,19 +126,22 @@ export class Drive {
   #send(request: EngineRequest, dies: boolean): void {
     const call = this.#call;
     const { totalMs, untilEffectMs } = this.#process.latency(request);
-    const hear = (told: Told): void => this.#whenAwake(call, () => this.#hear(request, told, dies));
     const { callDeadlineMs } = this.#process;
     if (request.authority !== null && totalMs >= callDeadlineMs) {
       this.#time.after(untilEffectMs, () => this.#arrive(request));
-      this.#time.after(callDeadlineMs, () => hear(expired(request, callDeadlineMs)));
+      this.#time.after(callDeadlineMs, () => this.#hearAwake(call, request, expired(request, callDeadlineMs), dies));
     } else if (untilEffectMs === totalMs) {
-      this.#time.after(totalMs, () => hear(this.#arrive(request)));
+      this.#time.after(totalMs, () => this.#hearAwake(call, request, this.#arrive(request), dies));
     } else {
       this.#time.after(untilEffectMs, () => {
         const told = this.#arrive(request);
-        this.#time.after(totalMs - untilEffectMs, () => hear(told));
+        this.#time.after(totalMs - untilEffectMs, () => this.#hearAwake(call, request, told, dies));
       });
     }
+  }
+
+  #hearAwake(call: number, request: EngineRequest, told: Told, dies: boolean): void {
+    this.#whenAwake(call, () => this.#hear(request, told, dies));
   }
 
   /** It happens, whether or not anybody still waits for the answer. */

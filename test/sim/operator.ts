@@ -61,7 +61,7 @@ export class Operator {
     this.#chance = chance.split('operator');
     this.#parts = parts;
     for (const secret of secrets) {
-      this.#left.set(secret.id, this.#chance.pick([1, 1, 2, 2, 3]));
+      this.#left.set(secret.id, this.#chance.pick([1, 1, 1, 2, 2, 3]));
       this.#askLater(secret, this.#chance.below(15_000));
     }
     this.#look();

@@ -32,14 +32,14 @@ const kinds: Readonly<Record<string, Capabilities>> = {
   single: { ...ableCapabilities, overlap: 'one-live', disable: false, endsSessions: false },
 };
 
-/** Draws 1 to 3 secrets over 1 to 3 targets. */
+/** Draws 1 to 3 secrets over 1 to 3 targets; most worlds are of one secret, so that many are seen in the same time. */
 export function drawPopulation(chance: Chance): readonly SimulatedSecret[] {
   const targets = Array.from({ length: chance.between(1, 3) }, (_, index) => ({
     name: `target${index + 1}`,
     capabilities: kinds[chance.pick(Object.keys(kinds))] as Capabilities,
     endpoints: ['one', 'two', 'three'].slice(0, chance.between(1, 3)),
   }));
-  return Array.from({ length: chance.pick([1, 1, 1, 2, 2, 3]) }, (_, index) => {
+  return Array.from({ length: chance.pick([1, 1, 1, 1, 1, 1, 2, 2, 3]) }, (_, index) => {
     const { name, capabilities, endpoints } = chance.pick(targets);
     const path = `/app${index + 1}/db`;
     return {
@@ -76,7 +76,7 @@ export function drawPolicy(chance: Chance): Policy {
     quietMs: chance.pick([0, 0, 2_000, 6_000]),
     maxSessionAgeMs: chance.pick([0, 0, 15_000]),
     watchMs: chance.pick([0, 0, 3_000, 10_000]),
-    pollMs: chance.pick([1_000, 2_000, 4_000]),
+    pollMs: chance.pick([2_000, 4_000, 8_000]),
   };
 }
 

@@ -79,6 +79,8 @@ class World {
   readonly #violations: Violation[] = [];
   #last: { readonly authority: Authority; readonly scope: Scope; readonly about: string } | null = null;
   #isAtRest = false;
+  /** Made once: the oracle looks after every event. */
+  #looked: Looked | undefined;
 
   constructor(seed: number, narrowing: Narrowing, keepsLines: boolean) {
     this.#seed = seed;
@@ -90,7 +92,7 @@ class World {
     this.#database = new DatabaseFaults(chance, parts);
     const secrets = drawPopulation(chance.split('population'));
     this.#oracle = new Oracle(
-      () => this.#looked(),
+      () => (this.#looked ??= this.#look()),
       ({ invariant, what }) => this.#violate(invariant, what),
     );
     this.#outside = new Outside({
@@ -204,7 +206,7 @@ class World {
     return this.#last;
   }
 
-  #looked(): Looked {
+  #look(): Looked {
     const outside = this.#outside;
     return {
       clock: this.#clock,
