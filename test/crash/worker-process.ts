@@ -9,6 +9,8 @@ import type { FromWorker, ToWorker, WorkerOrder } from './worker-messages.js';
 
 const entry = fileURLToPath(new URL('./crash-worker-process.ts', import.meta.url));
 const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+/** Found from where a process runs otherwise: without it `keyturn/workflow` is whatever was built last. */
+const tsconfig = fileURLToPath(new URL('../../tsconfig.json', import.meta.url));
 const plantCanary = new URL('../support/plant-canary-process.mjs', import.meta.url).href;
 
 /** A machine that does other things as well loads slowly. Milliseconds. */
@@ -27,7 +29,13 @@ export class WorkerProcess {
   constructor(environment: Readonly<Record<string, string>> = {}) {
     this.#child = spawn(process.execPath, ['--import', loader, '--import', plantCanary, entry], {
       cwd: '/',
-      env: { PATH: process.env['PATH'] ?? '', JITI_FS_CACHE: 'false', ...canaryTally(), ...environment },
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        JITI_FS_CACHE: 'false',
+        TSX_TSCONFIG_PATH: tsconfig,
+        ...canaryTally(),
+        ...environment,
+      },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.#errors += text));
