@@ -22,7 +22,14 @@ export type { ConsumerAnswer, Standing, StepPorts, StoredVersion } from '../port
 
 // The judges and guards of our own workflows, for workflows that vary them. Pure, and the only ones that are proved.
 export { type Canary, type CanaryFacts, type ConsumerFact, judgeCanary } from '../core/canary.js';
-export { type LabelUndo, type Named, guardUndoCreate, guardUndoPromote } from '../core/compensation-guard.js';
+export {
+  type LabelUndo,
+  type Named,
+  type Promotion,
+  guardUndoCreate,
+  guardUndoPromote,
+  mustAcceptNamed,
+} from '../core/compensation-guard.js';
 export { type Drain, type DrainFacts, judgeDrain } from '../core/drain.js';
 export type { EvidenceFacts, Expected } from '../core/evidence.js';
 export { type OldCredential, type Preflight, type PreflightFacts, judgePreflight } from '../core/preflight.js';

@@ -21,6 +21,25 @@ export function guardUndoCreate(
   return undefined;
 }
 
+/** Whether this rotation put `current` on the new credential: not at all, nobody wrote down whether, or it did. */
+export type Promotion = 'none' | 'unknown' | 'done';
+
+/**
+ * Must what `current` names be accepted before the new credential is switched off or destroyed?
+ *
+ * Once this rotation has promoted, the new credential is what applications worked with, and it was taken from them on
+ * the word of a login that a person may have made untrue since. To destroy the last one that works is harm this
+ * rotation would do (I13), where a person can still choose while both are there (L2).
+ *
+ * Where it has not promoted, nobody was pointed at the new one: without it applications are exactly as they would be
+ * without this rotation, and one that is parked would stand in the way of the `rotate --repair` that mends them. A
+ * repair begins with what is refused, so there a promotion counts only where it is known: the label then went back onto
+ * what was accepted everywhere. What was refused all along must not keep a repair from turning back.
+ */
+export function mustAcceptNamed({ repair }: { readonly repair: boolean }, promotion: Promotion): boolean {
+  return promotion === 'done' || (promotion === 'unknown' && !repair);
+}
+
 /** What undoing a promotion does with the label. */
 export type LabelUndo =
   | { readonly kind: 'move' }

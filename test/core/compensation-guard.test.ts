@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Named, guardUndoCreate, guardUndoPromote } from '../../src/core/compensation-guard.js';
+import { type Named, guardUndoCreate, guardUndoPromote, mustAcceptNamed } from '../../src/core/compensation-guard.js';
 
 const created = { identity: 'app_b', digest: 'digest-of-new' };
 
@@ -31,6 +31,25 @@ describe('undoing create', () => {
   it('compares identities alone where the value is not known', () => {
     expect(guardUndoCreate(named({ digest: 'digest-of-new' }), { ...created, digest: null })).toBeUndefined();
     expect(guardUndoCreate(named({ identity: 'app_b' }), { ...created, digest: null })).toMatch(/identity/);
+  });
+});
+
+describe('what `current` names', () => {
+  const [rotation, repair] = [{ repair: false }, { repair: true }];
+
+  it('must be accepted once the new credential was promoted, or may have been', () => {
+    expect(mustAcceptNamed(rotation, 'done')).toBe(true);
+    expect(mustAcceptNamed(rotation, 'unknown')).toBe(true);
+  });
+
+  it('need not be accepted where nobody was pointed at the new credential', () => {
+    expect(mustAcceptNamed(rotation, 'none')).toBe(false);
+    expect(mustAcceptNamed(repair, 'none')).toBe(false);
+  });
+
+  it('was refused all along in a repair, and must be accepted only where that is known to have changed', () => {
+    expect(mustAcceptNamed(repair, 'unknown')).toBe(false);
+    expect(mustAcceptNamed(repair, 'done')).toBe(true);
   });
 });
 

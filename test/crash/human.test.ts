@@ -159,6 +159,19 @@ const meddlings: readonly Meddling[] = [
     },
     ends: 'rolled_back',
   },
+  {
+    name: 'the old login gets another password while the label goes back: the new one stays, and resuming ends it once that is right',
+    at: 'store.moveCurrent in undo of promote',
+    scenario: 'drain refused',
+    act: changes('old', 'gets another password'),
+    parks: {
+      code: 'UNDO_UNSAFE',
+      valid: ['new'],
+      mend: (by, { secret }) => by.restorePassword(`${secret.name}_a`),
+      command: 'resume',
+    },
+    ends: 'rolled_back',
+  },
 ];
 
 /** Somebody with every right on both servers, and no idea of Keyturn. */

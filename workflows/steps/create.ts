@@ -1,18 +1,27 @@
 import {
   type Act,
   type Context,
+  type Json,
   type Plan,
+  type Promotion,
   type Steps,
   ask,
   deadEverywhere,
   guardUndoCreate,
   keyturnError,
+  mustAcceptNamed,
   sameSecret,
   unfitValue,
   whereAnswered,
 } from 'keyturn/workflow';
-import { openNew, readNamed } from './named.js';
+import { openNew, readNamed, refusedAt } from './named.js';
 import type { Proposed } from './propose.js';
+
+interface Before {
+  readonly propose: Proposed;
+  /** On the way back only: what promote handed on; null where nobody wrote down whether it happened. */
+  readonly promote?: Json;
+}
 
 /** What create hands on. */
 export type Created = {
@@ -20,12 +29,12 @@ export type Created = {
 };
 
 /** Makes the new credential live at the target, tagged with this rotation. */
-export const create: Act<{ readonly propose: Proposed }, Created> = {
+export const create: Act<Before, Created> = {
   touches: ['target'],
   run: (context) => (context.plan.capabilities.origin === 'ours' ? createOurs(context) : createAtProvider(context)),
   *undo({ plan, before, output }) {
     for (const identity of yield* madeByUs(plan, output?.identity ?? before.propose.identity)) {
-      yield* destroyNew(plan, identity);
+      yield* destroyNew(plan, identity, promotionOf(before));
     }
   },
 };
@@ -34,7 +43,7 @@ export const create: Act<{ readonly propose: Proposed }, Created> = {
  * What `current` names is never made anew: after our database was rewound it may be the very credential that this
  * rotation made before, and another value would put every consumer out.
  */
-function* createOurs({ plan, before }: Context<{ readonly propose: Proposed }>) {
+function* createOurs({ plan, before }: Context<Before>) {
   const proposed = before.propose.identity;
   if (guardUndoCreate(yield* readNamed(plan), { identity: proposed, digest: null }) !== undefined) {
     const cure = `Look where \`current\` of ${plan.path} is; it may be that this rotation was further than the database knows.`;
@@ -48,7 +57,7 @@ function* createOurs({ plan, before }: Context<{ readonly propose: Proposed }>) 
  * The provider shows the value once. A key of an earlier try carries our tag and nobody can read it any more: it is
  * deleted first, so that at most one spare ever lives, and only until the next try.
  */
-function* createAtProvider({ plan, before }: Context<{ readonly propose: Proposed }>) {
+function* createAtProvider({ plan, before }: Context<Before>) {
   for (const spare of yield* madeByUs(plan, before.propose.identity)) {
     const finding = guardUndoCreate(yield* readNamed(plan), { identity: spare, digest: null });
     if (finding !== undefined) throw keyturnError('UNDO_UNSAFE', { step: 'create', secret: plan.path, finding });
@@ -72,14 +81,19 @@ function* madeByUs(plan: Plan, proposed: string): Steps<readonly string[]> {
   return listed.filter((each) => each.live && each.rotationId === plan.rotationId).map((each) => each.identity);
 }
 
+function promotionOf({ promote }: Before): Promotion {
+  if (promote === undefined) return 'none';
+  return promote === null ? 'unknown' : 'done';
+}
+
 /**
- * Switches the new credential off, reads the label again, and only then destroys it: a label that somebody moved onto
- * it in between must find it alive.
+ * Switches the new credential off, looks again at what `current` names, and only then destroys it: a label that
+ * somebody moved onto it in between must find it alive, and so must applications whose other credential is refused.
  */
-function* destroyNew(plan: Plan, identity: string): Steps<void> {
+function* destroyNew(plan: Plan, identity: string, promotion: Promotion): Steps<void> {
   const value = yield* ask('sealed', 'open', 'new');
   const unsafe = (finding: string) => keyturnError('UNDO_UNSAFE', { step: 'create', secret: plan.path, finding });
-  const before = guardUndoCreate(yield* readNamed(plan), { identity, digest: null });
+  const before = yield* whyKept(plan, identity, promotion);
   if (before !== undefined) {
     // An earlier try may have switched it off and not come to switching it on again.
     if (plan.capabilities.disable) yield* ask('target', 'enable', identity);
@@ -87,7 +101,7 @@ function* destroyNew(plan: Plan, identity: string): Steps<void> {
   }
   if (plan.capabilities.disable) {
     yield* ask('target', 'disable', identity);
-    const after = guardUndoCreate(yield* readNamed(plan), { identity, digest: null });
+    const after = yield* whyKept(plan, identity, promotion);
     if (after !== undefined) {
       yield* ask('target', 'enable', identity);
       throw unsafe(after);
@@ -106,4 +120,14 @@ function* destroyNew(plan: Plan, identity: string): Steps<void> {
       target: plan.target,
       endpoint: whereAnswered(answers, 'unknown')?.endpoint ?? '?',
     });
+}
+
+/** Why the new credential must stay alive; undefined: it may go. */
+function* whyKept(plan: Plan, identity: string, promotion: Promotion): Steps<string | undefined> {
+  const named = yield* readNamed(plan);
+  const finding = guardUndoCreate(named, { identity, digest: null });
+  if (finding !== undefined || named.kind !== 'credential' || !mustAcceptNamed(plan, promotion)) return finding;
+  const refused = yield* refusedAt(plan, named.version);
+  if (refused === null) return undefined;
+  return `\`current\` is on version ${named.version} again, which is refused at ${refused.endpoint}, and the new credential may be the last that works; make the target accept version ${named.version}`;
 }

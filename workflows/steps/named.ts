@@ -1,11 +1,14 @@
 import {
   type Credential,
+  type EndpointAnswer,
   type Named,
   type Plan,
   type Steps,
   ask,
+  everywhere,
   keyturnError,
   parseCredential,
+  whereAnswered,
 } from 'keyturn/workflow';
 
 /** The credential that `current` names, by content. What cannot be read is never "nothing". */
@@ -34,4 +37,19 @@ export function* openStored(plan: Plan, version: number): Steps<Credential> {
   const stored = yield* ask('store', 'read', version);
   if (stored === null) throw keyturnError('CURRENT_UNREADABLE', { secret: plan.path });
   return parseCredential(stored.value, plan.fields, plan.path);
+}
+
+/**
+ * Logs in with a stored version. *Returns* who turns it away; null: it is accepted everywhere. Where that is unknown it
+ * throws, to be asked again: a network fault is never a refusal.
+ */
+export function* refusedAt(plan: Plan, version: number): Steps<EndpointAnswer | null> {
+  const answers = yield* ask('target', 'probe', yield* openStored(plan, version));
+  if (everywhere(answers, 'accepted')) return null;
+  const refused = whereAnswered(answers, 'refused', 'absent');
+  if (refused !== undefined) return refused;
+  throw keyturnError('TARGET_UNREACHABLE', {
+    target: plan.target,
+    endpoint: whereAnswered(answers, 'unknown')?.endpoint ?? '?',
+  });
 }

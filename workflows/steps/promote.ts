@@ -5,12 +5,10 @@ import {
   type Preflight,
   type Steps,
   ask,
-  everywhere,
   guardUndoPromote,
   keyturnError,
-  whereAnswered,
 } from 'keyturn/workflow';
-import { openStored } from './named.js';
+import { refusedAt } from './named.js';
 import type { Staged } from './stage.js';
 
 /** What promote hands on. */
@@ -52,7 +50,7 @@ export function* moveLabel(
 export function* moveLabelBack(plan: Plan, { old, previous }: Preflight, staged: Staged): Steps<void> {
   const current = (yield* ask('store', 'read', 'current'))?.version ?? null;
   const at = { current, from: staged.version, to: old?.version ?? null };
-  const accepted = current === staged.version && old !== null ? yield* probeOld(plan, old) : 'none';
+  const accepted = current === staged.version && old !== null ? yield* askOld(plan, old) : 'none';
   const undo = guardUndoPromote({ ...at, old: accepted });
   switch (undo.kind) {
     case 'nothing': {
@@ -73,12 +71,6 @@ export function* moveLabelBack(plan: Plan, { old, previous }: Preflight, staged:
   }
 }
 
-function* probeOld(plan: Plan, old: OldCredential): Steps<'accepted' | 'refused'> {
-  const answers = yield* ask('target', 'probe', yield* openStored(plan, old.version));
-  if (everywhere(answers, 'accepted')) return 'accepted';
-  if (whereAnswered(answers, 'refused', 'absent') !== undefined) return 'refused';
-  throw keyturnError('TARGET_UNREACHABLE', {
-    target: plan.target,
-    endpoint: whereAnswered(answers, 'unknown')?.endpoint ?? '?',
-  });
+function* askOld(plan: Plan, old: OldCredential): Steps<'accepted' | 'refused'> {
+  return (yield* refusedAt(plan, old.version)) === null ? 'accepted' : 'refused';
 }
