@@ -1,18 +1,18 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import { freshDatabase } from '../support/postgres.js';
 import { startKeyturn } from './keyturn.js';
 import { workspace } from './workspace.js';
+import { openPool } from '../support/pool.js';
 
 const rotate = ['rotate', '/demo/billing/db', '--env', 'demo', '--reason', 'a test'] as const;
 
 test('doctor calls neither credential of an open rotation in the way, and names a current one that is refused', async () => {
   const place = await workspace();
   const database = await freshDatabase();
-  const superuser = new pg.Pool({ connectionString: database.url, max: 1 });
+  const superuser = openPool(database.url, 1);
   onTestFinished(async () => {
     await superuser.end();
     await database.drop();

@@ -8,6 +8,7 @@ import { parseCredential } from '../../src/core/credential.js';
 import { openSecret } from '../../src/core/secret.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { keyturn, startKeyturn } from './keyturn.js';
+import { openPool } from '../support/pool.js';
 
 const secret = 'demo:/demo/billing/db';
 const rotate = ['rotate', '/demo/billing/db', '--env', 'demo', '--reason', 'a test', '--wait'] as const;
@@ -16,7 +17,7 @@ test('a first credential is made, and one that somebody killed is repaired only 
   const cwd = await temporaryFolder();
   const up = await startKeyturn(['up', '--health-port', '0'], { cwd }, /Keyturn is up/);
   const { databaseUrl } = JSON.parse(readFileSync(join(cwd, '.keyturn', 'up.json'), 'utf8')) as { databaseUrl: string };
-  const pool = new pg.Pool({ connectionString: databaseUrl, max: 2 });
+  const pool = openPool(databaseUrl, 2);
   const keyring = await localKeyring(join(cwd, 'keyturn.key'));
 
   /** Logs in with what `current` names, as a consumer does. *Returns* who it is then, or the error's code. */

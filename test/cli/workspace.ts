@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import pg from 'pg';
 import { onTestFinished } from 'vitest';
 import { createKeyFile } from '../../src/adapters/local-keyring/key-file.js';
 import { migrate } from '../../src/adapters/postgres/migrate.js';
 import { migrateQueue } from '../../src/adapters/bullmq/migrate-queue.js';
+import { openPool } from '../support/pool.js';
 import { freshDatabase } from '../support/postgres.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import type { Answer, RunOptions } from './keyturn.js';
@@ -34,12 +34,10 @@ export async function workspace({ isMigrated = true }: { readonly isMigrated?: b
   const owner = `kt_${randomBytes(5).toString('hex')}`;
   const roles = { owner, logins: [`${owner}_a`, `${owner}_b`] as const };
   const { hostname, port, username, password } = new URL(target.url);
-  const superuser = new pg.Pool({ connectionString: target.url, max: 1 });
-  superuser.on('error', () => {});
+  const superuser = openPool(target.url, 1);
   await superuser.query(`CREATE ROLE ${owner} NOLOGIN`);
   await superuser.query(`ALTER DATABASE ${target.name} OWNER TO ${owner}`);
-  const stateClient = new pg.Pool({ connectionString: state.url, max: 1 });
-  stateClient.on('error', () => {});
+  const stateClient = openPool(state.url, 1);
   onTestFinished(async () => {
     await stateClient.end();
     await state.drop();

@@ -10,6 +10,7 @@ import { type Credential, type CredentialFields, parseCredential } from '../../s
 import { Secret, openSecret } from '../../src/core/secret.js';
 import { withDatabase } from '../support/test-server.js';
 import { type CrashSecret, type Kind, names } from './installation.js';
+import { openPool } from '../support/pool.js';
 
 /** What of a secret can log in at its target, found without Keyturn. */
 export interface LiveAtTarget {
@@ -38,7 +39,7 @@ export const credentialIn = (document: Secret, { kind, id }: CrashSecret): Crede
 
 /** Makes the admin and the database of the targets on a server, and the folder of the tokens. */
 export async function openTargets(superuserUrl: string, folder: string, adminPassword: Secret): Promise<Targets> {
-  const pool = new pg.Pool({ connectionString: withDatabase(superuserUrl, 'postgres'), max: 4 });
+  const pool = openPool(withDatabase(superuserUrl, 'postgres'), 4);
   const tokens = join(folder, names.tokens);
   await mkdir(tokens);
   await pool.query(

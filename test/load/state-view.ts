@@ -1,4 +1,4 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { calendar } from '../../src/adapters/cron/calendar.js';
 import { localKeyring } from '../../src/adapters/local-keyring/local-keyring.js';
 import { postgresStoreReader } from '../../src/adapters/postgres/store/versions.js';
@@ -11,6 +11,7 @@ import { openState } from '../../src/main/state.js';
 import type { RotationRow } from '../../src/ports/operations.js';
 import { type LoadSecret, filesIn, names } from './cast.js';
 import type { Ground } from './ground.js';
+import { openPool } from '../support/pool.js';
 
 const fields = { identity: 'username', value: 'password' };
 
@@ -35,8 +36,7 @@ export interface StateView {
 export async function openStateView({ server, urls, configFile, janitor }: Ground): Promise<StateView> {
   const config = await loadConfig(configFile, { workflows, calendar: calendar() });
   const state = await openState(urls);
-  const pool = new pg.Pool({ connectionString: server.url(names.stateDatabase), max: 4 });
-  pool.on('error', () => {});
+  const pool = openPool(server.url(names.stateDatabase), 4);
   const reader = postgresStoreReader({ pool, keyring: await localKeyring(filesIn(janitor.folder).key) });
   return {
     current: async ({ id }) => {

@@ -6,6 +6,7 @@ import pg from 'pg';
 import { migrateQueue } from '../../../src/adapters/bullmq/migrate-queue.js';
 import { eventually } from '../../support/eventually.js';
 import { freshDatabase } from '../../support/postgres.js';
+import { openPool } from '../../support/pool.js';
 
 /** A queue of one test, seen from outside Keyturn. */
 export interface QueueUnderTest {
@@ -57,8 +58,7 @@ export async function redisUnderTest(url: string): Promise<QueueUnderTest> {
 export async function postgresUnderTest(): Promise<QueueUnderTest> {
   const { url, drop } = await freshDatabase();
   await migrateQueue(url);
-  const pool = new pg.Pool({ connectionString: url, max: 2 });
-  pool.on('error', () => {});
+  const pool = openPool(url, 2);
   const tables = async (): Promise<string[]> => {
     const found = await pool.query<{ name: string }>(
       "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'bullmq' AND tablename <> 'migration'",

@@ -13,6 +13,7 @@ import { eventually } from '../../support/eventually.js';
 import { freshDatabase, sharedPostgres } from '../../support/postgres.js';
 import type { StoreFixture } from './store-fixture.js';
 import { freshKeyring, scopeOf, storeFixture } from './store-fixture.js';
+import { openPool } from '../../support/pool.js';
 
 let fixture: StoreFixture;
 
@@ -294,7 +295,7 @@ describe('the master key of a database', () => {
 
 test('a database without the schema is told apart, and one that is not there is retried', async () => {
   const { url } = await freshDatabase();
-  const empty = new pg.Pool({ connectionString: url, max: 1 });
+  const empty = openPool(url, 1);
   const nowhere = new pg.Pool({ host: '127.0.0.1', port: 1, max: 1 });
   const reading = (pool: pg.Pool) =>
     postgresStore({ pool, keyring: fixture.keyring }).read(scopeOf('test:/a', 'r1', 1), 'current');
@@ -315,7 +316,7 @@ test('the role of the worker does all of it and can change no version and no his
   const url = new URL(fixture.url);
   url.username = role;
   url.password = 'a-password-of-a-test';
-  const pool = new pg.Pool({ connectionString: url.href, max: 2 });
+  const pool = openPool(url.href, 2);
   try {
     await migrate(fixture.url, { appRole: role });
     await fixture.pool.query('DELETE FROM keyturn.keyring');

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
+import type pg from 'pg';
 import { createKeyFile } from '../../../src/adapters/local-keyring/key-file.js';
 import { localKeyring } from '../../../src/adapters/local-keyring/local-keyring.js';
 import { migrate } from '../../../src/adapters/postgres/migrate.js';
@@ -13,6 +13,7 @@ import type { Keyring } from '../../../src/ports/keyring.js';
 import type { Scope } from '../../../src/ports/step-ports.js';
 import type { StoreHarness } from '../../../src/testing/store-cases.js';
 import { freshDatabase } from '../../support/postgres.js';
+import { openPool } from '../../support/pool.js';
 
 /** A migrated state database with a keyring, and the store of both. */
 export interface StoreFixture extends StoreHarness {
@@ -27,7 +28,7 @@ export interface StoreFixture extends StoreHarness {
 export async function storeFixture(options: Parameters<typeof freshDatabase>[0] = {}): Promise<StoreFixture> {
   const database = await freshDatabase(options);
   await migrate(database.url);
-  const pool = new pg.Pool({ connectionString: database.url, max: 12 });
+  const pool = openPool(database.url, 12);
   const keyring = await freshKeyring();
   const freshSecret = async (): Promise<string> => {
     const path = `/billing/${randomBytes(6).toString('hex')}`;
