@@ -33,6 +33,7 @@ export {
 export { type Drain, type DrainFacts, judgeDrain } from '../core/drain.js';
 export type { EvidenceFacts, Expected } from '../core/evidence.js';
 export { type OldCredential, type Preflight, type PreflightFacts, judgePreflight } from '../core/preflight.js';
+export { guardPromote } from '../core/promote-guard.js';
 export { guardDestroy, guardDisable } from '../core/revoke-guard.js';
 export { type Watch, type WatchFacts, judgeWatch } from '../core/watch.js';
 

@@ -22,6 +22,8 @@ export type CanaryFacts = {
   readonly consumers: readonly ConsumerFact[];
   /** Since when all of it has been well; null: it is not. */
   readonly wellSinceMs: number | null;
+  /** When it began to look: when it was opened, or when what it had seen was too old and it was opened again. */
+  readonly beganMs: number;
 };
 
 /** What the canary hands on. */
@@ -54,7 +56,7 @@ export function judgeCanary(
   });
   const well = everywhere(facts.answers, 'accepted') && missing === undefined;
   if (!well) {
-    if (moment.nowMs - moment.openedMs >= plan.policy.canaryMaxMs) {
+    if (moment.nowMs - Math.max(moment.openedMs, facts.beganMs) >= plan.policy.canaryMaxMs) {
       return { kind: 'fail', code: 'CANARY_TIMED_OUT', facts: { maxMs: plan.policy.canaryMaxMs } };
     }
     return wait(

@@ -161,7 +161,7 @@ function forth(workflow: WorkflowShape, state: RotationState, facts: Facts): Mov
     // Repeating is harmless where the value is ours. A provider makes another key each time, and an older executor's
     // late answer to "list" would have it delete the newer one; a late "disable" would land on what was switched on
     // again, when the rotation is parked and nobody looks: there the older request must have died first.
-    const alone = state.plan.capabilities.origin === 'provider' || (step.kind === 'act' && step.guard !== undefined);
+    const alone = state.plan.capabilities.origin === 'provider' || takesAway(step);
     const settledMs = alone ? settleTime(workflow, state, facts, step.name) : 0;
     if (settledMs > facts.nowMs) return { kind: 'rest', untilMs: settledMs };
     return intend(step, state, facts);
@@ -182,9 +182,11 @@ function intend(step: Exclude<StepShape, { kind: 'gate' }>, state: RotationState
     const why = verdict.kind === 'stale' ? verdict.why : 'the clock went back';
     const { phase, attempt } = stepState(state, step.name);
     // An earlier try may have happened, and the gate may wait or park for as long as it likes: it is taken back first.
-    const half = step.kind === 'act' && (phase === 'intended' || phase === 'undoing');
+    const half = takesAway(step) && (phase === 'intended' || phase === 'undoing');
     if (half) return record({ kind: 'UndoIntended', step: step.name, attempt: attempt + 1 });
-    return lookAgain(state, facts, step.guard.gate, why);
+    const reopened = { kind: 'GateReopened', step: step.guard.gate, why } as const;
+    // The gate before a label moves has a limit of its own, and is opened again only where nobody went on for long.
+    return step.kind === 'act' && !takesAway(step) ? record(reopened) : lookAgain(state, facts, reopened);
   }
   // Holds and waivers stand in tables that change: who judges the journal later must see what the guard saw.
   events.push({ ...intended, standing: { held: facts.held, guardSeq: facts.guardSeq, waived: facts.waived } });
@@ -195,13 +197,21 @@ function intend(step: Exclude<StepShape, { kind: 'gate' }>, state: RotationState
   };
 }
 
+/** True for a guarded act at the target. A label that moves while both live takes nothing away: it may be repeated, or stay. */
+function takesAway(step: StepShape): boolean {
+  return step.kind === 'act' && step.guard !== undefined && step.touches.includes('target');
+}
+
 /** The gate looks again. One that has had its time and never looks fast enough for its guard waits for a person. */
-function lookAgain(state: RotationState, facts: Facts, gate: string, why: string): Move {
-  const { attempt, openedMs } = stepState(state, gate);
+function lookAgain(
+  state: RotationState,
+  facts: Facts,
+  reopened: Extract<RotationEvent, { kind: 'GateReopened' }>,
+): Move {
+  const { attempt, openedMs } = stepState(state, reopened.step);
   const { drainMaxMs, watchMs } = state.plan.policy;
-  const reopened: RotationEvent = { kind: 'GateReopened', step: gate, why };
   if (attempt === 0 || facts.nowMs - openedMs < drainMaxMs + watchMs) return record(reopened);
-  const found = { ...naming(state.plan), maxMs: drainMaxMs, finding: why };
+  const found = { ...naming(state.plan), maxMs: drainMaxMs, finding: reopened.why };
   return record(reopened, { kind: 'Parked', code: 'DRAIN_TIMED_OUT', facts: found });
 }
 

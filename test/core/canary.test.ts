@@ -17,7 +17,7 @@ function judge(
       plan: aPlan({ policy, consumers: [aConsumer(), aConsumer({ name: 'batch', canary: false })], ...plan }),
       moment: aMoment(moment),
     },
-    { atMs: lookedMs, answers: answers('accepted'), consumers: [aProof()], wellSinceMs: null, ...facts },
+    { atMs: lookedMs, answers: answers('accepted'), consumers: [aProof()], wellSinceMs: null, beganMs: 0, ...facts },
   );
 }
 
@@ -82,6 +82,13 @@ describe('canary', () => {
       code: 'CANARY_TIMED_OUT',
       facts: { maxMs: canaryMaxMs },
     });
+  });
+
+  it('has its time again where it was opened again', () => {
+    const moment = { openedMs: 0 };
+    const facts = { consumers: [], beganMs: lookedMs - canaryMaxMs };
+    expect(judge({ ...facts, beganMs: facts.beganMs + 1 }, { moment })).toMatchObject({ kind: 'wait' });
+    expect(judge(facts, { moment })).toMatchObject({ kind: 'fail', code: 'CANARY_TIMED_OUT' });
   });
 
   it('soaks from when all of it was first well', () => {

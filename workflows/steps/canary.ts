@@ -13,7 +13,9 @@ export const canary: Gate<{ readonly create: Created; readonly stage: Staged }, 
     const consumers = everywhere(answers, 'accepted')
       ? yield* challenge(plan, 'canary', before.stage.version, moment.nowMs, previous?.consumers ?? [])
       : [];
-    return { atMs: moment.nowMs, answers, consumers, wellSinceMs: previous?.wellSinceMs ?? null };
+    // Opened again it finds what it has handed on in place of facts, and begins anew.
+    const beganMs = previous?.beganMs ?? moment.nowMs;
+    return { atMs: moment.nowMs, answers, consumers, wellSinceMs: previous?.wellSinceMs ?? null, beganMs };
   },
   judge: judgeCanary,
 };

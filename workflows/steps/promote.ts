@@ -1,15 +1,23 @@
 import {
   type Act,
+  type Canary,
   type OldCredential,
   type Plan,
   type Preflight,
   type Steps,
   ask,
+  guardPromote,
   guardUndoPromote,
   keyturnError,
 } from 'keyturn/workflow';
 import { refusedAt } from './named.js';
 import type { Staged } from './stage.js';
+
+interface Before {
+  readonly preflight: Preflight;
+  readonly stage: Staged;
+  readonly canary: Canary;
+}
 
 /** What promote hands on. */
 export type Promoted = {
@@ -18,8 +26,9 @@ export type Promoted = {
 };
 
 /** The pivot of what consumers see: `previous` on the old version, then `current` on the new one; then read back. */
-export const promote: Act<{ readonly preflight: Preflight; readonly stage: Staged }, Promoted> = {
+export const promote: Act<Before, Promoted> = {
   touches: ['store'],
+  guard: { gate: 'canary', judge: ({ before, moment }) => guardPromote({ moment }, before.canary) },
   *run({ plan, before }) {
     const from = before.preflight.old?.version ?? null;
     yield* moveLabel(plan, before.stage, { from, previous: from });

@@ -1,5 +1,6 @@
 import { catalogue } from '../errors.js';
 import type { Recorded, RotationEvent } from '../rotation.js';
+import { numberIn } from './journaled-value.js';
 import type { Past, PastStep } from './past.js';
 import { unprovedClauses } from './revoke-evidence.js';
 import { judgeLook, judgeOutput } from './step-output.js';
@@ -8,6 +9,9 @@ import { judgeLook, judgeOutput } from './step-output.js';
 export type Tell = (invariant: string, what: string) => void;
 
 type Of<Kind extends RotationEvent['kind']> = Extract<RotationEvent, { readonly kind: Kind }>;
+
+/** How old the newest login with the new credential may be when the label is moved onto it. Milliseconds. */
+const TRIED_MAX_AGE_MS = 10 * 60_000;
 
 const commandKinds: readonly string[] = ['cancel', 'rollback', 'resume'];
 
@@ -118,10 +122,17 @@ function judgeStepIntended(
     tell('I12', `${event.step} is meant before destroying was decided`);
   if (past.plan.capabilities.origin === 'provider' && mayStillHappen(past, recorded, step))
     tell('I11', `${event.step} is repeated while an older request may still happen`);
+  if (event.step === 'promote' && event.standing !== undefined) judgeTried(past, recorded.atMs, tell);
   if (step.shape.kind === 'final' || event.step === 'disable') {
     const meant = { atMs: recorded.atMs, standing: event.standing };
     for (const clause of unprovedClauses(past, step, meant)) tell('I2', `${event.step} is meant: ${clause}`);
   }
+}
+
+/** Only journals that say what people had said are from when promote asked for the age of what it relied on. */
+function judgeTried(past: Past, atMs: number, tell: Tell): void {
+  const ageMs = atMs - numberIn(past.output('canary'), 'verifiedMs');
+  if (!(ageMs <= TRIED_MAX_AGE_MS + past.slackMs)) tell('I1', `promote is meant on a login of ${ageMs} ms ago`);
 }
 
 function judgeUndoIntended(past: Past, recorded: Recorded, step: PastStep, tell: Tell): void {
@@ -132,7 +143,7 @@ function judgeUndoIntended(past: Past, recorded: Recorded, step: PastStep, tell:
   if (past.status === 'running') {
     // Half-done, and its gate may wait for as long as it likes.
     const isHalf = step.phase === 'intended' || step.phase === 'undoing';
-    if (step.shape.guard === undefined || !isHalf)
+    if (step.shape.guard === undefined || !past.touches(name, 'target') || !isHalf)
       tell('I13', `${name} is taken back and nobody has decided to turn back`);
     return;
   }
@@ -190,7 +201,11 @@ function judgeReopened(past: Past, step: PastStep, tell: Tell): void {
   if (past.status !== 'running') tell('I12', `${name} is opened again while it turns back`);
   const half = past.order.find(
     ({ place, shape, phase }) =>
-      place > step.place && shape.kind === 'act' && (phase === 'intended' || phase === 'undoing'),
+      place > step.place &&
+      shape.kind === 'act' &&
+      (phase === 'intended' || phase === 'undoing') &&
+      // A label that may have moved may stay where it is meanwhile: it takes nothing from anybody.
+      (shape.guard?.gate !== name || past.touches(shape.name, 'target')),
   );
   if (half !== undefined) tell('I10', `${name} is opened again while ${half.shape.name} is half done`);
 }

@@ -7,6 +7,8 @@ const rolledBack = Journal.of('staged-rotation-1-rolled-back');
 const takenOver = Journal.of('staged-rotation-1-taken-over');
 const inPlace = Journal.of('in-place-rotation-1-completed');
 const disabling = staged.at('StepIntended', 'disable');
+const promoting = staged.at('StepIntended', 'promote');
+const standing = { held: false, guardSeq: 0, waived: [] };
 const destroying = staged.at('StepIntended', 'destroy');
 
 const wrong: Wrong = [
@@ -83,6 +85,20 @@ const wrong: Wrong = [
       { kind: 'GateReopened', step: 'drain', why: 'stale' },
     ),
     /^I10 drain is opened again while disable is half done/,
+  ],
+  [
+    'a label that is moved long after anybody tried the new credential',
+    staged.change(promoting, { event: { standing } }).later(promoting, 10 * 60_000 + 1),
+    /^I1 promote is meant on a login of \d+ ms ago/,
+  ],
+  [
+    'a label that is taken back before anybody has decided to turn back',
+    staged.after(
+      promoting,
+      { kind: 'StepFailed', step: 'promote', code: 'ALIAS_MOVED', facts: {}, certain: true, retryInMs: null },
+      { kind: 'UndoIntended', step: 'promote', attempt: 2 },
+    ),
+    /^I13 promote is taken back and nobody has decided to turn back/,
   ],
   [
     'a value that is replaced after it was staged',

@@ -56,6 +56,7 @@ const meaningless: readonly (readonly [what: RegExp, why: string])[] = [
   [/^alter StepDone disable output\.endedSessions/, 'a count for people'],
   [/^alter StepIntended (disable|destroy) standing( gone)?$/, 'as an older journal has it'],
   [/^alter StepIntended (disable|destroy) standing\.waived/, 'a waiver that was not needed'],
+  [/^alter StepIntended promote standing/, 'as an older journal has it, or what a label that moves does not ask'],
   [/^alter StepDone watch output\.(oldAnswers|again)( gone)?$/, 'as of a first credential, which has no old one'],
   [/^drop GateOpened drain$/, 'a gate that had not judged when it turned back'],
   [/^(drop|double|alter) (StepFailed|UndoFailed) /, 'a failure in between, after which another executor tried again'],
