@@ -30,6 +30,7 @@ export {
   guardUndoPromote,
   mustAcceptNamed,
 } from '../core/compensation-guard.js';
+export { factsAfter } from '../core/consumer-facts.js';
 export { type Drain, type DrainFacts, judgeDrain } from '../core/drain.js';
 export type { EvidenceFacts, Expected } from '../core/evidence.js';
 export { type OldCredential, type Preflight, type PreflightFacts, judgePreflight } from '../core/preflight.js';

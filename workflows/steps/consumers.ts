@@ -1,4 +1,4 @@
-import { type ConsumerAnswer, type ConsumerFact, type Plan, type Steps, ask, keyturnError } from 'keyturn/workflow';
+import { type ConsumerFact, type Plan, type Steps, ask, factsAfter, keyturnError } from 'keyturn/workflow';
 
 /**
  * Asks the consumers of a phase to use a version and to prove that they hold it. Level-triggered: those who have
@@ -16,15 +16,7 @@ export function* challenge(
   const stored = yield* ask('store', 'read', version);
   if (stored === null) throw keyturnError('FOREIGN_VERSION', { version, secret: plan.path });
   const answers = yield* ask('consumers', 'challenge', phase, version, stored.value);
-  return answers.map((answer) => asFact(answer, atMs, previous));
-}
-
-function asFact(
-  { consumer, instance, answer, reason }: ConsumerAnswer,
-  atMs: number,
-  previous: readonly ConsumerFact[],
-): ConsumerFact {
-  const last = previous.find((each) => each.consumer === consumer);
-  const sinceMs = last !== undefined && last.answer === answer ? last.sinceMs : atMs;
-  return { consumer, instance, answer, reason, atMs, sinceMs };
+  // Canaries try; what is left to itself must wait for everybody that was ever heard of.
+  const forgetAfterMs = phase === 'canary' ? 0 : plan.policy.maxSessionAgeMs;
+  return factsAfter(answers, previous, { atMs, forgetAfterMs });
 }
