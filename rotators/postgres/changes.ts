@@ -72,7 +72,8 @@ export function decideLogin(roles: Roles, identity: string, canLogin: boolean, d
   };
 }
 
-function isMadeBy({ found }: Role, { rotationId, secret }: RotatorContext): boolean {
+/** True where the role carries the tag of this rotation. */
+export function isMadeBy({ found }: Role, { rotationId, secret }: RotatorContext): boolean {
   return found.kind === 'ours' && found.comment.secret === secret && found.comment.rotation === rotationId;
 }
 

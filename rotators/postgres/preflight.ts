@@ -1,7 +1,7 @@
 import { type Credential, type Finding, type RotatorContext, keyturnError } from 'keyturn/rotator';
 import pg from 'pg';
 import type { Admin, AdminSession } from './admin.js';
-import { adminOption, createOwner, deadTag, mayBeMade, membership } from './changes.js';
+import { adminOption, createOwner, deadTag, isMadeBy, mayBeMade, membership } from './changes.js';
 import { type PostgresConfig, loginsOf, nameOf, primaryOf, tokenRoleOf } from './config.js';
 import { type Role, clearComment, readRole } from './fence.js';
 import { statsCure } from './live-sessions.js';
@@ -147,8 +147,12 @@ function commentFindings({ config, ctx, roles }: Looked): readonly Finding[] {
   });
 }
 
+/**
+ * In place the login is live by nature. Where it has no version, whoever logs in with it has a password that nobody has
+ * told us: it would be replaced without a word, and could not be put back.
+ */
 function nextFindings(looked: Looked): readonly Finding[] {
-  const { config, ctx, next, roles } = looked;
+  const { config, ctx, current, next, roles } = looked;
   const role = roles.get(next);
   if (role === undefined || role.found.kind === 'foreign') return [];
   const findings: Finding[] = [];
@@ -158,11 +162,26 @@ function nextFindings(looked: Looked): readonly Finding[] {
       cure: deadTag(next, { ctx }),
     });
   }
+  if (config.mode === 'in-place' && current === null && role.canLogin && !isMadeBy(role, ctx)) {
+    const [environment, path] = partsOf(ctx.secret);
+    findings.push({
+      sentence: `role ${next} can log in already, and Keyturn has no version of its password`,
+      cure:
+        `Put its present password: keyturn store put ${path} --env ${environment} --current < credential.json; ` +
+        `or, if nobody uses it: ALTER ROLE ${escapeIdentifier(next)} NOLOGIN;`,
+    });
+  }
   if (role.isExpired) {
     const cure = `ALTER ROLE ${escapeIdentifier(next)} VALID UNTIL 'infinity';`;
     findings.push({ sentence: `the password of role ${next} would be expired from the start (VALID UNTIL)`, cure });
   }
   return findings;
+}
+
+/** `environment:/path` taken apart; an environment has no colon. */
+function partsOf(secret: string): readonly [environment: string, path: string] {
+  const colon = secret.indexOf(':');
+  return [secret.slice(0, colon), secret.slice(colon + 1)];
 }
 
 function currentFindings({ config, current, roles, session }: Looked): readonly Finding[] {

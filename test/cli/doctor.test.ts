@@ -46,6 +46,33 @@ test('doctor calls neither credential of an open rotation in the way, and names 
   expect((await place.run('status', String(row?.['id']))).stdout).toMatch(/what to do .* --repair/);
 }, 120_000);
 
+test('rotated in place, a login of whose password nothing is known is named and left alone', async () => {
+  const place = await workspace();
+  const database = await freshDatabase();
+  const [login] = place.roles.logins;
+  const superuser = openPool(database.url, 1);
+  onTestFinished(async () => {
+    await superuser.end();
+    await database.drop();
+  });
+  const file = join(place.folder, 'keyturn.config.ts');
+  const text = await readFile(file, 'utf8');
+  const inPlace = `workflow: 'in-place-rotation', config: { mode: 'in-place', login: '${login}' },`;
+  await writeFile(file, text.replace(/config: \{ owner.*/, inPlace));
+  await superuser.query(`CREATE ROLE ${login} LOGIN PASSWORD 'known-to-its-application'`);
+  const before = await place.targetRoles();
+  await startKeyturn(['worker', '--health-port', 'off'], place.options, /.*/);
+
+  const examined = await place.run('doctor');
+  const rotated = await place.run(...rotate, '--wait');
+
+  expect(examined.stdout).toMatch(/FAIL .* can log in already.*\n.*store put \/demo\/billing\/db --env demo --current/);
+  expect(examined.code).toBe(1);
+  expect(rotated.stdout).toMatch(/PREFLIGHT_FAILED: .* can log in already/);
+  expect(rotated.code).toBe(1);
+  expect(await place.targetRoles()).toEqual(before);
+}, 120_000);
+
 test('the version is told, and a usage error without a command names the help of all', async () => {
   const place = await workspace({ isMigrated: false });
 

@@ -86,4 +86,41 @@ describe.each(settings)('on PostgreSQL $major as a $admin admin', (setting) => {
 
     expect(await connection.verify(adopted, ctx('r1'))).toMatchObject([{ answer: 'accepted' }]);
   });
+
+  test('a login that is in use, and of whose password nothing is known, is found, and either cure lets it be', async () => {
+    const { connection, ctx, logins, secret, sql, config } = await borrowTarget(setting, { mode: 'in-place' });
+    const [login] = logins;
+    const [environment, path] = secret.split(':');
+    await sql(`CREATE ROLE ${login} LOGIN PASSWORD 'known-to-its-application'`);
+    if (setting.admin === 'CREATEROLE' && setting.major >= 16) {
+      await sql(`GRANT ${login} TO ${config.admin.username} WITH ADMIN TRUE`);
+    }
+
+    expect(await connection.preflight(null, ctx('r1'))).toEqual([
+      {
+        sentence: `role ${login} can log in already, and Keyturn has no version of its password`,
+        cure: `Put its present password: keyturn store put ${path} --env ${environment} --current < credential.json; or, if nobody uses it: ALTER ROLE "${login}" NOLOGIN;`,
+      },
+    ]);
+    const known = { identity: login, value: Secret.fromText('known-to-its-application') };
+    expect(await connection.preflight(known, ctx('r1'))).toEqual([]);
+
+    await sql(`ALTER ROLE ${login} NOLOGIN`);
+    expect(await connection.preflight(null, ctx('r1'))).toEqual([]);
+    const made = await connection.propose(null, ctx('r1'));
+    await connection.create(made, ctx('r1'));
+    expect(await connection.verify({ identity: login, value: made.value! }, ctx('r1'))).toMatchObject([
+      { answer: 'accepted' },
+    ]);
+  });
+
+  test('a first login that this rotation made itself is not in its way, and one of another rotation is', async () => {
+    const { connection, ctx } = await borrowTarget(setting, { mode: 'in-place' });
+    await connection.create(await connection.propose(null, ctx('r1')), ctx('r1'));
+
+    expect(await connection.preflight(null, ctx('r1'))).toEqual([]);
+    expect(await connection.preflight(null, ctx('r2'))).toMatchObject([
+      { sentence: expect.stringContaining('no version of its password') as string },
+    ]);
+  });
 });
