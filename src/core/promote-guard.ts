@@ -6,7 +6,7 @@ import type { GuardVerdict, Moment } from './decide.js';
  * look and one pause between two tries take, so that a store that throttles does not have every consumer asked again;
  * far less than it takes a person to come to a parked rotation.
  */
-export const CANARY_MAX_AGE_MS = 10 * 60_000;
+const CANARY_MAX_AGE_MS = 10 * 60_000;
 
 /**
  * May the label be moved onto the new credential now? What the canary saw before a rotation was parked, or before all

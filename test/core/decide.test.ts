@@ -195,6 +195,8 @@ describe('going forth', () => {
     const late = { nowMs: requestedMs + 60_000 };
     expect(decideAfter(again, { policy }, { nowMs: late.nowMs - 1 })).toEqual(records(reopened));
     expect(decideAfter(toOff, { policy }, late)).toEqual(records(reopened));
+    const endAgain = [...toEnd, reopened, ...passed('drain').slice(1)];
+    expect(decideAfter(endAgain, { policy }, late)).toMatchObject({ events: [reopened, { kind: 'Parked' }] });
     expect(decideAfter(again, { policy }, late)).toEqual(
       records(reopened, {
         kind: 'Parked',
