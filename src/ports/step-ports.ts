@@ -54,8 +54,14 @@ export interface StoredVersion {
 export interface StorePort {
   /** *Returns* null where there is no such version or label; an unreachable store throws. */
   read(selector: VersionSelector): StoredVersion | null;
-  /** What would make this rotation's put fail: no room for another version. *Returns* [] when all is well. */
-  preflight(): readonly Finding[];
+  /**
+   * What would make this rotation's put fail: no room for another version. *Returns* [] when all is well.
+   *
+   * `current`: the version a read has just shown under that label, or null. A read may be a moment old, and a secret that
+   * seems to have no credential must not get its first one: where the label is elsewhere by the store's own word this
+   * throws `STORE_UNAVAILABLE`, and all is read again.
+   */
+  preflight(current: number | null): readonly Finding[];
   /**
    * Writes the pending version of this rotation and labels it `pending`. *Repeat*: the version this rotation put before
    * is found and answered; no second one is made. *Errors* `STORE_STALE`, `VERSION_LIMIT`, `STORE_DENIED`.

@@ -36,7 +36,15 @@ export const storeCases: readonly StoreCase[] = [
     for (const selector of ['pending', 'current', 'previous', 1, 0, -1, 1.5, 2 ** 40] as const) {
       assert.equal(await store.read(scope, selector), null);
     }
-    assert.deepEqual(await store.preflight(scope), []);
+    assert.deepEqual(await store.preflight(scope, null), []);
+  }),
+
+  always('a preflight that was told another label than there is has all read again', async (harness) => {
+    const { store } = harness;
+    const { scope, old, pending } = await staged(harness);
+
+    assert.deepEqual(await store.preflight(scope, old), []);
+    for (const seen of [null, pending]) await refuses('STORE_UNAVAILABLE', async () => store.preflight(scope, seen));
   }),
 
   always('what was put is read back by its label and by its number', async ({ store, freshSecret, begin }) => {
@@ -238,12 +246,12 @@ export const storeCases: readonly StoreCase[] = [
     const second = numbers[1] ?? 0;
     assert.equal(await store.read(scope, numbers[0] ?? 0), null);
     assert.notEqual(await store.read(scope, second), null);
-    assert.deepEqual(await store.preflight(scope), []);
+    assert.deepEqual(await store.preflight(scope, null), []);
     await store.moveCurrent(scope, { from: null, to: second, previous: null });
 
     await refuses('VERSION_LIMIT', put);
 
-    const findings = await store.preflight(scope);
+    const findings = await store.preflight(scope, second);
     assert.equal(findings.length, 1);
     assert.ok(findings.every(({ sentence, cure }) => sentence !== '' && cure !== ''));
     assert.deepEqual((await store.read(scope, 'current'))?.version, second);

@@ -47,3 +47,24 @@ it('the only credential is not destroyed while the label is on it, whatever a st
   expect(world.current()).toBeNull();
   expect(world.oracle.violations).toEqual([]);
 });
+
+it('a secret that a stale read shows without a credential keeps the one it has', () => {
+  let isStale = true;
+  const world = new World(
+    aScenario({
+      workflow: 'in-place-rotation',
+      capabilities: { ...ableCapabilities, overlap: 'one-live', disable: false, endsSessions: false },
+      meddle: (_, { port, method, args, authority }) => {
+        if (port !== 'store' || method !== 'read' || args[0] !== 'current' || authority?.step !== 'preflight') return;
+        if (!isStale) return;
+        isStale = false;
+        return { answer: null };
+      },
+    }),
+  );
+  world.run();
+  expect(isStale).toBe(false);
+  expect(world.state.status).toBe('completed');
+  expect(world.state.steps['preflight']?.output).toMatchObject({ old: { version: 1 } });
+  expect(world.oracle.violations).toEqual([]);
+});

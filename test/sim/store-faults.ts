@@ -35,9 +35,9 @@ export class StoreFaults {
       ground.noteRead(scope.fence.epoch, seen);
       return seen;
     },
-    preflight: (scope) => {
+    preflight: (scope, current) => {
       this.#reach('read');
-      return this.#inner(this.#groundOf(scope)).preflight(scope);
+      return this.#inner(this.#groundOf(scope)).preflight(scope, current);
     },
     putPending: (scope, value) => this.#change(scope, 'putPending', null, (inner) => inner.putPending(scope, value)),
     moveCurrent: (scope, move) => {

@@ -17,7 +17,10 @@ export const preflight: Gate<object, PreflightFacts, Preflight> = {
     const { system } = yield* ask('target', 'identify');
     const credential = stored === null ? null : parseCredential(stored.value, plan.fields, plan.path);
     const answers = credential === null ? [] : yield* ask('target', 'probe', credential);
-    const findings = [...(yield* ask('store', 'preflight')), ...(yield* ask('target', 'preflight', credential))];
+    const findings = [
+      ...(yield* ask('store', 'preflight', stored?.version ?? null)),
+      ...(yield* ask('target', 'preflight', credential)),
+    ];
     return {
       old:
         stored === null || credential === null

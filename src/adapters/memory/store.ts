@@ -29,8 +29,9 @@ export class MemoryStore {
   /** The port. Every member answers at once. */
   readonly port: Bound<StorePort> = {
     read: (scope, selector) => this.read(scope.plan.secret, selector),
-    preflight: (scope) => {
+    preflight: (scope, current) => {
       const { versions, labels } = this.#of(scope.plan.secret);
+      if ((labels.get('current') ?? null) !== current) throw keyturnError('STORE_UNAVAILABLE');
       const oldest = Math.min(...versions.keys());
       const blocked = versions.size >= MAX_VERSIONS && [...labels.values()].includes(oldest);
       return blocked

@@ -114,7 +114,9 @@ describe('a first version by a person', () => {
       await fixture.store.retirePending(scope, (await fixture.store.putPending(scope, credential())).version);
     }
     const full = await fixture.begin(secret);
-    expect(await fixture.store.preflight(full)).toMatchObject([{ sentence: expect.stringContaining('label current') }]);
+    expect(await fixture.store.preflight(full, first.version)).toMatchObject([
+      { sentence: expect.stringContaining('label current') },
+    ]);
     await fixture.pool.query('UPDATE keyturn.rotations SET closed_at = now() WHERE secret = $1', [secret]);
 
     // The same value again, which is what the finding says.

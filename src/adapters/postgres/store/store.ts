@@ -16,7 +16,7 @@ import { type StoreParts, readVersion, sealContext } from './versions.js';
 export function postgresStore(parts: StoreParts): Bound<StorePort> {
   return {
     read: ({ plan }, selector) => readVersion(parts, plan.secret, selector),
-    preflight: (scope) => preflight(parts, scope),
+    preflight: (scope, current) => preflight(parts, scope, current),
     putPending: (scope, value) => putPending(parts, scope, value),
     moveCurrent: (scope, move) => moveCurrent(parts, scope, move),
     retirePending: (scope, version) => retirePending(parts, scope, version),
@@ -24,8 +24,14 @@ export function postgresStore(parts: StoreParts): Bound<StorePort> {
 }
 
 /** The oldest of a hundred versions must go when the next is put, and does not while it has a label. */
-async function preflight({ pool }: StoreParts, { plan }: Scope): Promise<readonly Finding[]> {
+async function preflight({ pool }: StoreParts, { plan }: Scope, current: number | null): Promise<readonly Finding[]> {
   const { secret, rotationId } = plan;
+  const labelled = await ask<{ readonly version: number | null }>(
+    pool,
+    `SELECT version FROM keyturn.labels WHERE secret = $1 AND label = 'current'`,
+    [secret],
+  );
+  if ((labelled[0]?.version ?? null) !== current) throw keyturnError('STORE_UNAVAILABLE');
   const rows = await ask<{ readonly label: Label; readonly version: number }>(
     pool,
     `SELECT l.label, l.version FROM keyturn.labels AS l
