@@ -111,6 +111,6 @@ function* judgeCompensation(effect: Effect, before: Before, life: Life, where: s
   const { disable, overlap } = scope.plan.capabilities;
   const compensates = life.decision === 'roll-back' && scope.fence.epoch === life.newestEpoch;
   const isAlive = method === 'destroy' && disable && overlap === 'two-live' && !before.wasOff;
-  if (compensates && isAlive && !ground.revived.has(identity ?? '') && ground.isThere(identity ?? ''))
+  if (compensates && isAlive && !ground.touched.has(identity ?? '') && ground.isThere(identity ?? ''))
     yield { invariant: 'I13', what: `${where} destroys what it has not switched off first` };
 }

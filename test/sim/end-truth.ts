@@ -12,7 +12,7 @@ export function* judgeEnd(ground: Ground, life: Life, sealedSlots: number): Gene
   if (!life.hasPassedPreflight) return;
   const orphans = ground.target
     .live()
-    .filter((each) => each !== credential?.identity && !ground.revived.has(each) && !isLabelled(ground, each));
+    .filter((each) => each !== credential?.identity && !ground.touched.has(each) && !isLabelled(ground, each));
   if (orphans.length > 0) yield { invariant: 'I4', what: `${name} has left ${orphans.join(', ')} able to log in` };
   const pending = ground.store.read(ground.secret.id, 'pending');
   if (pending !== null && pending.rotationId === plan.rotationId)
@@ -30,7 +30,7 @@ function* judgeCompleted(ground: Ground, life: Life, current: number | null): Ge
   if (old === null) return;
   const stored = ground.store.read(ground.secret.id, old.version);
   if (stored !== null && ground.target.answers(ground.credentialIn(stored) ?? neverMade).some(isAccepted)) {
-    if (!ground.revived.has(old.identity) && !ground.broken.has(old.identity))
+    if (!ground.touched.has(old.identity) && !ground.broken.has(old.identity))
       yield { invariant: 'I2', what: `${plan.rotationId} has completed and the old credential is alive` };
   }
   const previous = ground.store.read(ground.secret.id, 'previous');
@@ -42,7 +42,7 @@ function* judgeCompleted(ground: Ground, life: Life, current: number | null): Ge
 export function* judgeParked(ground: Ground, life: Life): Generator<Broken> {
   const { plan, old, decision } = life;
   if (old === null || !old.accepted || decision === 'destroy' || plan.capabilities.overlap === 'one-live') return;
-  if (ground.isExcused(old.identity)) return;
+  if (ground.isExcused(old.identity) || ground.touched.has(old.identity)) return;
   if (!ground.isThere(old.identity))
     yield { invariant: 'L2', what: `${plan.rotationId} parked and the old credential is gone` };
   else if (life.openIntent !== 'disable' && life.disabledMs === null && !ground.target.live().includes(old.identity))

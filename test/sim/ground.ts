@@ -60,6 +60,11 @@ export class Ground {
   brokenMs = Number.NEGATIVE_INFINITY;
   /** Identities that can log in because a person, or a restored backup, brought them back. */
   readonly revived = new Set<string>();
+  /**
+   * Identities that are as a person or a restored backup has left them, or whose label a person has moved, since an
+   * engine last made or destroyed them: no engine answers for whether they can log in.
+   */
+  readonly touched = new Set<string>();
   /** Identities that an executor without a lease has switched off late, where nothing could refuse it. */
   readonly lateOff = new Set<string>();
   /** True once a backup was restored, fence token and all. */
@@ -163,6 +168,7 @@ export class Ground {
   remade(identity: string): void {
     this.broken.delete(identity);
     this.revived.delete(identity);
+    this.touched.delete(identity);
     this.lateOff.delete(identity);
   }
 
@@ -195,6 +201,7 @@ export class Ground {
   moveByHand(version: StoredVersion): void {
     const from = this.current();
     this.store.moveByHand(this.secret.id, version.version);
+    this.#touchNamed(from, version);
     const nowMs = this.clock.nowMs();
     this.handSpell = { fromMs: nowMs, untilMs: Number.POSITIVE_INFINITY };
     this.handMove = { from, version: version.version, atMs: nowMs, worked: this.works(version) };
@@ -205,8 +212,18 @@ export class Ground {
   breakByHand(identity: string, change: Parameters<MemoryTarget['changeByHand']>[1]): void {
     if (!this.broken.has(identity)) this.broken.set(identity, this.target.remember(identity));
     this.everBroken.add(identity);
+    this.touched.add(identity);
     this.target.changeByHand(identity, change);
     this.brokenMs = this.clock.nowMs();
+    this.changed = true;
+  }
+
+  /** A person destroys what the engine refuses to, because it is not known to be its own. */
+  destroyByHand(identity: string): void {
+    this.broken.delete(identity);
+    this.everBroken.add(identity);
+    this.touched.add(identity);
+    this.target.changeByHand(identity, null);
     this.changed = true;
   }
 
@@ -217,7 +234,8 @@ export class Ground {
     for (const [identity, restore] of this.broken) {
       if (identity !== named && left?.identities.includes(identity) !== true) continue;
       restore();
-      if (left?.isOff !== true || identity === named) this.target.changeByHand(identity, { login: true });
+      this.touched.add(identity);
+      this.target.changeByHand(identity, { login: left?.isOff !== true || identity === named });
       this.broken.delete(identity);
     }
     for (const endpoint of this.secret.endpoints) this.target.catchUp(endpoint);
@@ -242,7 +260,7 @@ export class Ground {
 
   #putLabelBack(left: Left | null): void {
     const { handMove } = this;
-    if (handMove === null) return;
+    if (handMove === null) return this.#putLabelWhereExpected(left);
     if (this.current()?.version !== handMove.version) {
       this.handMove = null;
       return;
@@ -251,9 +269,18 @@ export class Ground {
     const back = version === null ? null : this.store.read(this.secret.id, version);
     const isOneLive = this.secret.capabilities.overlap === 'one-live';
     if (back === null || (!isOneLive && !this.works(back))) return;
+    this.#touchNamed(this.current(), back);
     this.store.moveByHand(this.secret.id, back.version);
     this.handMove = null;
     if (this.handSpell !== null) this.handSpell.untilMs = this.clock.nowMs();
+  }
+
+  /** A rotation began while the label was where a person had put it, and waits for it to be there again. */
+  #putLabelWhereExpected(left: Left | null): void {
+    const expected = left?.version ?? null;
+    if (this.handSpell === null || expected === null || this.current()?.version === expected) return;
+    const version = this.store.read(this.secret.id, expected);
+    if (version !== null && this.works(version)) this.store.moveByHand(this.secret.id, expected);
   }
 
   takeBackup(): void {
@@ -263,8 +290,10 @@ export class Ground {
   /** The target is restored from the backup: whose logins that changes, the backup has changed. */
   restoreBackup(): void {
     if (this.#backup === undefined) return;
-    const before = new Map(this.target.live().map((identity) => [identity, this.target.remember(identity)]));
+    const before = new Map(this.#identities().map((identity) => [identity, this.target.remember(identity)]));
+    for (const identity of this.#identities()) this.touched.add(identity);
     this.#backup();
+    for (const identity of this.#identities()) this.touched.add(identity);
     this.isRestored = true;
     this.brokenMs = this.clock.nowMs();
     // What lives now lived once: the backup has brought it back, or an earlier form of it.
@@ -274,6 +303,19 @@ export class Ground {
       if (!this.broken.has(identity)) this.broken.set(identity, restore);
     }
     this.changed = true;
+  }
+
+  /** Everybody the target knows. */
+  #identities(): readonly string[] {
+    return [...this.target.live(), ...this.target.switchedOff()];
+  }
+
+  /** Who loses the label is not revoked by whoever moves it by hand. */
+  #touchNamed(...versions: readonly (StoredVersion | null)[]): void {
+    for (const version of versions) {
+      const identity = version === null ? undefined : this.credentialIn(version)?.identity;
+      if (identity !== undefined) this.touched.add(identity);
+    }
   }
 
   /** The address leads to another system from now on, with the same accounts. */

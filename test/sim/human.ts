@@ -72,6 +72,7 @@ function enableByHand(ground: Ground): void {
   for (const identity of ground.target.switchedOff()) {
     ground.target.changeByHand(identity, { login: true });
     ground.revived.add(identity);
+    ground.touched.add(identity);
   }
 }
 

@@ -22,6 +22,10 @@ export interface OperatorParts {
   readonly book: Book;
   /** Told of each rotation that has begun. */
   readonly accepted: (plan: Plan) => void;
+  /** Carries out by hand what a rotation has parked for, because only a person may. */
+  readonly destroyByHand: (secret: SimulatedSecret, identity: string) => void;
+  /** Sets right what people have done to a secret, as the rotation that waits for it says. */
+  readonly setRight: (secret: SimulatedSecret) => void;
   /** Told of a rotation that stays parked whatever is done that is offered. */
   readonly despairs: (entry: Entry) => void;
 }
@@ -148,11 +152,21 @@ export class Operator {
     const cure: string = entry.code === null ? '' : catalogue[entry.code as ErrorCode].cure;
     if (cure.includes('keyturn restored')) this.#tell(() => this.#note(`restored: era ${state.restored().era}`));
     if (cure.includes('--release')) this.#hold(entry.secret.id, false);
+    if (cure.includes('do it by hand')) this.#destroyByHand(entry);
+    if (isOver) this.#parts.setRight(entry.secret);
     const resumes = this.resumesOf(entry.rotationId);
     const turnsBack = cure.includes('keyturn rollback') && resumes >= RESUMES_BEFORE_ROLLBACK && !entry.isPastReturn;
     this.#resumed.set(entry.rotationId, resumes + 1);
     if (isOver) this.#despair(entry);
     this.#command(entry, turnsBack ? 'rollback' : 'resume');
+  }
+
+  #destroyByHand({ rotationId, secret }: Entry): void {
+    const parked = this.#parts.state.load(rotationId)?.events.findLast(({ event }) => event.kind === 'Parked')?.event;
+    const identity = parked?.kind === 'Parked' ? parked.facts['identity'] : undefined;
+    if (typeof identity !== 'string') return;
+    this.#note(`destroys ${identity} by hand`);
+    this.#parts.destroyByHand(secret, identity);
   }
 
   /** Only what has been parked anew since counts: nobody takes a command while every executor stands still. */

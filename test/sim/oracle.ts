@@ -87,7 +87,7 @@ export class Oracle implements Witness {
     const life = [...this.#lives.values()].findLast((each) => each.isOpen && each.plan.secret === secret);
     if (life === undefined || !life.hasPassedPreflight) return null;
     const version = life.promotedMs === null ? (life.old?.version ?? null) : life.version;
-    const isOff = life.disabledMs !== null || life.openIntent === 'disable';
+    const isOff = life.plan.capabilities.disable && (life.disabledMs !== null || life.openIntent === 'disable');
     return { identities: [life.old?.identity ?? null, life.identity], system: life.system, version, isOff };
   }
 
@@ -223,7 +223,7 @@ export class Oracle implements Witness {
     if (current === null || (!atRest && ground.secret.capabilities.overlap === 'one-live')) return;
     if (ground.works(current)) return;
     const identity = ground.credentialIn(current)?.identity ?? '';
-    if (ground.isExcused(identity) || ground.isPutByHand(current)) return;
+    if (ground.isExcused(identity) || ground.touched.has(identity) || ground.isPutByHand(current)) return;
     this.#say('I1', `${what} (${ground.secret.id}, version ${current.version})`);
   }
 

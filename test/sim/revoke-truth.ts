@@ -42,7 +42,7 @@ export function* judgeDestroy(at: Instant): Generator<Broken> {
   else if (intendedMs - life.disabledMs < plan.policy.watchMs)
     yield say('W', `${intendedMs - life.disabledMs} ms after disable`);
   if (!plan.capabilities.disable) yield* judgeQuiet(at, life.disabledMs ?? 0, say);
-  else if (ground.target.live().includes(old.identity) && !ground.revived.has(old.identity))
+  else if (ground.target.live().includes(old.identity) && !ground.touched.has(old.identity))
     yield say('h', 'the old credential can log in');
 }
 

@@ -127,6 +127,8 @@ class World {
       database: this.#database,
       queue,
       accepted: (plan) => this.#oracle.accepted(plan),
+      destroyByHand: (secret, identity) => this.#outside.ground(secret.id).destroyByHand(identity),
+      setRight: (secret) => this.#outside.ground(secret.id).setRight(this.#oracle.left(secret.id)),
       despairs: (entry) => this.#despair(entry),
     });
     this.#time.after(this.#profile.faultsEndMs, () => {
