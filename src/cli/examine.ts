@@ -1,4 +1,4 @@
-import type { Config, SecretConfig } from '../config/config.js';
+import type { Config, EnvironmentConfig, SecretConfig } from '../config/config.js';
 import { cureOf, isKeyturnError, sentenceOf } from '../core/errors.js';
 import type { Finding } from '../core/observation.js';
 import type { Check } from './doors.js';
@@ -11,6 +11,8 @@ export interface Examinable {
   /** There, ours alone, and the one this database was sealed with. */
   readonly keyring: (config: Config) => Promise<void>;
   readonly queue: () => Promise<void>;
+  /** May we speak to this address, as this environment allows? */
+  readonly address: (environment: EnvironmentConfig, url: string) => Promise<readonly Finding[]>;
   readonly preflight: (config: Config, secret: SecretConfig) => Promise<readonly Finding[]>;
 }
 
@@ -37,6 +39,11 @@ export async function* examine(parts: Examinable): AsyncGenerator<Check> {
     await parts.keyring(loaded);
     return [];
   });
+  for (const environment of Object.values(environments)) {
+    for (const { name, url } of addressesOf(environment)) {
+      yield await check(name, () => parts.address(environment, url));
+    }
+  }
   // Without the database nobody knows which credential is current.
   if (database.findings.length > 0) return;
   for (const { secrets } of Object.values(environments)) {
@@ -44,6 +51,16 @@ export async function* examine(parts: Examinable): AsyncGenerator<Check> {
       yield await check(`${secret.id} at target ${secret.target}`, () => parts.preflight(loaded, secret));
     }
   }
+}
+
+/** Whom Keyturn sends something to. A consumer without an address is not asked. */
+function addressesOf({ name, secrets, webhooks }: EnvironmentConfig): readonly { name: string; url: string }[] {
+  const consumers = Object.values(secrets).flatMap((secret) =>
+    secret.consumers.flatMap((each) =>
+      each.url === null ? [] : [{ name: `consumer ${each.name} of ${secret.id}`, url: each.url }],
+    ),
+  );
+  return [...consumers, ...webhooks.map((each) => ({ name: `webhook ${each.name} of ${name}`, url: each.url }))];
 }
 
 async function check(name: string, look: () => Promise<readonly Finding[]>): Promise<Check> {

@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { bullmqWakeups } from '../adapters/bullmq/wakeups.js';
+import { refusalOf } from '../adapters/http/outbound.js';
 import { localKeyring } from '../adapters/local-keyring/local-keyring.js';
 import { postgresLeases } from '../adapters/postgres/leases.js';
 import { postgresStoreReader } from '../adapters/postgres/store/versions.js';
@@ -35,6 +36,11 @@ export function doctor(parts: {
       await withPool((await urls()).database, (pool) => openKeyring(declared, pool));
     },
     queue: async () => assertQueue((await urls()).queue),
+    address: async ({ allowPrivateAddresses }, url) => {
+      const looked = refusalOf(url, { allowPrivate: allowPrivateAddresses });
+      const refusal = await Promise.race([looked, delay(examineMaxMs, undefined, { ref: false })]);
+      return refusal === undefined ? [] : [refused(refusal)];
+    },
     preflight: async (declared, secret) =>
       withPool((await urls()).database, (pool) => preflight({ variables, pool, config: declared, secret })),
   });
@@ -53,6 +59,11 @@ async function assertQueue(url: string): Promise<void> {
     await queue.close();
   }
 }
+
+const refused = (refusal: string): Finding => ({
+  sentence: `nothing is sent there: ${refusal}`,
+  cure: 'Use https to a public address, or set `allowPrivateAddresses: true` for this environment.',
+});
 
 const silent = { debug: () => {}, warn: () => {} };
 

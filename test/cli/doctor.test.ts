@@ -73,6 +73,38 @@ test('rotated in place, a login of whose password nothing is known is named and 
   expect(await place.targetRoles()).toEqual(before);
 }, 120_000);
 
+test('an address that nothing is sent to is named, unless the environment allows it', async () => {
+  const place = await workspace();
+  const file = join(place.folder, 'keyturn.config.ts');
+  const [text, consumers] = [
+    await readFile(file, 'utf8'),
+    `consumers: [{ name: 'web', url: 'http://127.0.0.1:1/x' }, { name: 'job' }],`,
+  ];
+  const named = text
+    .replace("target: 'billing',\n", `target: 'billing', ${consumers}\n`)
+    .replace(
+      '      secrets: {',
+      `webhooks: [{ name: 'ops', url: 'https://localhost/x', key: env('KEY') }],\n      secrets: {`,
+    );
+  await writeFile(file, named);
+
+  const refused = await place.run('doctor');
+  await writeFile(file, named.replace('webhooks:', 'allowPrivateAddresses: true, webhooks:'));
+  const allowed = await place.run('doctor');
+
+  const cure = 'Use https to a public address, or set `allowPrivateAddresses: true` for this environment.';
+  expect(refused.stdout).toContain(
+    `FAIL  consumer web of demo:/demo/billing/db: nothing is sent there: its address is not https\n      ${cure}\n`,
+  );
+  expect(refused.stdout).toContain(
+    `FAIL  webhook ops of demo: nothing is sent there: its address is not public\n      ${cure}\n`,
+  );
+  expect(refused.stdout).not.toContain('consumer job');
+  expect(refused.code).toBe(1);
+  expect(allowed).toMatchObject({ code: 0, stderr: '' });
+  expect(allowed.stdout).toContain('ok    consumer web of demo:/demo/billing/db\n');
+}, 120_000);
+
 test('the version is told, and a usage error without a command names the help of all', async () => {
   const place = await workspace({ isMigrated: false });
 

@@ -36,6 +36,34 @@ const MAX_ANSWER_BYTES = 64 * 1024;
 /** Why a request was not made. Its message is ours and holds no address. */
 class Refused extends TypeError {}
 
+const notHttps = 'its address is not https';
+const notPublic = 'its address is not public';
+
+const mayBeSpoken = (protocol: string, allowPrivate: boolean): boolean =>
+  protocol === 'https:' || (allowPrivate && protocol === 'http:');
+
+const literalOf = (hostname: string): string => hostname.replace(/^\[|\]$/g, '');
+
+/**
+ * Why nothing would be sent to an address, in the words of {@link Posted}; undefined where it would be, as far as can be
+ * told without connecting. A name that cannot be looked up is no reason: it may be back when it is needed.
+ */
+export async function refusalOf(
+  url: string,
+  { allowPrivate = false }: OutboundOptions = {},
+): Promise<string | undefined> {
+  const { protocol, hostname } = new URL(url);
+  if (!mayBeSpoken(protocol, allowPrivate)) return notHttps;
+  if (allowPrivate) return undefined;
+  const literal = literalOf(hostname);
+  if (isIP(literal) !== 0) return isPublicAddress(literal) ? undefined : notPublic;
+  return new Promise((resolve) => {
+    publicLookup(literal, { all: true }, (error) => {
+      resolve(error instanceof Refused ? error.message : undefined);
+    });
+  });
+}
+
 /**
  * Makes a way out. Each request has a connection of its own, so that nothing of one receiver reaches the next; redirects
  * are answers like any other. *Repeat*: each call sends. Never throws.
@@ -46,8 +74,7 @@ export function outbound({ allowPrivate = false }: OutboundOptions = {}): (posti
     const deadline = AbortSignal.timeout(timeoutMs);
     try {
       const { protocol } = new URL(url);
-      if (protocol !== 'https:' && !(allowPrivate && protocol === 'http:'))
-        throw new Refused('its address is not https');
+      if (!mayBeSpoken(protocol, allowPrivate)) throw new Refused(notHttps);
       const answer = await request(url, {
         method: 'POST',
         dispatcher: agent,
@@ -95,9 +122,9 @@ function connector(allowPrivate: boolean): buildConnector.connector {
   const connect = buildConnector({ timeout: 10_000, ...(allowPrivate ? {} : { lookup: publicLookup }) });
   if (allowPrivate) return connect;
   return (options, callback) => {
-    const literal = options.hostname.replace(/^\[|\]$/g, '');
+    const literal = literalOf(options.hostname);
     if (isIP(literal) !== 0 && !isPublicAddress(literal)) {
-      callback(new Refused('its address is not public'), null);
+      callback(new Refused(notPublic), null);
       return;
     }
     connect(options, (...result) => {
@@ -107,7 +134,7 @@ function connector(allowPrivate: boolean): buildConnector.connector {
         return;
       }
       socket.destroy();
-      callback(new Refused('its address is not public'), null);
+      callback(new Refused(notPublic), null);
     });
   };
 }
@@ -118,7 +145,7 @@ const publicLookup: LookupFunction = (hostname, options, callback) => {
     if (error !== null) callback(error, '', 4);
     // One inner address among public ones is enough: which of them is connected to is not ours to choose.
     else if (first === undefined || !addresses.every(({ address }) => isPublicAddress(address)))
-      callback(new Refused('its address is not public'), '', 4);
+      callback(new Refused(notPublic), '', 4);
     else if (options.all === true) callback(null, addresses);
     else callback(null, first.address, first.family);
   });
