@@ -47,6 +47,8 @@ export class SimulatedConsumer {
   /** How long it serves a value from its cache; never longer than the configuration says it does. Milliseconds. */
   ttlMs: number;
   readonly instances: readonly Instance[];
+  /** Versions that it has proved as a canary, whether or not it told the truth. */
+  readonly proved = new Set<number>();
   readonly #everyMs: number;
   readonly #sessionMs: number;
   readonly #chance: Chance;
@@ -86,10 +88,12 @@ export class SimulatedConsumer {
   /** Answers a challenge: each copy of it for itself. */
   answer(declared: PlannedConsumer, phase: 'canary' | 'drain', version: number): readonly ConsumerAnswer[] {
     this.ttlMs = declared.cacheTtlMs;
-    return this.instances.map((each, index) => {
+    const answers = this.instances.map((each, index) => {
       const instance = this.instances.length === 1 ? null : `${index + 1}`;
       return { consumer: this.name, instance, ...this.#answerOf(each, phase, version) };
     });
+    if (phase === 'canary' && answers.every(({ answer }) => answer === 'proved')) this.proved.add(version);
+    return answers;
   }
 
   #answerOf(each: Instance, phase: 'canary' | 'drain', version: number): Pick<ConsumerAnswer, 'answer' | 'reason'> {

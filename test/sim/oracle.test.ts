@@ -41,6 +41,8 @@ class Hand {
   held = false;
   sealed = true;
   holds: (version: number) => boolean = () => true;
+  /** What the consumer has proved as a canary. */
+  readonly proved = new Set<number>();
   #seq = 1;
 
   constructor(change: Partial<SimulatedSecret> = {}, plan: Partial<Plan> = {}) {
@@ -50,7 +52,8 @@ class Hand {
       ...planOf(own, { rotationId: 'r1', policy: promptPolicy, consumers: own.consumers, repair: false }),
       ...plan,
     };
-    const consumer = { name: 'app', isHonest: true, holds: (version: number) => this.holds(version) };
+    const { proved } = this;
+    const consumer = { name: 'app', isHonest: true, proved, holds: (version: number) => this.holds(version) };
     this.oracle = new Oracle(
       () => ({
         clock: this.clock,
@@ -148,6 +151,17 @@ describe('the oracle finds', () => {
     excused.ground.breakByHand('app1_a', null);
     excused.oracle.look();
     expect(excused.broken).toEqual([]);
+  });
+
+  it('I1 where consumers are sent to what their canary has not tried', () => {
+    const consumers = [{ name: 'app', url: null, canary: true, required: true, cacheTtlMs: 0 }];
+    const promotes = (hand: Hand): Hand =>
+      hand.promoted().does({ method: 'moveCurrent', version: 2 }, 'promote', () => undefined);
+    const untried = promotes(new Hand({ consumers }));
+    expect(untried.said()).toMatch(/promotes version 2, which app has not tried/);
+    const tried = new Hand({ consumers });
+    tried.proved.add(2);
+    expect(promotes(tried).said()).not.toMatch(/has not tried/);
   });
 
   it('I1 where a consumer is refused with what it rightly holds', () => {

@@ -73,7 +73,10 @@ export class Oracle implements Witness {
       for (const broken of judgeEffect(effect, before, life)) this.#violate(broken);
       this.#judgeFence(effect);
       if (scope.step === 'disable' && method === 'disable') this.#judgeDisabled(effect, life);
-      if (method === 'moveCurrent') ground.adopt(effect.version);
+      if (method === 'moveCurrent') {
+        this.#judgePromote(effect, life);
+        ground.adopt(effect.version);
+      }
       if (identity === null && effect.late && scope.plan.storeSettleMs === 0)
         this.#say('I9', `${method} of epoch ${scope.fence.epoch} was taken by the store without a lease`);
       if (identity === null) return;
@@ -208,6 +211,16 @@ export class Oracle implements Witness {
     if (isOlder && !ground.isRestored)
       this.#say('I9', `${method} of epoch ${epoch} was taken after one of ${taken.epoch}`);
     if (!isOlder) this.#takenEpochs.set(ground.secret.id, { era, epoch });
+  }
+
+  /** I1: consumers are not sent to a version that those who were to try it first have not proved. */
+  #judgePromote({ scope: { plan, step }, version }: Effect, life: Life): void {
+    if (step !== 'promote' || life.decision !== null || version === null || version !== life.version) return;
+    const unproved = plan.consumers
+      .filter((each) => each.canary)
+      .find(({ name }) => this.#looked().consumer(plan.secret, name)?.proved.has(version) !== true);
+    if (unproved !== undefined)
+      this.#say('I1', `${plan.rotationId} promotes version ${version}, which ${unproved.name} has not tried`);
   }
 
   /** A disable that arrives late: refused where the target can fence, mended by the time of rest where it cannot. */
