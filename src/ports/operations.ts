@@ -201,6 +201,8 @@ export interface WebhookSender {
   send(delivery: Delivery): Promise<{
     readonly outcome: 'delivered' | 'failed' | 'gone';
     readonly status: number | null;
+    /** Why there is no status, in words of ours; null where there is one. */
+    readonly reason: string | null;
     readonly retryAfterMs: number | null;
   }>;
 }

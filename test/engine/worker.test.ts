@@ -38,7 +38,7 @@ function aWorker(change: Partial<WorkerParts> = {}, plan = aPlan()) {
       stop: async () => undefined,
     },
     deliveries: { take: async () => null, record: async () => undefined },
-    sender: { send: async () => ({ outcome: 'delivered', status: 204, retryAfterMs: null }) },
+    sender: { send: async () => ({ outcome: 'delivered', status: 204, reason: null, retryAfterMs: null }) },
     sweep: (own) =>
       new Sweep(
         {

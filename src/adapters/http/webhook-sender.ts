@@ -25,19 +25,22 @@ export function webhookSender({ keys, timeoutMs = 10_000, allowPrivate = false }
         atMs: delivery.nowMs,
         body: delivery.body,
       });
-      if (headers === undefined) return { outcome: 'failed', status: null, retryAfterMs: null };
+      if (headers === undefined) return unsent('it has no key');
       const posted = await post({ url: delivery.url, headers, body: delivery.body, timeoutMs });
-      if (posted.kind === 'unreachable') return { outcome: 'failed', status: null, retryAfterMs: null };
+      if (posted.kind === 'unreachable') return unsent(posted.reason);
       const { status } = posted;
-      if (status >= 200 && status < 300) return { outcome: 'delivered', status, retryAfterMs: null };
+      if (status >= 200 && status < 300) return { outcome: 'delivered', status, reason: null, retryAfterMs: null };
       return {
         outcome: status === 410 ? 'gone' : 'failed',
         status,
+        reason: null,
         retryAfterMs: status === 410 ? null : retryAfterMs(posted.retryAfter, delivery),
       };
     },
   };
 }
+
+const unsent = (reason: string) => ({ outcome: 'failed', status: null, reason, retryAfterMs: null }) as const;
 
 /** Seconds or a date (RFC 9110, 10.2.3); null for neither. A date is compared with the database's time. */
 function retryAfterMs(header: string | null, { nowMs }: Delivery): number | null {

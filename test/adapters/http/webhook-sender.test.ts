@@ -31,17 +31,20 @@ function delivery(url: string, changes: Partial<Delivery> = {}): Delivery {
   };
 }
 
-const failed = (code: number | null, retryAfterMs: number | null = null) => ({
+const failed = (code: number, retryAfterMs: number | null = null) => ({
   outcome: 'failed',
   status: code,
+  reason: null,
   retryAfterMs,
 });
+
+const unsent = (reason: string) => ({ outcome: 'failed', status: null, reason, retryAfterMs: null });
 
 test('the reference library verifies what was delivered, over retries too', async () => {
   const server = await receiver(status(204));
   const sent = delivery(server.url);
 
-  expect(await sender().send(sent)).toEqual({ outcome: 'delivered', status: 204, retryAfterMs: null });
+  expect(await sender().send(sent)).toEqual({ outcome: 'delivered', status: 204, reason: null, retryAfterMs: null });
   await sender().send({ ...sent, attempt: 2, nowMs: sent.nowMs + 61_000 });
 
   expect(server.received).toHaveLength(2);
@@ -81,7 +84,12 @@ test('a delivery signed with another key does not verify', async () => {
 test.each([200, 201, 202, 204])('an answer of %i is delivered', async (code) => {
   const server = await receiver(status(code));
 
-  expect(await sender().send(delivery(server.url))).toEqual({ outcome: 'delivered', status: code, retryAfterMs: null });
+  expect(await sender().send(delivery(server.url))).toEqual({
+    outcome: 'delivered',
+    status: code,
+    reason: null,
+    retryAfterMs: null,
+  });
 });
 
 test.each([304, 400, 401, 403, 404, 409, 429, 500, 502, 503])('an answer of %i has failed', async (code) => {
@@ -101,7 +109,12 @@ test.each([301, 302, 303, 307, 308])('a redirect by %i is not followed', async (
 test('an endpoint that answers 410 is gone', async () => {
   const server = await receiver(status(410, { 'retry-after': '60' }));
 
-  expect(await sender().send(delivery(server.url))).toEqual({ outcome: 'gone', status: 410, retryAfterMs: null });
+  expect(await sender().send(delivery(server.url))).toEqual({
+    outcome: 'gone',
+    status: 410,
+    reason: null,
+    retryAfterMs: null,
+  });
 });
 
 test.each([
@@ -122,7 +135,7 @@ test.each([
 test('an endpoint that does not answer is given up', async () => {
   const server = await receiver(() => undefined);
 
-  expect(await sender({ timeoutMs: 100 }).send(delivery(server.url))).toEqual(failed(null));
+  expect(await sender({ timeoutMs: 100 }).send(delivery(server.url))).toEqual(unsent('no answer within 100 ms'));
 });
 
 test('an answer whose body never ends counts by its status', async () => {
@@ -150,10 +163,10 @@ test('an endless answer is cut off after its beginning', async () => {
 test('an endpoint that hangs up or is not there has failed', async () => {
   const server = await receiver((_, response) => response.destroy());
 
-  expect(await sender().send(delivery(server.url))).toEqual(failed(null));
-  expect(await sender().send(delivery('http://127.0.0.1:1/hook'))).toEqual(failed(null));
-  expect(await sender().send(delivery('http://no-such-host.invalid/hook'))).toEqual(failed(null));
-  expect(await sender().send(delivery('no address at all'))).toEqual(failed(null));
+  expect(await sender().send(delivery(server.url))).toEqual(unsent('UND_ERR_SOCKET'));
+  expect(await sender().send(delivery('http://127.0.0.1:1/hook'))).toEqual(unsent('ECONNREFUSED'));
+  expect(await sender().send(delivery('http://no-such-host.invalid/hook'))).toMatchObject({ status: null });
+  expect(await sender().send(delivery('no address at all'))).toEqual(unsent('ERR_INVALID_URL'));
 });
 
 test('each delivery has a connection of its own', async () => {
@@ -172,7 +185,7 @@ test.each([
 ])('%s is not sent anything without a key of its own', async (_, changes) => {
   const server = await receiver(status(204));
 
-  expect(await sender().send(delivery(server.url, changes))).toEqual(failed(null));
+  expect(await sender().send(delivery(server.url, changes))).toEqual(unsent('it has no key'));
   expect(server.connections()).toBe(0);
 });
 
@@ -209,14 +222,16 @@ describe('unless private addresses are allowed', () => {
 
     const sent = await sender({ allowPrivate: false }).send(delivery(`https://${host}:${server.port}/hook`));
 
-    expect(sent).toEqual(failed(null));
+    expect(sent).toEqual(unsent('its address is not public'));
     expect(server.connections()).toBe(0);
   });
 
   test('plain HTTP is not spoken', async () => {
     const server = await receiver(status(204));
 
-    expect(await sender({ allowPrivate: false }).send(delivery(server.url))).toEqual(failed(null));
+    expect(await sender({ allowPrivate: false }).send(delivery(server.url))).toEqual(
+      unsent('its address is not https'),
+    );
     expect(server.connections()).toBe(0);
   });
 });
