@@ -1,3 +1,4 @@
+import { noProofFrom } from './consumer-facts.js';
 import type { Moment, Verdict } from './decide.js';
 import { type EndpointAnswer, everywhere, whereAnswered } from './observation.js';
 import type { Plan } from './plan.js';
@@ -60,7 +61,7 @@ export function judgeCanary(
       return { kind: 'fail', code: 'CANARY_TIMED_OUT', facts: { maxMs: plan.policy.canaryMaxMs } };
     }
     return wait(
-      missing === undefined ? 'no answer to our own login' : `no proof from ${missing.name}`,
+      missing === undefined ? 'no answer to our own login' : noProofFrom(missing.name, facts.consumers),
       plan.policy.pollMs,
       null,
     );

@@ -27,6 +27,12 @@ export function factsAfter(
   return [...heard, ...silent.filter((each) => atMs - each.sinceMs < forgetAfterMs)];
 }
 
+/** What a gate waits for where a consumer has not proved, with what was last heard of it. */
+export function noProofFrom(consumer: string, facts: readonly ConsumerFact[]): string {
+  const lacking = facts.find((each) => each.consumer === consumer && each.answer !== 'proved' && each.reason !== '');
+  return lacking === undefined ? `no proof from ${consumer}` : `no proof from ${consumer} (${lacking.reason})`;
+}
+
 /**
  * Since when it has given this answer. Of one that nobody knew: since all that were known of its consumer have, so that
  * quiet is not counted anew each time another answers in their place.

@@ -1,3 +1,4 @@
+import { noProofFrom } from './consumer-facts.js';
 import type { Moment, Verdict } from './decide.js';
 import {
   type EvidenceFacts,
@@ -56,7 +57,7 @@ function missingEvidence(plan: Plan, moment: Moment, promotedMs: number, facts: 
     nowMs: facts.atMs,
     maxAgeMs: PROOF_MAX_AGE_MS,
   });
-  if (unproved !== undefined) return { why: `no proof from ${unproved}`, againInMs: pollMs };
+  if (unproved !== undefined) return { why: noProofFrom(unproved, facts.consumers), againInMs: pollMs };
   // Where only one can live the old one is dead already: nothing is left to wait for.
   if (plan.capabilities.overlap === 'one-live') return undefined;
   const elapsedMs = facts.atMs - promotedMs;

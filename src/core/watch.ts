@@ -1,3 +1,4 @@
+import { noProofFrom } from './consumer-facts.js';
 import type { Moment, Verdict } from './decide.js';
 import {
   type EvidenceFacts,
@@ -64,7 +65,7 @@ export function judgeWatch(
       nowMs: facts.atMs,
       maxAgeMs: PROOF_MAX_AGE_MS,
     });
-    if (unproved !== undefined) return wait(`no proof from ${unproved}`, plan.policy.pollMs);
+    if (unproved !== undefined) return wait(noProofFrom(unproved, facts.again.consumers), plan.policy.pollMs);
     const pending = unquiet(plan, facts.again, at.disabledMs);
     if (pending !== undefined) return wait(pending.why, pending.againInMs);
   }

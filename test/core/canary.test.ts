@@ -60,7 +60,8 @@ describe('canary', () => {
   });
 
   it.each(['pending', 'unreachable'] as const)('waits where a canary consumer answers %s', (answer) => {
-    expect(judge({ consumers: [aProof({ answer })] })).toMatchObject({ kind: 'wait', why: 'no proof from app' });
+    const consumers = [aProof({ answer, reason: 'not yet' })];
+    expect(judge({ consumers })).toMatchObject({ kind: 'wait', why: 'no proof from app (not yet)' });
   });
 
   it('waits for every instance of a canary consumer', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ConsumerFact } from '../../src/core/canary.js';
-import { factsAfter } from '../../src/core/consumer-facts.js';
+import { factsAfter, noProofFrom } from '../../src/core/consumer-facts.js';
 import { aProof, lookedMs } from '../support/evidence.js';
 
 const forgetAfterMs = 20_000;
@@ -82,4 +82,21 @@ describe('an instance that was not proved', () => {
 
 it('an instance that has proved is not kept: its proof grows old', () => {
   expect(after([says('b')], [fact('a')])).toEqual([fact('b', 'proved', { atMs })]);
+});
+
+describe('a proof that is waited for', () => {
+  const silent = fact('b', 'unreachable', { reason: 'no answer' });
+
+  it('is named with the reason that its consumer gave', () => {
+    const other = fact(null, 'pending', { consumer: 'batch', reason: 'it does not use this version yet' });
+    expect(noProofFrom('app', [other, fact('a'), silent, fact('c', 'pending', { reason: 'later' })])).toBe(
+      'no proof from app (no answer)',
+    );
+  });
+
+  it('is named alone where nobody was heard of, gave a reason, or all have proved and it is too old', () => {
+    expect(noProofFrom('app', [])).toBe('no proof from app');
+    expect(noProofFrom('app', [fact('a', 'pending')])).toBe('no proof from app');
+    expect(noProofFrom('app', [fact('a', 'proved', { reason: 'of another time' })])).toBe('no proof from app');
+  });
 });

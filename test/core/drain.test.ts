@@ -66,7 +66,9 @@ describe('drain', () => {
 
   it('waits for a required consumer', () => {
     expect(judge({ consumers: [] })).toEqual(waits(/no proof from app/));
-    expect(judge({ consumers: [aProof({ answer: 'pending' })] })).toEqual(waits(/no proof from app/));
+    expect(judge({ consumers: [aProof({ answer: 'pending', reason: 'not yet' })] })).toEqual(
+      waits(/no proof from app \(not yet\)/),
+    );
   });
 
   it('waits for a younger proof', () => {

@@ -119,6 +119,8 @@ describe('watch over what could not be disabled', () => {
       why: 'no proof from app',
       againInMs: 1_000,
     });
+    const silent = [aProof({ answer: 'unreachable', reason: 'no answer' })];
+    expect(judgeAgain({ consumers: silent })).toMatchObject({ why: 'no proof from app (no answer)' });
     expect(judgeAgain({ consumers: older }, { waived: ['app'] })).toMatchObject({ kind: 'pass' });
   });
 
