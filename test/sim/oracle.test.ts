@@ -153,6 +153,18 @@ describe('the oracle finds', () => {
     expect(excused.broken).toEqual([]);
   });
 
+  it('I13 where a rotation that repairs nothing begins with what is refused', () => {
+    const begins = (hand: Hand): Hand => {
+      hand.ground.target.changeByHand('app1_a', { login: false });
+      const old = { version: 1, identity: 'app1_a', digest: '', createdBy: null, accepted: true };
+      return hand
+        .commits([intends('preflight')])
+        .commits([done('preflight', { old, system: 'target1', previous: null })]);
+    };
+    expect(begins(new Hand()).said()).toMatch(/begins though what current names is refused/);
+    expect(begins(new Hand({}, { repair: true })).said()).not.toMatch(/begins though/);
+  });
+
   it('I1 where consumers are sent to what their canary has not tried', () => {
     const consumers = [{ name: 'app', url: null, canary: true, required: true, cacheTtlMs: 0 }];
     const promotes = (hand: Hand): Hand =>

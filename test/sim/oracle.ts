@@ -167,7 +167,10 @@ export class Oracle implements Witness {
     const { plan } = life;
     if (event.kind === 'StepIntended' && event.step === 'destroy') this.#judgeRevoke(life, 'destroy', judgeDestroy);
     if (event.kind === 'StepIntended' && event.step === 'disable') this.#judgeRevoke(life, 'disable', judgeDisable);
-    if (event.kind === 'StepDone' && event.step === 'preflight') this.#judgePrincipal(life);
+    if (event.kind === 'StepDone' && event.step === 'preflight') {
+      this.#judgePrincipal(life);
+      this.#judgeStart(life);
+    }
     if (event.kind === 'RotationClosed') this.#judgeEnd(life);
     if (event.kind !== 'Parked') return;
     const cure = parkedCureOf(event.code, event.facts);
@@ -200,6 +203,16 @@ export class Oracle implements Witness {
       if (other.plan.principal === plan.principal && other.system === system)
         this.#say('I8', `${plan.rotationId} and ${other.plan.rotationId} are both at work on ${plan.principal}`);
     }
+  }
+
+  /** I13: only a repair begins where there is nothing to go back to, unless it broke after this executor had looked. */
+  #judgeStart({ plan, old, newestEpoch }: Life): void {
+    const ground = this.#looked().ground(plan.secret);
+    const stored = old === null ? null : ground.store.read(plan.secret, old.version);
+    if (plan.repair || stored === null || ground.works(stored)) return;
+    if (ground.brokenMs >= (ground.readsOfEpoch.get(newestEpoch) ?? 0)) return;
+    if (ground.lateOff.has(ground.credentialIn(stored)?.identity ?? '')) return;
+    this.#say('I13', `${plan.rotationId} begins though what current names is refused`);
   }
 
   /** I9: a target that can fence never takes an older executor's effect after a newer one's. */
