@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { keyturnError } from '../../core/errors.js';
+import { needsTls } from '../../core/needs-tls.js';
 import { Secret } from '../../core/secret.js';
 
 /** Where the queue lives. The password is a {@link Secret}, so no object made of this can print it. */
@@ -25,7 +26,7 @@ export interface PostgresServer {
   readonly user: string | undefined;
   readonly password: Secret | undefined;
   readonly database: string | undefined;
-  /** As the driver reads `sslmode` and its companions. */
+  /** False: in the clear. Otherwise certificate and name are verified, whatever `sslmode` asks for less. */
   readonly ssl: boolean | object;
 }
 
@@ -77,12 +78,19 @@ interface ParsedByDriver {
   readonly ssl: boolean | object;
 }
 
-/** The driver reads the string itself, so that it means here what it means for the state database. */
+/**
+ * The driver reads the string itself, all but `sslmode`: it goes without TLS where that is not written, and without
+ * looking at the certificate where `no-verify` is. Files of authorities and of a certificate of ours are read by it.
+ */
 function parsePostgres(url: string): PostgresServer {
   try {
+    const own = new URL(url);
+    const mode = own.searchParams.get('sslmode');
+    own.searchParams.delete('sslmode');
     // Never connected. A cast, because @types/pg calls `ssl` a boolean and it may be an object.
-    const parsed = new pg.Client({ connectionString: url }) as ParsedByDriver;
+    const parsed = new pg.Client({ connectionString: own.href }) as ParsedByDriver;
     const { host, port, user, password, database, ssl } = parsed;
+    const given = typeof ssl === 'object' ? ssl : {};
     return {
       kind: 'postgres',
       host,
@@ -90,7 +98,8 @@ function parsePostgres(url: string): PostgresServer {
       user,
       password: typeof password === 'string' ? Secret.fromText(password) : undefined,
       database,
-      ssl,
+      // Not a copy: the driver hides the key of a certificate from whoever enumerates.
+      ssl: needsTls(host, mode) ? Object.assign(given, { rejectUnauthorized: true }) : false,
     };
   } catch (error) {
     throw rethrown(error);
@@ -99,9 +108,10 @@ function parsePostgres(url: string): PostgresServer {
 
 /** What a parser throws quotes the URL, so nothing of it is kept. */
 function rethrown(error: unknown): unknown {
-  return error instanceof Error && 'code' in error && error.code === 'SETTING_INVALID'
-    ? error
-    : invalid('it is not a URL');
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'SETTING_INVALID') return error;
+  const isUnread = code === 'ENOENT' || code === 'EACCES' || code === 'EISDIR';
+  return invalid(isUnread ? 'a file that it names cannot be read' : 'it is not a URL');
 }
 
 function invalid(finding: string): Error {

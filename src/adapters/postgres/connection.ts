@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { keyturnError } from '../../core/errors.js';
+import { needsTls } from '../../core/needs-tls.js';
 
 /** How many sessions a pool may open. */
 const DEFAULT_SESSIONS = 10;
-
-const loopback = /^(localhost|127(\.\d+){3}|\[?::1\]?)$/;
 
 /**
  * Opens a pool on a connection string: `postgres://user:password@host:5432/database`.
@@ -69,9 +68,7 @@ function isEncoded(part: string): boolean {
 }
 
 function tlsOf(host: string, parameters: URLSearchParams): pg.ClientConfig['ssl'] {
-  const mode = parameters.get('sslmode');
-  const local = host === '' || host.startsWith('/') || loopback.test(host);
-  if (mode === 'disable' || (local && (mode === null || mode === 'prefer' || mode === 'allow'))) return false;
+  if (!needsTls(host, parameters.get('sslmode'))) return false;
   const authorities = parameters.get('sslrootcert');
   return { rejectUnauthorized: true, ...(authorities === null ? {} : { ca: readAuthorities(authorities) }) };
 }

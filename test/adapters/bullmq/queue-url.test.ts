@@ -1,7 +1,10 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import { jobIdOf } from '../../../src/adapters/bullmq/job.js';
 import { parseQueueUrl } from '../../../src/adapters/bullmq/queue-url.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
 test('a Redis URL is taken apart', () => {
   expect(parseQueueUrl('rediss://some%40one:pass%2Fword@queue.internal:6380/3')).toMatchObject({
@@ -26,6 +29,32 @@ test('a PostgreSQL URL is taken apart', () => {
     user: 'someone',
     database: 'keyturn',
   });
+});
+
+test('the certificate of a PostgreSQL elsewhere is verified, by the authorities that are named', async () => {
+  const folder = await temporaryFolder();
+  const authorities = join(folder, 'authorities.pem');
+  await writeFile(authorities, 'the authorities');
+  const sslOf = (url: string): unknown => ({ ...parseQueueUrl(url) })['ssl' as never];
+
+  for (const mode of [
+    '',
+    'sslmode=no-verify',
+    'sslmode=require',
+    'ssl=no-verify',
+    'sslmode=verify-ca&uselibpqcompat=true',
+  ]) {
+    expect(sslOf(`postgres://db.internal/keyturn?${mode}`), mode).toEqual({ rejectUnauthorized: true });
+    expect(sslOf(`postgres://db.internal/keyturn?${mode}&sslrootcert=${authorities}`), mode).toEqual({
+      rejectUnauthorized: true,
+      ca: 'the authorities',
+    });
+  }
+  expect(sslOf('postgres://db.internal/keyturn?sslmode=disable')).toBe(false);
+  expect(sslOf('postgres://127.0.0.1/keyturn')).toBe(false);
+  expect(() => parseQueueUrl(`postgres://db.internal/keyturn?sslrootcert=${folder}/none`)).toThrow(
+    /^SETTING_INVALID: KEYTURN_QUEUE_URL cannot be used: a file that it names cannot be read/,
+  );
 });
 
 test.each(['redis://u:planted-password@h', 'postgres://u:planted-password@h/d'])(
