@@ -4,6 +4,7 @@ import type { RotationRow, SecretRow } from '../../ports/operations.js';
 import { environmentOf, secretOf } from '../../config/plan.js';
 import { cureOf, keyturnError, parkedCureOf, sentenceOf } from '../../core/errors.js';
 import { findRotation, follow } from '../follow.js';
+import { type Outlook, type Wait, outlookOf } from '../outlook.js';
 import { exit, exitCodeOf } from '../output.js';
 import type { Register } from '../program.js';
 import { showTime, table } from '../table.js';
@@ -36,7 +37,14 @@ export const status: Register = (program, action) =>
           const row = await findRotation(state.views, rotation);
           const lease = await state.views.leaseHolder(row.secret);
           const events = await state.views.events(row.rotationId, 0);
-          output.answer({ ...row, lease }, rotationText(row, lease, events));
+          const [environment = ''] = row.secret.split(':');
+          const secret = (await state.views.secrets(environment)).find((each) => each.secret === row.secret);
+          const heldBecause = secret?.held === true ? (secret.heldBecause ?? '') : null;
+          const outlook = outlookOf(events, { isHeld: heldBecause !== null });
+          output.answer(
+            { ...row, lease, heldBecause, ...outlook },
+            rotationText({ row, lease, events, heldBecause, outlook }),
+          );
           return exit.done;
         } finally {
           await state.close();
@@ -144,11 +152,14 @@ function rotationsTable(rows: readonly RotationRow[]): string {
   ]);
 }
 
-function rotationText(
-  row: RotationRow,
-  lease: { readonly holder: string; readonly epoch: number; readonly expiresInMs: number } | null,
-  events: readonly Recorded[],
-): string {
+function rotationText(shown: {
+  readonly row: RotationRow;
+  readonly lease: { readonly holder: string; readonly epoch: number; readonly expiresInMs: number } | null;
+  readonly events: readonly Recorded[];
+  readonly heldBecause: string | null;
+  readonly outlook: Outlook;
+}): string {
+  const { row, lease, events, heldBecause, outlook } = shown;
   const because = events
     .map(({ event }) => event)
     .findLast((event) => event.kind === 'Parked' || event.kind === 'RollbackDecided');
@@ -168,7 +179,14 @@ function rotationText(
           ['what to do', (row.status === 'parked' ? parkedCureOf : cureOf)(because.code, because.facts)],
         ]
       : []),
+    ...(outlook.waits === null ? [] : [['waits', waitText(outlook.waits)]]),
+    ...(heldBecause === null ? [] : [['hold', heldBecause]]),
+    ...outlook.commands.map((command, index) => [index === 0 ? 'commands' : '', command]),
   ]);
+}
+
+function waitText({ why, sinceMs, untilMs }: Wait): string {
+  return untilMs === null ? `${why}, since ${showTime(sinceMs)}` : `${why}; tried again at ${showTime(untilMs)}`;
 }
 
 function timeline(events: readonly Recorded[]): string {

@@ -1,0 +1,61 @@
+import { sentenceOf } from '../core/errors.js';
+import type { Recorded, RotationState } from '../core/rotation.js';
+import { fold, isOpen, stepState } from '../core/rotation.js';
+
+/** What an open rotation waits for. */
+export interface Wait {
+  readonly step: string;
+  readonly why: string;
+  /** Since when it has waited for just this. Milliseconds since 1970. */
+  readonly sinceMs: number;
+  /** When it tries again; null: whenever its gate looks. Milliseconds since 1970. */
+  readonly untilMs: number | null;
+}
+
+/** What somebody who looks at a rotation wants to know next. */
+export interface Outlook {
+  /** Null where it is at work, parked or ended. */
+  readonly waits: Wait | null;
+  /** The commands that fit, to be run as they are. */
+  readonly commands: readonly string[];
+}
+
+/** What a rotation waits for and what can be said to it, from all its events. `isHeld`: a hold is on its secret. */
+export function outlookOf(events: readonly Recorded[], { isHeld }: { readonly isHeld: boolean }): Outlook {
+  const state = fold(events);
+  return { waits: waitOf(events, state), commands: isOpen(state.status) ? commandsFor(state, isHeld) : [] };
+}
+
+function waitOf(events: readonly Recorded[], { status }: RotationState): Wait | null {
+  const last = events.at(-1);
+  if (last === undefined || !isOpen(status) || status === 'parked') return null;
+  const { event, atMs } = last;
+  switch (event.kind) {
+    case 'GateWaiting': {
+      const other = events.findLastIndex(
+        ({ event: each }) => each.kind !== 'GateWaiting' || each.step !== event.step || each.why !== event.why,
+      );
+      return { step: event.step, why: event.why, sinceMs: events[other + 1]?.atMs ?? atMs, untilMs: null };
+    }
+    case 'StepFailed':
+    case 'UndoFailed': {
+      if (event.retryInMs === null) return null;
+      const why = `${event.code}: ${sentenceOf(event.code, event.facts)}`;
+      return { step: event.step, why, sinceMs: atMs, untilMs: atMs + event.retryInMs };
+    }
+    default:
+      return null;
+  }
+}
+
+/** As the state database would take them: what it would refuse is not offered. */
+function commandsFor(state: RotationState, isHeld: boolean): readonly string[] {
+  const { plan, status, decision } = state;
+  const isPromoted = ['promote', 'swap'].some((step) => stepState(state, step).touched);
+  const back = isPromoted || status === 'parked' ? 'rollback' : 'cancel';
+  return [
+    `keyturn ${status === 'parked' ? 'resume' : 'follow'} ${plan.rotationId}`,
+    ...(decision === null ? [`keyturn ${back} ${plan.rotationId}`] : []),
+    ...(isHeld ? [`keyturn hold ${plan.path} --env ${plan.environment} --release`] : []),
+  ];
+}
