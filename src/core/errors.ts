@@ -56,7 +56,7 @@ export const catalogue = {
   STORE_DENIED: { class: 'undo', sentence: 'the parameter store denied {action}', cure: 'Grant the worker {action} on this path.' },
   STORE_STALE: { class: 'undo', sentence: 'the store refused a write of an executor that lost its lease on {secret}', cure: 'Nothing to do; another worker goes on.' },
   VERSION_LIMIT: { class: 'undo', sentence: 'the store holds as many versions or labels of {secret} as it can', cure: 'Remove a label from the oldest version, then rotate again.' },
-  VERSION_EXISTS: { class: 'undo', usage: true, sentence: 'the current version of {secret} is {version}, which is not what you said it was', cure: 'To replace it on purpose, name the version it is.' },
+  VERSION_EXISTS: { class: 'undo', usage: true, sentence: '{secret} has a version already: {version} is current', cure: 'Rotate it instead. Where its credential is refused, run: keyturn rotate {secret} --env {environment} --repair --reason "…"' },
   KEYRING_DENIED: { class: 'undo', sentence: 'the keyring could not open or seal a value of {secret}', cure: 'Check that the master key is the one the value was sealed with.' },
   OUTPUT_NOT_JSON: { class: 'undo', sentence: 'step {step} returned something that is not JSON at {path}', cure: 'Return plain data from the step; keep secrets in `seal`.' },
   REFERENCE_UNRESOLVED: { class: 'park', usage: true, sentence: 'the reference {reference} could not be resolved', cure: 'Set that environment variable or create that file for the worker. A rotation parked for it goes on with: keyturn resume {rotation}' },

@@ -33,7 +33,10 @@ test('the first version comes from standard input, once, and a bad one is refuse
 
   expect(bad.stderr).toMatch(/^USAGE: what was given is not a JSON object with the texts "\w+" and "password"\. .*\n$/);
   expect(good).toMatchObject({ code: 0, stdout: 'Version 1 of demo:/demo/billing/db is stored and current.\n' });
-  expect(again.stderr).toMatch(/^VERSION_EXISTS: /);
+  expect(again.stderr).toBe(
+    'VERSION_EXISTS: /demo/billing/db has a version already: 1 is current. Rotate it instead. ' +
+      'Where its credential is refused, run: keyturn rotate /demo/billing/db --env demo --repair --reason "…"\n',
+  );
   expect([bad, good, again].map(({ stdout, stderr }) => stdout + stderr).join('')).not.toMatch(/hunter2|made-by-hand/);
   expect(await place.ask('SELECT version FROM keyturn.versions')).toEqual([{ version: 1 }]);
 });

@@ -49,7 +49,11 @@ export async function putInitial(
     case 'put':
       return { version: row.version };
     case 'moved':
-      throw keyturnError('VERSION_EXISTS', { secret, version: row.current ?? 'none' });
+      throw keyturnError('VERSION_EXISTS', {
+        secret: secret.slice(environment.length + 1),
+        environment,
+        version: row.current ?? 'none',
+      });
     case 'open':
       throw keyturnError('ROTATION_OPEN', { secret, rotation: row.rotation });
     case 'unknown':
