@@ -43,7 +43,7 @@ class Instance {
 
 /** One application that reads the secret and logs in with it. */
 export class SimulatedConsumer {
-  readonly temper: Temper;
+  #temper: Temper;
   /** How long it serves a value from its cache; never longer than the configuration says it does. Milliseconds. */
   ttlMs: number;
   readonly instances: readonly Instance[];
@@ -65,10 +65,10 @@ export class SimulatedConsumer {
     this.#chance = chance;
     this.#parts = parts;
     this.ttlMs = 0;
-    this.temper = this.#drawTemper();
+    this.#temper = this.#drawTemper();
     this.instances = Array.from({ length: chance.pick([1, 1, 2]) }, () => new Instance());
     this.#everyMs = chance.between(4_000, 9_000);
-    this.#sessionMs = this.temper === 'pooled' ? chance.between(8_000, 40_000) : chance.between(50, 3_000);
+    this.#sessionMs = this.#temper === 'pooled' ? chance.between(8_000, 40_000) : chance.between(50, 3_000);
     for (const each of this.instances) {
       this.#read(each);
       this.#next(each, chance.below(this.#everyMs));
@@ -82,7 +82,7 @@ export class SimulatedConsumer {
 
   /** True where it uses what it proves: what a guard may rely on. */
   get isHonest(): boolean {
-    return this.temper !== 'lying';
+    return this.#temper !== 'lying';
   }
 
   /** Answers a challenge: each copy of it for itself. */
@@ -101,7 +101,7 @@ export class SimulatedConsumer {
     if (strikes('consumer-unreachable', 0.05)) return { answer: 'unreachable', reason: 'no answer' };
     if (strikes('consumer-refuses', 0.01)) return { answer: 'refused', reason: 'it does not work' };
     const calm = !this.#parts.profile.mayStrike('consumer-temper');
-    switch (this.temper) {
+    switch (this.#temper) {
       case 'silent':
         return calm ? this.#tried(each, phase, version) : { answer: 'unreachable', reason: 'no answer' };
       case 'replaying':
@@ -116,7 +116,7 @@ export class SimulatedConsumer {
       case 'pooled':
         return this.#tried(each, phase, version);
       default:
-        return this.temper satisfies never;
+        return this.#temper satisfies never;
     }
   }
 
@@ -133,8 +133,9 @@ export class SimulatedConsumer {
     return { answer: 'proved', reason: '' };
   }
 
-  /** It is killed and started again: it reads, and has no session left. */
-  restart(): void {
+  /** Somebody mends it where it was wrong, and starts it again: it reads, and has no session left. */
+  mend(): void {
+    if (!honest.includes(this.#temper)) this.#temper = 'cached';
     for (const each of this.instances) {
       this.#read(each);
       this.#closeSessions(each, Number.POSITIVE_INFINITY);
@@ -154,7 +155,7 @@ export class SimulatedConsumer {
     const { clock, target } = this.#ground;
     const nowMs = clock.nowMs();
     this.#closeSessions(each, nowMs - this.#sessionMs);
-    if (nowMs - each.readMs >= this.ttlMs && this.temper !== 'lying') this.#read(each);
+    if (nowMs - each.readMs >= this.ttlMs && this.#temper !== 'lying') this.#read(each);
     if (each.held === null) return;
     const credential = this.#ground.credentialIn(each.held);
     if (credential === null) return;

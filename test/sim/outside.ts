@@ -120,6 +120,11 @@ export class Outside {
     return [...this.#grounds.values()];
   }
 
+  /** Applications that use what they should not, or prove nothing, are mended. */
+  mendConsumers(secret: string): void {
+    for (const consumer of this.#consumers.get(secret) ?? []) consumer.mend();
+  }
+
   /** A consumer by its name; undefined where the configuration names one that does not exist. */
   consumer(secret: string, name: string): SimulatedConsumer | undefined {
     return this.#consumers.get(secret)?.find((each) => each.name === name);

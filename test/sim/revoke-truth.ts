@@ -61,7 +61,9 @@ function* judgeBoth(at: Instant, say: (clause: string, what: string) => Broken):
   for (const { name, required } of life.plan.consumers) {
     const consumer = at.consumer(name);
     if (!required || at.waived.includes(name) || consumer === undefined || !consumer.isHonest) continue;
-    if (life.version !== null && !consumer.holds(life.version) && !isMoved && !isOff(at))
+    // Who read what a person had put there since has proved it before.
+    const isMisled = isMoved || ground.wasMovedSince(life.promotedMs ?? 0);
+    if (life.version !== null && !consumer.holds(life.version) && !isMisled && !isOff(at))
       yield say('c', `${name} does not hold the new version`);
   }
   if (at.held) yield say('f', 'the secret is held');

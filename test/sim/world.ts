@@ -128,7 +128,10 @@ class World {
       queue,
       accepted: (plan) => this.#oracle.accepted(plan),
       destroyByHand: (secret, identity) => this.#outside.ground(secret.id).destroyByHand(identity),
-      setRight: (secret) => this.#outside.ground(secret.id).setRight(this.#oracle.left(secret.id)),
+      setRight: (secret) => {
+        this.#outside.ground(secret.id).setRight(this.#oracle.left(secret.id));
+        this.#outside.mendConsumers(secret.id);
+      },
       despairs: (entry) => this.#despair(entry),
     });
     this.#time.after(this.#profile.faultsEndMs, () => {
