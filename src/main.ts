@@ -5,7 +5,7 @@ import { assertMigrated, migrate } from './adapters/postgres/migrate.js';
 import { putInitial } from './adapters/postgres/store/put-by-person.js';
 import type { Doors, Where } from './cli/doors.js';
 import { processTerminal } from './cli/terminal.js';
-import { type Variables, configOf, urlsOf } from './main/settings.js';
+import { type Variables, assertQueueUrl, configOf, urlsOf } from './main/settings.js';
 import { openHistory, openKeyring, onceRegistered, openState, withPool } from './main/state.js';
 import { version } from './main/version.js';
 
@@ -26,6 +26,7 @@ export function createDoors(variables: Variables = process.env): Doors {
     history: async (where) => openHistory(await urls(where)),
     migrate: async (where, { appRole }) => {
       const { database, queue } = await urls(where);
+      assertQueueUrl({ database, queue });
       await migrate(database, appRole === undefined ? {} : { appRole });
       await migrateQueue(queue, appRole === undefined ? {} : { appRole });
     },

@@ -1,6 +1,7 @@
 import inPlaceRotation from '../../workflows/in-place-rotation.js';
 import stagedRotation from '../../workflows/staged-rotation.js';
 import { resolve } from 'node:path';
+import { parseQueueUrl } from '../adapters/bullmq/queue-url.js';
 import { calendar } from '../adapters/cron/calendar.js';
 import type { Where } from '../cli/doors.js';
 import type { Config } from '../config/config.js';
@@ -31,6 +32,16 @@ export async function urlsOf(variables: Variables, { data }: Where): Promise<Url
     });
   }
   return { database, queue: variableOf(variables, 'KEYTURN_QUEUE_URL') ?? database };
+}
+
+/**
+ * Refuses a queue URL that is none, before anything is written: the queue itself is spoken to when there is something
+ * to ring for, and by then it was accepted. Where the state database is the queue, that says for itself what is wrong.
+ *
+ * *Errors* `SETTING_INVALID`.
+ */
+export function assertQueueUrl({ database, queue }: Urls): void {
+  if (queue !== database) parseQueueUrl(queue);
 }
 
 /** An empty variable is one that is not set: that is how a compose file leaves it out. */

@@ -19,7 +19,7 @@ import { registerConfig } from '../config/register.js';
 import { isKeyturnError } from '../core/errors.js';
 import type { Keyring } from '../ports/keyring.js';
 import type { Wakeups } from '../ports/wakeups.js';
-import { type Urls, workflows } from './settings.js';
+import { type Urls, assertQueueUrl, workflows } from './settings.js';
 
 /** Opens the state database for a person. The queue is connected to when there is something to ring for. */
 export async function openState(
@@ -39,6 +39,7 @@ export async function openState(
     await pool.end();
   };
   try {
+    assertQueueUrl(urls);
     await assertMigrated(pool);
     if (!acceptMoved) await checkInstallation(pool);
   } catch (error) {

@@ -3,7 +3,7 @@ import { createKeyFile } from '../adapters/local-keyring/key-file.js';
 import { migrate } from '../adapters/postgres/migrate.js';
 import type { Progress, Up, Where, WorkerOptions } from '../cli/doors.js';
 import { startUpServer } from '../embedded/up.js';
-import { type Variables, configOf, urlsOf, variableOf } from './settings.js';
+import { type Variables, assertQueueUrl, configOf, urlsOf, variableOf } from './settings.js';
 import { startWorker } from './start-worker.js';
 
 /** What `keyturn up` is started with. */
@@ -16,6 +16,8 @@ export interface StartUp extends WorkerOptions {
 /** Everything in one process: the embedded PostgreSQL where no database is given, migrations, worker, health server. */
 export async function startUp({ variables, where, progress, ...options }: StartUp): Promise<Up> {
   const given = variableOf(variables, 'KEYTURN_DATABASE_URL');
+  const queue = variableOf(variables, 'KEYTURN_QUEUE_URL');
+  if (queue !== undefined) assertQueueUrl({ database: given ?? '', queue });
   const named = where.config ?? variableOf(variables, 'KEYTURN_CONFIG');
   const firstConfigIn = named === undefined ? '.' : null;
   const server =

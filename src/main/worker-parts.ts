@@ -24,7 +24,7 @@ import { logJournal } from '../telemetry/log-journal.js';
 import { createLog } from '../telemetry/log.js';
 import { toldJournal } from '../telemetry/told-journal.js';
 import { consumersOf, senderOf } from './outside.js';
-import { type Urls, type Variables, levelOf, workflows } from './settings.js';
+import { type Urls, type Variables, assertQueueUrl, levelOf, workflows } from './settings.js';
 import { assertUsable, newRotationId, openKeyring, register, scheduledRotationId } from './state.js';
 import { targetsOf } from './targets.js';
 
@@ -59,6 +59,7 @@ export async function openWorkerParts({ variables, urls, config, concurrency }: 
     for (const each of closers.splice(0).reverse()) await each();
   };
   try {
+    assertQueueUrl(urls);
     await assertUsable(pool);
     const keyring = await openKeyring(config, pool);
     const configured = { variables, config };

@@ -1,7 +1,9 @@
+import { readdirSync } from 'node:fs';
 import { appendFile, chmod, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createKeyFile } from '../../src/adapters/local-keyring/key-file.js';
 import { describe, expect, test } from 'vitest';
+import { temporaryFolder } from '../support/temporary-folder.js';
 import { type Answer, keyturn, startKeyturn } from './keyturn.js';
 import { type Workspace, workspace } from './workspace.js';
 
@@ -156,6 +158,39 @@ test('a queue that is not reachable is told of, and the rotation is accepted', a
   expect(answer.stderr).toMatch(/^QUEUE_UNAVAILABLE: .*\n$/);
   const { rotationId } = JSON.parse(answer.stdout) as { rotationId: string };
   expect(await place.ask('SELECT rotation_id FROM keyturn.rotations')).toEqual([{ rotation_id: rotationId }]);
+});
+
+test('a queue URL that is none is refused by every command before anything is written', async () => {
+  const place = await workspace({ isMigrated: false });
+  const options = { ...place.options, env: { ...place.options.env, KEYTURN_QUEUE_URL: 'foo://hunter2@queue' } };
+  const run = (...args: readonly string[]): Promise<Answer> => keyturn(args, options);
+
+  const unmigrated = await run('migrate');
+  expect(await place.ask("SELECT FROM pg_namespace WHERE nspname = 'keyturn'")).toEqual([]);
+  await place.run('migrate');
+  const answers = [
+    unmigrated,
+    await run(...rotation),
+    await run('resume', 'nothing'),
+    await run('worker', '--health-port', 'off'),
+    await run('up', '--health-port', 'off'),
+  ];
+
+  for (const answer of answers) {
+    expectRefusal(answer, 'SETTING_INVALID', 2);
+    expect(answer.stderr).toMatch(/KEYTURN_QUEUE_URL cannot be used: its scheme is none of redis, rediss, postgres/);
+    expect(answer.stderr).not.toContain('hunter2');
+  }
+  expect(await place.ask('SELECT secret FROM keyturn.secrets')).toEqual([]);
+  await expectNothingChanged(place);
+});
+
+test('a queue URL that is none stops up before it makes anything', async () => {
+  const cwd = await temporaryFolder();
+
+  expectRefusal(await keyturn(['up'], { cwd, env: { KEYTURN_QUEUE_URL: 'foo' } }), 'SETTING_INVALID', 2);
+
+  expect(readdirSync(cwd)).toEqual([]);
 });
 
 test('without the queue a worker finishes the rotation by the sweep', async () => {
