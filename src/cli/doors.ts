@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Config, SecretConfig } from '../config/config.js';
 import type { Finding } from '../core/observation.js';
+import type { KeyturnError } from '../core/errors.js';
 import type { Plan } from '../core/plan.js';
 import type { Secret } from '../core/secret.js';
 import type { KnownWorkflow } from '../core/history/violation.js';
@@ -64,13 +65,17 @@ export interface Up extends Running {
   readonly made: readonly string[];
   /** True where PostgreSQL is its own. */
   readonly isEmbedded: boolean;
+  /** Settles with the error when its own PostgreSQL has ended by itself. Never rejects. */
+  readonly broken: Promise<KeyturnError>;
 }
 
 /** One thing `keyturn doctor` looked at. */
 export interface Check {
   readonly check: string;
-  /** Empty: it is well. */
+  /** Empty: it is well, or was not looked at. */
   readonly findings: readonly Finding[];
+  /** Why it was not looked at. Absent where it was. */
+  readonly skipped?: string;
 }
 
 /** Told what is being done, for a progress display. */

@@ -3,20 +3,31 @@ import { cureOf, isKeyturnError, sentenceOf } from '../core/errors.js';
 import type { Finding } from '../core/observation.js';
 import type { Check } from './doors.js';
 
+/** What was found before. */
+export interface Standing {
+  readonly isDatabaseWell: boolean;
+}
+
+/** What was found, or why nobody looked. */
+export type Looked = readonly Finding[] | { readonly skipped: string };
+
 /** What `keyturn doctor` looks at, in the order in which one stands on the other. */
 export interface Examinable {
   readonly config: () => Promise<Config>;
   /** Reachable, migrated, and where it was. */
   readonly database: () => Promise<void>;
-  /** There, ours alone, and the one this database was sealed with. */
-  readonly keyring: (config: Config) => Promise<void>;
-  readonly queue: () => Promise<void>;
+  /** There, ours alone, and the one this database was sealed with, where the database can be asked. */
+  readonly keyring: (config: Config, standing: Standing) => Promise<void>;
+  readonly queue: (standing: Standing) => Promise<Looked>;
   /** May we speak to this address, as this environment allows? */
   readonly address: (environment: EnvironmentConfig, url: string) => Promise<readonly Finding[]>;
   readonly preflight: (config: Config, secret: SecretConfig) => Promise<readonly Finding[]>;
 }
 
-/** One check after the other. What a check throws is its finding, so that one trouble does not hide the next. */
+/**
+ * One check after the other. What a check throws is its finding, so that one trouble does not hide the next. What cannot
+ * be well because of a trouble that was told is skipped: one cause has one finding.
+ */
 export async function* examine(parts: Examinable): AsyncGenerator<Check> {
   let config: Config | undefined;
   yield await check('configuration', async () => {
@@ -28,24 +39,27 @@ export async function* examine(parts: Examinable): AsyncGenerator<Check> {
     return [];
   });
   yield database;
-  yield await check('queue', async () => {
-    await parts.queue();
-    return [];
-  });
+  const standing = { isDatabaseWell: database.findings.length === 0 };
+  yield await check('queue', () => parts.queue(standing));
   if (config === undefined) return;
   const { environments } = config;
   const loaded = config;
-  yield await check(`master key ${config.keyring.file}`, async () => {
-    await parts.keyring(loaded);
+  const keyring = await check(`master key ${config.keyring.file}`, async () => {
+    await parts.keyring(loaded, standing);
     return [];
   });
+  yield keyring;
   for (const environment of Object.values(environments)) {
     for (const { name, url } of addressesOf(environment)) {
       yield await check(name, () => parts.address(environment, url));
     }
   }
-  // Without the database nobody knows which credential is current.
-  if (database.findings.length > 0) return;
+  const isKeyWell = keyring.findings.length === 0;
+  if (!standing.isDatabaseWell || !isKeyWell) {
+    const missing = standing.isDatabaseWell ? 'the master key' : 'the state database';
+    yield { check: 'targets', findings: [], skipped: `without ${missing} nobody knows which credential is current` };
+    return;
+  }
   for (const { secrets } of Object.values(environments)) {
     for (const secret of Object.values(secrets)) {
       yield await check(`${secret.id} at target ${secret.target}`, () => parts.preflight(loaded, secret));
@@ -63,9 +77,10 @@ function addressesOf({ name, secrets, webhooks }: EnvironmentConfig): readonly {
   return [...consumers, ...webhooks.map((each) => ({ name: `webhook ${each.name} of ${name}`, url: each.url }))];
 }
 
-async function check(name: string, look: () => Promise<readonly Finding[]>): Promise<Check> {
+async function check(name: string, look: () => Promise<Looked>): Promise<Check> {
   try {
-    return { check: name, findings: await look() };
+    const looked = await look();
+    return 'skipped' in looked ? { check: name, findings: [], ...looked } : { check: name, findings: looked };
   } catch (error) {
     return { check: name, findings: [findingOf(error)] };
   }
@@ -74,7 +89,8 @@ async function check(name: string, look: () => Promise<readonly Finding[]>): Pro
 function findingOf(error: unknown): Finding {
   if (isKeyturnError(error)) {
     const sentence = `${error.code}: ${sentenceOf(error.code, error.facts)}`;
-    return { sentence, cure: cureOf(error.code, error.facts) };
+    // Whoever examines has no rotation that could be resumed.
+    return { sentence, cure: cureOf(error.code, { ...error.facts, rotation: 'ROTATION' }) };
   }
   const name = error instanceof Error ? error.name : typeof error;
   return {

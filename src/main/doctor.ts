@@ -15,6 +15,7 @@ import { parseCredential } from '../core/credential.js';
 import { cureOf, keyturnError, sentenceOf } from '../core/errors.js';
 import type { EndpointAnswer, Finding } from '../core/observation.js';
 import type { Urls, Variables } from './settings.js';
+import { variableOf } from './settings.js';
 import { assertUsable, openKeyring, withPool } from './state.js';
 import { targetsOf } from './targets.js';
 
@@ -31,11 +32,16 @@ export function doctor(parts: {
   return examine({
     config,
     database: async () => withPool((await urls()).database, assertUsable),
-    keyring: async (declared) => {
+    keyring: async (declared, { isDatabaseWell }) => {
       await localKeyring(declared.keyring.file);
-      await withPool((await urls()).database, (pool) => openKeyring(declared, pool));
+      if (isDatabaseWell) await withPool((await urls()).database, (pool) => openKeyring(declared, pool));
     },
-    queue: async () => assertQueue((await urls()).queue),
+    queue: async ({ isDatabaseWell }) => {
+      const own = variableOf(variables, 'KEYTURN_QUEUE_URL');
+      const isApart = own !== undefined && own !== variableOf(variables, 'KEYTURN_DATABASE_URL');
+      if (isApart) return queueFindings(own);
+      return isDatabaseWell ? queueFindings((await urls()).queue) : { skipped: 'it is in the state database' };
+    },
     address: async ({ allowPrivateAddresses }, url) => {
       const looked = refusalOf(url, { allowPrivate: allowPrivateAddresses });
       const refusal = await Promise.race([looked, delay(examineMaxMs, undefined, { ref: false })]);
@@ -46,15 +52,24 @@ export function doctor(parts: {
   });
 }
 
-/** *Errors* `QUEUE_UNAVAILABLE`. */
-async function assertQueue(url: string): Promise<void> {
-  const queue = bullmqWakeups({ url, onError: () => {} });
+/** By its names: the tables of the queue, or some of them, are not there. */
+const unmigrated: readonly (string | undefined)[] = ['DATABASE_UNMIGRATED', '42P01', '3F000'];
+
+/** Waits until the queue is there, or says what keeps it away. *Errors* `DATABASE_UNMIGRATED`. */
+async function queueFindings(url: string): Promise<readonly Finding[]> {
+  let trouble: string | undefined;
+  const queue = bullmqWakeups({ url, onError: (name) => (trouble = name) });
   try {
     const deadline = performance.now() + examineMaxMs / 2;
     while (queue.health() !== 'ready') {
-      if (performance.now() > deadline) throw keyturnError('QUEUE_UNAVAILABLE');
+      if (unmigrated.includes(trouble)) throw keyturnError('DATABASE_UNMIGRATED');
+      if (performance.now() > deadline) {
+        const sentence = `QUEUE_UNAVAILABLE: ${sentenceOf('QUEUE_UNAVAILABLE', {})} (${trouble ?? 'no answer'})`;
+        return [{ sentence, cure: cureOf('QUEUE_UNAVAILABLE', {}) }];
+      }
       await delay(50);
     }
+    return [];
   } finally {
     await queue.close();
   }

@@ -1,9 +1,10 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../support/eventually.js';
+import { freshState } from '../adapters/postgres/state.js';
 import { freshDatabase } from '../support/postgres.js';
-import { startKeyturn } from './keyturn.js';
+import { keyturn, startKeyturn } from './keyturn.js';
 import { workspace } from './workspace.js';
 import { openPool } from '../support/pool.js';
 
@@ -103,6 +104,68 @@ test('an address that nothing is sent to is named, unless the environment allows
   expect(refused.code).toBe(1);
   expect(allowed).toMatchObject({ code: 0, stderr: '' });
   expect(allowed.stdout).toContain('ok    consumer web of demo:/demo/billing/db\n');
+}, 120_000);
+
+test('a database that was never migrated is told once, and what stands on it is skipped', async () => {
+  const place = await workspace({ isMigrated: false });
+
+  const { code, stdout } = await place.run('doctor');
+
+  const [, ...lines] = stdout.trimEnd().split('\n');
+  expect(lines).toEqual([
+    'FAIL  state database: DATABASE_UNMIGRATED: the database has not been migrated to this version',
+    '      Run: keyturn migrate',
+    'skip  queue: it is in the state database',
+    expect.stringMatching(/^ok {4}master key/),
+    'skip  targets: without the state database nobody knows which credential is current',
+  ]);
+  expect(code).toBe(1);
+}, 120_000);
+
+test('a queue of its own that was never migrated is told with its cure', async () => {
+  const place = await workspace();
+  const queue = await freshDatabase();
+  onTestFinished(async () => queue.drop());
+  const env = { ...place.options.env, KEYTURN_QUEUE_URL: queue.url };
+
+  const { code, stdout } = await keyturn(['doctor'], { ...place.options, env });
+
+  expect(stdout).toMatch(/FAIL {2}queue: DATABASE_UNMIGRATED: .*\n {6}Run: keyturn migrate\n/);
+  expect(code).toBe(1);
+}, 120_000);
+
+test('a missing grant is told once, with the command that gives it', async () => {
+  const place = await workspace();
+  const state = await freshState();
+  await state.admin.query(`REVOKE USAGE ON SCHEMA keyturn FROM ${state.role}`);
+  const env = { ...place.options.env, KEYTURN_DATABASE_URL: state.appUrl };
+
+  const { code, stdout } = await keyturn(['doctor'], { ...place.options, env });
+
+  expect(stdout).toMatch(/FAIL {2}state database: STATE_REFUSED: .* 42501\)\n.*keyturn migrate --app-role ROLE/);
+  expect(stdout.match(/FAIL/g)).toHaveLength(1);
+  expect(code).toBe(1);
+}, 120_000);
+
+test('a lost key is told once, and restoring it comes first', async () => {
+  const place = await workspace();
+  await rm(join(place.folder, 'keyturn.key'));
+
+  const { code, stdout } = await place.run('doctor');
+
+  expect(stdout).toMatch(/FAIL {2}master key .*KEY_FILE_MISSING.*\n {6}Restore it from your backup\. Only for/);
+  expect(stdout.match(/FAIL/g)).toHaveLength(1);
+  expect(stdout).toContain('skip  targets: without the master key nobody knows which credential is current\n');
+  expect(code).toBe(1);
+}, 120_000);
+
+test('a cure names no rotation where there is none', async () => {
+  const place = await workspace();
+  const { ADMIN_PASSWORD: _, ...env } = place.options.env as { readonly ADMIN_PASSWORD: string };
+
+  const { stdout } = await keyturn(['doctor'], { ...place.options, env });
+
+  expect(stdout).toMatch(/REFERENCE_UNRESOLVED: .*\n.*keyturn resume ROTATION\n/);
 }, 120_000);
 
 test('the version is told, and a usage error without a command names the help of all', async () => {

@@ -24,7 +24,8 @@ export const doctor: Register = (program, action) =>
       }),
     );
 
-function textOf({ check, findings }: Check): string {
+function textOf({ check, findings, skipped }: Check): string {
+  if (skipped !== undefined) return `skip  ${check}: ${skipped}`;
   if (findings.length === 0) return `ok    ${check}`;
   return findings.map(({ sentence, cure }) => `FAIL  ${check}: ${sentence}\n      ${cure}`).join('\n');
 }
