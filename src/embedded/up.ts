@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { exampleConfig } from '../config/example.js';
 import { findConfig } from '../config/load.js';
+import { type KeyturnError, keyturnError } from '../core/errors.js';
 import { firstDatabase, prepareFirstTarget, prepareState } from './first-secret.js';
 import type { EmbeddedPostgres } from './postgres.js';
 import { startEmbeddedPostgres } from './postgres.js';
@@ -21,6 +22,8 @@ export interface UpServer {
   readonly databaseUrl: string;
   /** Files made because there was no configuration. */
   readonly made: readonly string[];
+  /** Settles with the error when the server has ended and nobody stopped it: nothing works without it any more. */
+  readonly broken: Promise<KeyturnError>;
   stop(): Promise<void>;
 }
 
@@ -59,11 +62,19 @@ export async function startUpServer(options: UpServerOptions): Promise<UpServer>
       await removeDescriptor(folder);
       await server.stop();
     };
-    return { databaseUrl, made, stop };
+    return { databaseUrl, made, broken: brokenOf(server), stop };
   } catch (error) {
     await server.stop();
     throw error;
   }
+}
+
+async function brokenOf(server: EmbeddedPostgres): Promise<KeyturnError> {
+  if ((await server.ended) === 'stopped') return new Promise(() => {});
+  return keyturnError('EMBEDDED_POSTGRES_FAILED', {
+    finding: 'it ended, and nobody had told it to',
+    log: server.serverLogPath,
+  });
 }
 
 async function makeFirst(

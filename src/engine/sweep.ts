@@ -1,3 +1,4 @@
+import { isKeyturnError } from '../core/errors.js';
 import type { Calendar, SweepQueries } from '../ports/operations.js';
 import type { Wakeups } from '../ports/wakeups.js';
 import type { WorkerHandlers, WorkerLog } from './worker.js';
@@ -38,6 +39,8 @@ export class Sweep {
   readonly #handlers: WorkerHandlers;
   readonly #unanswered = new Map<string, number>();
   readonly #inWork = new Set<Promise<void>>();
+  /** The parts that failed the last time. */
+  readonly #failing = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
   #stopped = false;
@@ -73,14 +76,16 @@ export class Sweep {
     await this.#guarded('alias audits', () => this.#audit());
   }
 
+  /** A trouble is told of once, not every second, and so is its end. */
   async #guarded(part: string, work: () => Promise<void>): Promise<void> {
+    const { log } = this.#parts;
     try {
       await work();
+      if (this.#failing.delete(part)) log.info({ part }, 'sweep well again');
     } catch (thrown) {
-      this.#parts.log.debug(
-        { part, error: thrown instanceof Error ? thrown.name : typeof thrown },
-        'sweep left to the next',
-      );
+      const code = isKeyturnError(thrown) ? thrown.code : thrown instanceof Error ? thrown.name : typeof thrown;
+      log[this.#failing.has(part) ? 'debug' : 'warn']({ part, code }, 'sweep left to the next');
+      this.#failing.add(part);
     }
   }
 

@@ -37,6 +37,7 @@ export async function startUp({ variables, where, progress, ...options }: StartU
       made: server?.made ?? [],
       isEmbedded: server !== undefined,
       healthUrl: running.healthUrl,
+      broken: server?.broken ?? new Promise(() => {}),
       stop: async () => {
         await running.stop();
         await server?.stop();

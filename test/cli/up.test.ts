@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../support/temporary-folder.js';
@@ -41,4 +41,22 @@ test('in an empty folder up makes everything, other commands find it, and it com
   const history = await keyturn(['history', '/demo/billing/db', '--env', 'demo', '--json'], { cwd });
   expect(again.code).toBe(0);
   expect(JSON.parse(history.stdout)).toMatchObject([{ status: 'completed' }, { status: 'completed' }]);
+}, 180_000);
+
+test('up ends when its PostgreSQL does, names the log, and can be started again', async () => {
+  const cwd = await temporaryFolder();
+  const up = ['up', '--health-port', '0'] as const;
+  const first = await startKeyturn(up, { cwd }, /Keyturn is up/);
+
+  process.kill(
+    Number(readFileSync(join(cwd, '.keyturn', 'cluster', 'postmaster.pid'), 'utf8').split('\n', 1)[0]),
+    'SIGKILL',
+  );
+  const ended = await first.ended;
+
+  expect(ended.stderr).toMatch(/^EMBEDDED_POSTGRES_FAILED: .*it ended.*server\.log/m);
+  expect(ended.code).toBe(1);
+  expect(existsSync(join(cwd, '.keyturn', 'up.json'))).toBe(false);
+  const second = await startKeyturn(up, { cwd }, /Keyturn is up/);
+  expect((await second.stop()).code).toBe(0);
 }, 180_000);

@@ -152,6 +152,31 @@ it('a part that fails is left to the next sweep and holds up no other', async ()
   expect(did).toEqual(['rang rotation r1 k']);
 });
 
+it('a part that fails is told of once, and once more when it is well again', async () => {
+  let failing = true;
+  const told: string[] = [];
+  const tell = (level: string) => (facts: Readonly<Record<string, unknown>>, message: string) =>
+    void told.push(`${level} ${String(facts['part'])} ${String(facts['code'])}: ${message}`);
+  const { sweep } = aSweep({
+    found: {
+      undelivered: async () => {
+        if (failing) throw keyturnError('STATE_UNAVAILABLE');
+        return [];
+      },
+    },
+    parts: { log: { debug: tell('debug'), info: tell('info'), warn: tell('warn'), error: tell('error') } },
+  });
+  for (let times = 0; times < 3; times += 1) await sweep.once();
+  failing = false;
+  for (let times = 0; times < 2; times += 1) await sweep.once();
+  expect(told).toEqual([
+    'warn unsent webhooks STATE_UNAVAILABLE: sweep left to the next',
+    'debug unsent webhooks STATE_UNAVAILABLE: sweep left to the next',
+    'debug unsent webhooks STATE_UNAVAILABLE: sweep left to the next',
+    'info unsent webhooks undefined: sweep well again',
+  ]);
+});
+
 it('a sweep that is stopped finishes what it does and sweeps no more', async () => {
   let sweeps = 0;
   const { sweep } = aSweep({ found: { due: async () => ((sweeps += 1), []) } });

@@ -63,8 +63,9 @@ export const up: Register = (program, action) =>
           'Stop with Ctrl-C.',
         ].join('\n'),
       );
-      await interruption(doors);
+      const broken = await Promise.race([interruption(doors), running.broken]);
       await running.stop();
+      if (broken !== undefined) throw broken;
       return exit.done;
     }),
   );
