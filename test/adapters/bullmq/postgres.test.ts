@@ -8,10 +8,12 @@ import { eventually } from '../../support/eventually.js';
 import { freshDatabase } from '../../support/postgres.js';
 import { startTcpProxy } from '../../support/tcp-proxy.js';
 import { postgresUnderTest } from './queue-under-test.js';
+import { outageCases } from './outage-cases.js';
 import { wakeupCases } from './wakeup-cases.js';
 
 describe('wakeups on PostgreSQL', () => {
   wakeupCases(postgresUnderTest);
+  outageCases(postgresUnderTest);
 });
 
 const fast = { checkEveryMs: 50, backoffMs: { first: 20, longest: 100 } };

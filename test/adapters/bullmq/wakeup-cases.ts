@@ -1,93 +1,12 @@
 import { inspect } from 'node:util';
-import { expect, onTestFinished, test } from 'vitest';
-import type { BullmqWakeupSource } from '../../../src/adapters/bullmq/wakeup-source.js';
-import { bullmqWakeupSource } from '../../../src/adapters/bullmq/wakeup-source.js';
-import type { BullmqWakeups } from '../../../src/adapters/bullmq/wakeups.js';
-import { bullmqWakeups } from '../../../src/adapters/bullmq/wakeups.js';
-import type { Wakeup, WakeupHandlers } from '../../../src/ports/wakeups.js';
+import { expect, test } from 'vitest';
 import { eventually } from '../../support/eventually.js';
-import type { TcpProxy } from '../../support/tcp-proxy.js';
-import { startTcpProxy } from '../../support/tcp-proxy.js';
+import { bothEnds, gate, ring } from './both-ends.js';
 import type { QueueUnderTest } from './queue-under-test.js';
-
-const ring = (id: string, more: Partial<Wakeup> = {}): Wakeup => ({
-  about: 'rotation',
-  id,
-  key: '1',
-  delayMs: 0,
-  urgent: false,
-  ...more,
-});
-
-const isUnavailable = { code: 'QUEUE_UNAVAILABLE' };
-
-/** A rotation handler that waits until the test lets it go on. */
-function gate(): { readonly open: () => void; readonly passed: Promise<void> } {
-  let open: () => void = () => {};
-  const passed = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { open, passed };
-}
 
 /** What the wakeups over BullMQ must do on any server it works on. */
 export function wakeupCases(setUp: () => Promise<QueueUnderTest>): void {
-  async function queue(): Promise<QueueUnderTest> {
-    const made = await setUp();
-    onTestFinished(made.close);
-    return made;
-  }
-
-  const names: string[] = [];
-  const fast = {
-    checkEveryMs: 50,
-    backoffMs: { first: 20, longest: 100 },
-    onError: (name: string) => void names.push(name),
-  };
-
-  function wakeups(of: QueueUnderTest, url = of.url): BullmqWakeups {
-    // A busy machine is slow, not down.
-    const made = bullmqWakeups({ ...fast, url, prefix: of.prefix, ringTimeoutMs: 30_000 });
-    onTestFinished(made.close);
-    return made;
-  }
-
-  function source(of: QueueUnderTest, url = of.url): BullmqWakeupSource {
-    const made = bullmqWakeupSource({ ...fast, url, prefix: of.prefix });
-    onTestFinished(made.stop);
-    return made;
-  }
-
-  /** Starts a source that notes what rang. */
-  async function listen(
-    of: QueueUnderTest,
-    handlers: Partial<WakeupHandlers> = {},
-    concurrency = 4,
-  ): Promise<{ readonly rang: string[]; readonly source: BullmqWakeupSource }> {
-    const rang: string[] = [];
-    const started = source(of);
-    await started.start(
-      {
-        rotation: async (id) => {
-          rang.push(id);
-          await handlers.rotation?.(id);
-        },
-        delivery: async (id) => {
-          rang.push(`delivery ${id}`);
-          await handlers.delivery?.(id);
-        },
-      },
-      concurrency,
-    );
-    return { rang, source: started };
-  }
-
-  async function proxied(of: QueueUnderTest): Promise<TcpProxy> {
-    const { hostname, port } = new URL(of.url);
-    const proxy = await startTcpProxy({ host: hostname, port: Number(port) });
-    onTestFinished(proxy.stop);
-    return proxy;
-  }
+  const { queue, names, wakeups, source, listen } = bothEnds(setUp);
 
   test('a ring reaches the handler of what it is about', async () => {
     const of = await queue();
@@ -163,129 +82,6 @@ export function wakeupCases(setUp: () => Promise<QueueUnderTest>): void {
     await wakeups(of).ring(ring('r-1', { delayMs: 30 }));
 
     await eventually('it rang', () => rang.length === 1);
-  });
-
-  test('losing all that is queued does no harm', async () => {
-    const of = await queue();
-    const { ring: call } = wakeups(of);
-    const { rang } = await listen(of);
-    await call(ring('r-1', { delayMs: 3_600_000 }));
-
-    await of.lose();
-    await call(ring('r-1', { delayMs: 0 }));
-
-    await eventually('the ring after the loss rang', () => rang.length === 1);
-  });
-
-  test('losing the queue while a handler works does no harm', async () => {
-    const of = await queue();
-    const { open, passed } = gate();
-    const { ring: call } = wakeups(of);
-    const { rang } = await listen(of, { rotation: async () => passed }, 1);
-    await call(ring('r-1'));
-    await eventually('it is in work', () => rang.length === 1);
-
-    await of.lose();
-    open();
-    await call(ring('r-2'));
-
-    await eventually('the next rang', () => rang.includes('r-2'));
-  });
-
-  test('a server that goes away and comes back is used again', async () => {
-    const of = await queue();
-    const proxy = await proxied(of);
-    const through = { ...of, url: proxy.url(of.url) };
-    const { ring: call, health } = wakeups(through);
-    const { rang, source: listening } = await listen(through);
-    await call(ring('r-1'));
-    await eventually('it rang', () => rang.length === 1);
-
-    await proxy.setMode({ kind: 'refuse' });
-    await eventually('both ends know', () => health() === 'down' && listening.health() === 'down');
-    await expect(call(ring('r-2'))).rejects.toMatchObject(isUnavailable);
-    await proxy.setMode({ kind: 'pass' });
-    await eventually('both ends are ready', () => health() === 'ready' && listening.health() === 'ready');
-    await call(ring('r-3'));
-
-    await eventually('it rings again', () => rang.includes('r-3'));
-  });
-
-  test('a handler in work when the server goes away finishes, once', async () => {
-    const of = await queue();
-    const proxy = await proxied(of);
-    const through = { ...of, url: proxy.url(of.url) };
-    const { open, passed } = gate();
-    let finished = 0;
-    const { rang, source: listening } = await listen(
-      through,
-      {
-        rotation: async () => {
-          await passed;
-          finished += 1;
-        },
-      },
-      1,
-    );
-    await wakeups(through).ring(ring('r-1'));
-    await eventually('it is in work', () => rang.length === 1);
-
-    await proxy.setMode({ kind: 'refuse' });
-    await eventually('it is down', () => listening.health() === 'down');
-    await proxy.setMode({ kind: 'pass' });
-    await eventually('it is ready', () => listening.health() === 'ready');
-    open();
-
-    await eventually('it has finished', () => finished === 1);
-    expect(rang).toEqual(['r-1']);
-  });
-
-  test('a server that is down at first is used when it comes', async () => {
-    const of = await queue();
-    const proxy = await proxied(of);
-    await proxy.setMode({ kind: 'refuse' });
-    const through = { ...of, url: proxy.url(of.url) };
-    const { ring: call, health } = wakeups(through);
-    const listening = source(through);
-    const rang: string[] = [];
-    const handlers = { rotation: async (id: string) => void rang.push(id), delivery: async () => {} };
-
-    await expect(listening.start(handlers, 2)).rejects.toMatchObject(isUnavailable);
-    await expect(call(ring('r-1'))).rejects.toMatchObject(isUnavailable);
-    await proxy.setMode({ kind: 'pass' });
-    await eventually('both ends are ready', () => health() === 'ready' && listening.health() === 'ready');
-    await call(ring('r-2'));
-
-    await eventually('it rang', () => rang.includes('r-2'));
-  });
-
-  test('a server that swallows everything makes a ring fail, not wait', async () => {
-    const of = await queue();
-    const proxy = await proxied(of);
-    const made = bullmqWakeups({ ...fast, url: proxy.url(of.url), prefix: of.prefix, ringTimeoutMs: 200 });
-    onTestFinished(made.close);
-    await eventually('a ring gets through', async () => {
-      await made.ring(ring('r-1'));
-      return true;
-    });
-
-    await proxy.setMode({ kind: 'blackHole' });
-
-    await expect(made.ring(ring('r-2'))).rejects.toMatchObject(isUnavailable);
-  });
-
-  test('what a refused ring throws names no host, user or password', async () => {
-    const of = await queue();
-    const proxy = await proxied(of);
-    await proxy.setMode({ kind: 'refuse' });
-    const url = new URL(proxy.url(of.url));
-    url.username = 'some-user';
-    url.password = 'planted-password';
-    const { ring: call } = wakeups(of, url.href);
-
-    const thrown = await call(ring('r-1')).catch((error: unknown) => error);
-
-    expect(inspect(thrown, { depth: 20, showHidden: true })).not.toMatch(/planted-password|some-user|127\.0\.0\.1/);
   });
 
   test('no print of either end shows the password', async () => {
@@ -423,19 +219,5 @@ export function wakeupCases(setUp: () => Promise<QueueUnderTest>): void {
     expect(finished).toBe(true);
     expect(rang).toEqual(['r-1']);
     expect(await of.jobs()).toBe(1);
-  });
-
-  test('stop and close end while the server is away', async () => {
-    const of = await queue();
-    const proxy = await proxied(of);
-    const through = { ...of, url: proxy.url(of.url) };
-    const calling = wakeups(through);
-    const { source: listening } = await listen(through);
-    await calling.ring(ring('r-1'));
-    await proxy.setMode({ kind: 'refuse' });
-
-    await Promise.all([calling.close(), listening.stop()]);
-
-    await expect(calling.ring(ring('r-2'))).rejects.toMatchObject(isUnavailable);
   });
 }
