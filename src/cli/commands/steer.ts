@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { secretOf } from '../../config/plan.js';
 import { keyturnError } from '../../core/errors.js';
-import type { CommandKind } from '../../core/rotation.js';
+import type { CommandKind, Status } from '../../core/rotation.js';
 import { findRotation, follow } from '../follow.js';
 import { exit, exitCodeOf } from '../output.js';
 import type { Register } from '../program.js';
@@ -21,6 +21,12 @@ export const resume = steer('resume', 'let a parked rotation go on');
 /** `keyturn rollback <rotation>` */
 export const rollback = steer('rollback', 'turn a parked or open rotation back to the old credential');
 
+const waitHelp: Readonly<Record<CommandKind, string>> = {
+  cancel: 'stay until it ends or parks (exit 0 turned back, 1 completed, 3 parked)',
+  resume: 'stay until it ends or parks (exit 0 completed, 1 rolled back, 3 parked)',
+  rollback: 'stay until it ends or parks (exit 0 turned back, 1 completed, 3 parked)',
+};
+
 function steer(kind: CommandKind, description: string): Register {
   return (program, action) =>
     program
@@ -28,7 +34,7 @@ function steer(kind: CommandKind, description: string): Register {
       .description(description)
       .argument('<rotation>', 'its id or the beginning of it')
       .option('--reason <text>', 'why; it stands in the journal', '')
-      .option('--wait', 'stay until it ends or parks', false)
+      .option('--wait', waitHelp[kind], false)
       .action(
         action(async ({ doors, where, output, args }, command: Command) => {
           const [rotation = ''] = args;
@@ -53,12 +59,29 @@ function steer(kind: CommandKind, description: string): Register {
               },
             });
             output.answer(row, `${rotationId} ${row.status}`);
-            return exitCodeOf(row.status) ?? exit.failed;
+            return (kind === 'resume' ? exitCodeOf(row.status) : turnedBackCodeOf(row.status)) ?? exit.failed;
           } finally {
             await state.close();
           }
         }),
       );
+}
+
+/** Who turns a rotation back has got what was asked for where it was turned back, and not where it completed first. */
+function turnedBackCodeOf(status: Status): number | undefined {
+  switch (status) {
+    case 'rolled_back':
+    case 'cancelled':
+      return exit.done;
+    case 'completed':
+      return exit.failed;
+    case 'parked':
+    case 'running':
+    case 'rolling_back':
+      return exitCodeOf(status);
+    default:
+      return status satisfies never;
+  }
 }
 
 interface HoldOptions {
@@ -85,7 +108,8 @@ export const hold: Register = (program, action) =>
           throw keyturnError('USAGE', { finding: 'a hold needs --reason', command: 'hold' });
         }
         const config = await doors.config(where);
-        const secret = secretOf(config, options.env, path).id;
+        const declared = secretOf(config, options.env, path);
+        const secret = declared.id;
         const state = await doors.state(where);
         try {
           if (options.release) {
@@ -93,7 +117,7 @@ export const hold: Register = (program, action) =>
             output.answer({ secret, held: false }, `The hold on ${secret} is released.`);
             return exit.done;
           }
-          const answer = await state.hold(config, { secret, by, reason: options.reason ?? '' });
+          const answer = await state.hold(declared, { by, reason: options.reason ?? '' });
           output.answer(
             { secret, held: true, ...answer },
             answer.kind === 'held'
