@@ -6,7 +6,7 @@ import { putInitial } from './adapters/postgres/store/put-by-person.js';
 import type { Doors, Where } from './cli/doors.js';
 import { processTerminal } from './cli/terminal.js';
 import { type Variables, assertQueueUrl, configOf, urlsOf } from './main/settings.js';
-import { openHistory, openKeyring, onceRegistered, openState, withPool } from './main/state.js';
+import { openHistory, openKeyring, onceKnown, openState, withPool } from './main/state.js';
 import { version } from './main/version.js';
 
 /** Joins the sides for the command line. Reads the environment; opens nothing before it is asked for. */
@@ -35,7 +35,7 @@ export function createDoors(variables: Variables = process.env): Doors {
         await assertMigrated(pool);
         const keyring = await openKeyring(declared, pool);
         const put = { secret: secret.id, value, by: principal, reason: 'put by a person' };
-        return onceRegistered(declared, pool, () => putInitial({ pool, keyring }, put));
+        return onceKnown(secret, pool, () => putInitial({ pool, keyring }, put));
       }),
     examine: async function* (where) {
       const { doctor } = await import('./main/doctor.js');

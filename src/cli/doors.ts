@@ -33,7 +33,7 @@ export interface State {
   readonly views: Views;
   readonly operations: Operations;
   /** As `Operations.hold`, also before any worker has started with this configuration. */
-  hold(config: Config, hold: Parameters<Operations['hold']>[0]): ReturnType<Operations['hold']>;
+  hold(secret: SecretConfig, hold: Omit<Parameters<Operations['hold']>[0], 'secret'>): ReturnType<Operations['hold']>;
   /** Writes a rotation and what rings for it in one transaction. */
   accept(plan: Plan, claims: readonly string[]): Promise<Accepted>;
   /** Rings for a rotation now. *Errors* `QUEUE_UNAVAILABLE`; the sweep finds the rotation all the same. */

@@ -14,7 +14,7 @@ import { checkKeyId } from '../adapters/postgres/store/key-id.js';
 import { postgresSweep } from '../adapters/postgres/sweep.js';
 import { postgresViews } from '../adapters/postgres/views.js';
 import type { History, State } from '../cli/doors.js';
-import type { Config } from '../config/config.js';
+import type { Config, SecretConfig } from '../config/config.js';
 import { registerConfig } from '../config/register.js';
 import { isKeyturnError } from '../core/errors.js';
 import type { Keyring } from '../ports/keyring.js';
@@ -51,7 +51,7 @@ export async function openState(
   return {
     views: postgresViews(pool),
     operations,
-    hold: (config, hold) => onceRegistered(config, pool, () => operations.hold(hold)),
+    hold: (secret, hold) => onceKnown(secret, pool, () => operations.hold({ ...hold, secret: secret.id })),
     accept: async (plan, claims) => intake.accept(plan, claims),
     ring: (rotationId) => wakeups.ring({ about: 'rotation', id: rotationId, key: '1', delayMs: 0, urgent: false }),
     newRotationId,
@@ -119,15 +119,15 @@ export async function register(config: Config, pool: pg.Pool): Promise<void> {
 
 /**
  * Does something with a secret; where the database does not know the secret yet, because no worker has started with
- * this configuration, puts the declaration there first. Only then: an old copy of a configuration must not take away
- * what a newer one has declared.
+ * this configuration, makes it known first. It and nothing else: a configuration that is old, or names a part only, must
+ * not take away what a worker has declared.
  */
-export async function onceRegistered<T>(config: Config, pool: pg.Pool, work: () => Promise<T>): Promise<T> {
+export async function onceKnown<T>(secret: SecretConfig, pool: pg.Pool, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (!isKeyturnError(error) || error.code !== 'UNKNOWN_SECRET') throw error;
-    await register(config, pool);
+    await postgresRegistry(pool).introduce({ ...secret, secret: secret.id });
     return work();
   }
 }

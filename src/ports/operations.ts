@@ -40,6 +40,11 @@ export interface Registry {
     readonly targets: readonly RegisteredTarget[];
     readonly endpoints: readonly RegisteredEndpoint[];
   }): Promise<readonly RegisteredSecret[]>;
+  /**
+   * Makes one secret known that is not, for somebody who does something with it before a worker has declared it. A
+   * secret that is known, every other one, targets and endpoints are left as they are.
+   */
+  introduce(secret: RegisteredSecret): Promise<void>;
 }
 
 /** What people do to open rotations and to secrets. Each is written with its audit row, under a lock of the secret's row. */

@@ -27,6 +27,16 @@ export function postgresRegistry(pool: pg.Pool): Registry {
         await declareEndpoints(session, environment, endpoints);
         return unscheduled(session, environment);
       }),
+    introduce: async ({ secret, environment, path, target, schedule }) =>
+      inTransaction(pool, async (session) => {
+        // Without a due time: the worker that declares it sets the first one.
+        await rowsOf(
+          session,
+          `INSERT INTO keyturn.secrets (secret, environment, path, target, cron, timezone, declared)
+           VALUES ($1, $2, $3, $4, $5, $6, true) ON CONFLICT (secret) DO NOTHING`,
+          [secret, environment, path, target, schedule?.cron ?? null, schedule?.timezone ?? null],
+        );
+      }),
   };
 }
 

@@ -48,6 +48,28 @@ test('what is no longer declared keeps its row and is never due', async () => {
   ]);
 });
 
+test('introducing a secret leaves everything else, and the secret where it is known, as it is', async () => {
+  const state = await freshState();
+  const endpoints = [{ environment, name: 'hook', url: 'https://hook.test/' }];
+  await state.registry.declare({ environment, endpoints, secrets: [secret('a', nightly)], targets: [target(4)] });
+  await state.sweep.reschedule('prod:/a', null, 1);
+  const rows = async (): Promise<unknown> => {
+    const { rows: targets } = await state.admin.query('SELECT * FROM keyturn.targets');
+    const { rows: hooks } = await state.admin.query('SELECT * FROM keyturn.webhook_endpoints');
+    const { rows: known } = await state.admin.query("SELECT * FROM keyturn.secrets WHERE secret = 'prod:/a'");
+    return { targets, hooks, known };
+  };
+  const before = await rows();
+
+  await state.registry.introduce(secret('new', nightly));
+  await state.registry.introduce(secret('a', null, 'other'));
+
+  expect(await rows()).toEqual(before);
+  expect((await state.sweep.due([environment], 10)).map((due) => due.secret)).toEqual(['prod:/a']);
+  expect((await state.views.secrets()).map((row) => row.secret)).toEqual(['prod:/a', 'prod:/new']);
+  expect(await declare(state, secret('a', nightly), secret('new', nightly))).toEqual([secret('new', nightly)]);
+});
+
 test('another environment is left as it is', async () => {
   const state = await freshState();
   await declare(state, secret('a'));
