@@ -1,10 +1,8 @@
+import type { Edit } from '../support/source-copy.js';
+
 /** A bug put into a copy of the source, which the crash matrix must find there. */
-export interface PlantedFault {
+export interface PlantedFault extends Edit {
   readonly name: string;
-  readonly file: string;
-  /** The exact text; a fault whose text is no longer there fails the suite. */
-  readonly find: string;
-  readonly replace: string;
   /** Scenarios to try, in this order. */
   readonly scenarios: readonly string[];
 }

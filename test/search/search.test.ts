@@ -1,30 +1,10 @@
-import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { reportFigure } from '../support/figures.js';
+import { SourceCopy } from '../support/source-copy.js';
 import type { Bounds } from './bounds.js';
 import { type Explored, explore } from './explore.js';
 import { takeaways } from './takeaways.js';
 import { widerWorlds, worlds } from './worlds.js';
-
-const repository = fileURLToPath(new URL('../..', import.meta.url));
-const copied = [
-  'src/core',
-  'src/contract',
-  'src/ports',
-  'src/engine',
-  'src/adapters/memory',
-  'workflows',
-  'test/search',
-  'test/support/plans.ts',
-  'tsconfig.json',
-  'package.json',
-];
-const loader = import.meta.resolve('tsx');
 
 let visited = 0;
 const missed: string[] = [];
@@ -54,42 +34,23 @@ describe.runIf(process.env['KEYTURN_TEST_LONG'] === '1')(
 );
 
 describe('a rule that is taken away is missed', { timeout: 300_000 }, () => {
-  let folder = '';
+  let copy: SourceCopy;
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'keyturn-search-'));
-    for (const path of copied) await cp(join(repository, path), join(folder, path), { recursive: true });
+    copy = await SourceCopy.make('test/search');
   });
 
-  afterAll(() => rm(folder, { recursive: true, force: true }));
+  afterAll(() => copy.remove());
 
-  async function searched(world: string): Promise<Explored> {
-    const { stdout } = await promisify(execFile)(
-      process.execPath,
-      ['--import', loader, join(folder, 'test/search/search-process.ts'), world],
-      { cwd: folder },
-    );
-    return JSON.parse(stdout) as Explored;
-  }
-
-  for (const { name, file, find, replace, breaks } of takeaways) {
+  for (const { name, breaks, ...edit } of takeaways) {
     it(name, async (context) => {
-      const path = join(folder, file);
-      const source = await readFile(path, 'utf8');
-      expect(source.split(find).length, 'the text to replace stands in the source exactly once').toBe(2);
-      await writeFile(
-        path,
-        source.replace(find, () => replace),
-      );
-      try {
-        const { violation } = await searched(name);
-        expect(violation?.what ?? 'nothing').toContain(`${breaks}:`);
-        missed.push(name);
-        const trace = violation?.trace.map((line) => `    ${line}`).join('\n') ?? '';
-        reportFigure(context, `search without ${name} finds\n${trace}`);
-      } finally {
-        await writeFile(path, source);
-      }
+      const searched = async (): Promise<Explored> =>
+        (await copy.run('test/search/search-process.ts', name)) as Explored;
+      const { violation } = await copy.planted([edit], searched);
+      expect(violation?.what ?? 'nothing').toContain(`${breaks}:`);
+      missed.push(name);
+      const trace = violation?.trace.map((line) => `    ${line}`).join('\n') ?? '';
+      reportFigure(context, `search without ${name} finds\n${trace}`);
     });
   }
 

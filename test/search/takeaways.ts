@@ -1,11 +1,9 @@
+import type { Edit } from '../support/source-copy.js';
+
 /** A rule of the engine, taken away in a copy of the source: what the search must then find. */
-export interface Takeaway {
+export interface Takeaway extends Edit {
   /** The world of `takeawayWorlds` in which it is missed. */
   readonly name: string;
-  readonly file: string;
-  /** The exact text; one whose text is no longer there fails the suite. */
-  readonly find: string;
-  readonly replace: string;
   /** The invariant that breaks. */
   readonly breaks: string;
 }

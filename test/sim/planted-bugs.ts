@@ -1,10 +1,4 @@
-/** One change of the text of a file. */
-export interface Edit {
-  readonly file: string;
-  /** The exact text, which stands in the file once; a bug whose text is no longer there fails the suite. */
-  readonly find: string;
-  readonly replace: string;
-}
+import type { Edit } from '../support/source-copy.js';
 
 /** A bug put into a copy of the source, which the simulator must find there. */
 export interface PlantedBug {
