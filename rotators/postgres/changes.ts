@@ -27,6 +27,9 @@ export function decideCreate(roles: Roles, identity: string, verifier: string, d
   if (!loginsOf(config).includes(identity)) throw inUse(identity, 'name it among the logins of this secret');
   if (config.mode !== 'in-place' && !roles.has(config.owner)) throw ownerMissing(config.owner, deciding);
   const role = roles.get(identity);
+  if (role !== undefined && isOfAnother(role, ctx)) {
+    throw inUse(identity, 'give each secret logins of its own in `logins`');
+  }
   if (role !== undefined && !mayBeMade(role, deciding)) throw inUse(identity, deadTag(identity, deciding));
   const login = escapeIdentifier(identity);
   const verb = role === undefined ? 'CREATE' : 'ALTER';
@@ -72,6 +75,11 @@ export function decideLogin(roles: Roles, identity: string, canLogin: boolean, d
   };
 }
 
+/** True where the role carries the tag of another secret, whose live credential it may be: no cure touches it. */
+export function isOfAnother({ found }: Role, { secret }: Pick<RotatorContext, 'secret'>): boolean {
+  return found.kind === 'ours' && found.comment.secret !== secret;
+}
+
 /** True where the role carries the tag of this rotation. */
 export function isMadeBy({ found }: Role, { rotationId, secret }: RotatorContext): boolean {
   return found.kind === 'ours' && found.comment.secret === secret && found.comment.rotation === rotationId;
@@ -104,9 +112,9 @@ export function decideDestroy(roles: Roles, identity: string, provenance: Proven
   return { statements: [`ALTER ROLE ${escapeIdentifier(identity)} NOLOGIN PASSWORD NULL`], tags };
 }
 
-function refuseForeign({ name, found }: Role, deciding: Deciding): void {
-  const isOther = found.kind === 'ours' && found.comment.secret !== deciding.ctx.secret;
-  if (found.kind === 'foreign' || isOther) throw notOurs(name);
+function refuseForeign(role: Role, deciding: Deciding): void {
+  const { name, found } = role;
+  if (found.kind === 'foreign' || isOfAnother(role, deciding.ctx)) throw notOurs(name);
   if (name === deciding.config.admin.username) throw notOurs(name);
 }
 

@@ -100,7 +100,10 @@ function judge(holder: Role | undefined, { config, ctx }: FencedWork): RoleComme
   const isOurs = found.kind === 'ours' && found.comment.secret === ctx.secret;
   if (!isOurs && found.kind !== 'none') {
     const principal = tokenRoleOf(config);
-    throw keyturnError('PRINCIPAL_IN_USE', { principal, cure: clearComment(principal) });
+    throw keyturnError('PRINCIPAL_IN_USE', {
+      principal,
+      cure: found.kind === 'foreign' ? clearComment(principal) : 'give each secret an owner of its own in `owner`',
+    });
   }
   const comment = isOurs ? found.comment : null;
   const stored = comment?.token ?? null;

@@ -1,7 +1,7 @@
 import { type Credential, type Finding, type RotatorContext, keyturnError } from 'keyturn/rotator';
 import pg from 'pg';
 import type { Admin, AdminSession } from './admin.js';
-import { adminOption, createOwner, deadTag, isMadeBy, mayBeMade, membership } from './changes.js';
+import { adminOption, createOwner, deadTag, isMadeBy, isOfAnother, mayBeMade, membership } from './changes.js';
 import { type PostgresConfig, loginsOf, nameOf, primaryOf, tokenRoleOf } from './config.js';
 import { type Role, clearComment, readRole } from './fence.js';
 import { statsCure } from './live-sessions.js';
@@ -154,7 +154,8 @@ function commentFindings({ config, ctx, roles }: Looked): readonly Finding[] {
 function nextFindings(looked: Looked): readonly Finding[] {
   const { config, ctx, current, next, roles } = looked;
   const role = roles.get(next);
-  if (role === undefined || role.found.kind === 'foreign') return [];
+  // Whose it is has been said, and what would hand it over kills what another secret may have in use.
+  if (role === undefined || role.found.kind === 'foreign' || isOfAnother(role, ctx)) return [];
   const findings: Finding[] = [];
   if (!mayBeMade(role, { config, ctx })) {
     findings.push({

@@ -1,7 +1,8 @@
 import type { Credential, Finding } from 'keyturn/rotator';
 import { Secret } from 'keyturn/rotator';
+import postgres from 'keyturn/rotators/postgres';
 import pg from 'pg';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Borrowed } from './borrowed.js';
 import { borrowTarget, settings } from './borrowed.js';
 
@@ -89,6 +90,64 @@ describe.each(settings)('on PostgreSQL $major as a $admin admin', (setting) => {
     await expect(connection.create(credential, other)).rejects.toMatchObject({ code: 'PRINCIPAL_IN_USE' });
 
     expect(sentences(await connection.preflight(null, other)).join()).toContain('belongs to the secret');
+  });
+
+  test('no cure for one secret kills the login of another', async () => {
+    const target = await borrowTarget(setting);
+    const { connection, ctx, sql, logins, logIn } = target;
+    const alive = await connection.propose(null, ctx('r1'));
+    await connection.create(alive, ctx('r1'));
+    await sql(`ALTER ROLE ${logins[0]} VALID UNTIL '2001-01-01'`);
+    const other = ctx('r2', { secret: 'test:/another' });
+
+    const { endpoints, database, admin } = target.config;
+    const inPlace = postgres.connect(
+      postgres.config.parse({ mode: 'in-place', login: logins[0], endpoints, database, admin }),
+    );
+    onTestFinished(async () => inPlace.close());
+    for (const rotator of [connection, inPlace]) {
+      const findings = await rotator.preflight(null, other);
+      const refusal: unknown = await rotator.create({ ...alive, identity: logins[0] }, other).catch((e: unknown) => e);
+
+      expect(sentences(findings)).toContain(`role ${logins[0]} belongs to the secret ${target.secret}`);
+      expect(findings.map(({ cure }) => cure).join()).not.toMatch(/ALTER ROLE|dead/);
+      expect(refusal).toMatchObject({ code: 'PRINCIPAL_IN_USE', facts: { cure: expect.stringMatching(/^give /) } });
+    }
+    await sql(`ALTER ROLE ${logins[0]} VALID UNTIL 'infinity'`);
+    await logIn(logins[0], alive.value!);
+  });
+
+  test('a login of another secret is refused without handing it over', async () => {
+    const { connection, ctx, sql, name, logins, config, open } = await borrowTarget(setting);
+    await connection.create(await connection.propose(null, ctx('r1')), ctx('r1'));
+    await sql(`CREATE ROLE ${name}_owner2`);
+    if (setting.admin === 'CREATEROLE' && setting.major >= 16) {
+      await sql(`GRANT ${name}_owner2 TO ${config.admin.username} WITH ADMIN TRUE`);
+    }
+    const rotator = open({ owner: `${name}_owner2` });
+    const other = ctx('r2', { secret: 'test:/another' });
+
+    await expect(rotator.create(await rotator.propose(null, other), other)).rejects.toMatchObject({
+      code: 'PRINCIPAL_IN_USE',
+      facts: { principal: logins[0], cure: 'give each secret logins of its own in `logins`' },
+    });
+  });
+
+  test('a renamed secret takes its owner over with logins of its own, and the old ones stay alive', async () => {
+    const target = await borrowTarget(setting);
+    const { connection, ctx, sql, name, owner, logins, logIn, open } = target;
+    const old = await connection.propose(null, ctx('r1'));
+    await connection.create(old, ctx('r1'));
+    await sql(`COMMENT ON ROLE ${owner} IS NULL`);
+    const renamed = ctx('r2', { secret: 'test:/renamed', epoch: 2 });
+    const rotator = open({ logins: [`${name}_c`, `${name}_d`] });
+
+    expect(await rotator.preflight(null, renamed)).toEqual([]);
+    const made = await rotator.propose(null, renamed);
+    await rotator.create(made, renamed);
+
+    await logIn(`${name}_c`, made.value!);
+    await logIn(logins[0], old.value!);
   });
 
   test('a current login outside the owner, or a database that lets nobody in, is found and cured', async () => {
