@@ -13,6 +13,8 @@ export type Looked = readonly Finding[] | { readonly skipped: string };
 
 /** What `keyturn doctor` looks at, in the order in which one stands on the other. */
 export interface Examinable {
+  /** What stands in the environment and is read by nobody but a worker. */
+  readonly settings: () => Promise<void>;
   readonly config: () => Promise<Config>;
   /** Reachable, migrated, and where it was. */
   readonly database: () => Promise<void>;
@@ -29,6 +31,10 @@ export interface Examinable {
  * be well because of a trouble that was told is skipped: one cause has one finding.
  */
 export async function* examine(parts: Examinable): AsyncGenerator<Check> {
+  yield await check('settings', async () => {
+    await parts.settings();
+    return [];
+  });
   let config: Config | undefined;
   yield await check('configuration', async () => {
     config = await parts.config();

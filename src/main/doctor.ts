@@ -15,7 +15,7 @@ import { parseCredential } from '../core/credential.js';
 import { cureOf, keyturnError, sentenceOf } from '../core/errors.js';
 import type { EndpointAnswer, Finding } from '../core/observation.js';
 import type { Urls, Variables } from './settings.js';
-import { variableOf } from './settings.js';
+import { levelOf, variableOf } from './settings.js';
 import { assertUsable, openKeyring, withPool } from './state.js';
 import { targetsOf } from './targets.js';
 
@@ -30,6 +30,7 @@ export function doctor(parts: {
 }): AsyncIterable<Check> {
   const { variables, urls, config } = parts;
   return examine({
+    settings: async () => void levelOf(variables),
     config,
     database: async () => withPool((await urls()).database, assertUsable),
     keyring: async (declared, { isDatabaseWell }) => {

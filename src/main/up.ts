@@ -3,7 +3,7 @@ import { createKeyFile } from '../adapters/local-keyring/key-file.js';
 import { migrate } from '../adapters/postgres/migrate.js';
 import type { Progress, Up, Where, WorkerOptions } from '../cli/doors.js';
 import { startUpServer } from '../embedded/up.js';
-import { type Variables, assertQueueUrl, configOf, urlsOf, variableOf } from './settings.js';
+import { type Variables, assertQueueUrl, configOf, levelOf, urlsOf, variableOf } from './settings.js';
 import { startWorker } from './start-worker.js';
 
 /** What `keyturn up` is started with. */
@@ -18,6 +18,7 @@ export async function startUp({ variables, where, progress, ...options }: StartU
   const given = variableOf(variables, 'KEYTURN_DATABASE_URL');
   const queue = variableOf(variables, 'KEYTURN_QUEUE_URL');
   if (queue !== undefined) assertQueueUrl({ database: given ?? '', queue });
+  levelOf(variables);
   const named = where.config ?? variableOf(variables, 'KEYTURN_CONFIG');
   const firstConfigIn = named === undefined ? '.' : null;
   const server =

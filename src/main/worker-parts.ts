@@ -60,6 +60,7 @@ export async function openWorkerParts({ variables, urls, config, concurrency }: 
   };
   try {
     assertQueueUrl(urls);
+    const level = levelOf(variables);
     await assertUsable(pool);
     const keyring = await openKeyring(config, pool);
     const configured = { variables, config };
@@ -67,7 +68,7 @@ export async function openWorkerParts({ variables, urls, config, concurrency }: 
     await register(config, pool);
     // What rotators are given and give is looked for in every line.
     const scrubber = new Scrubber();
-    const log = createLog({ level: levelOf(variables), stream: process.stderr, seen: scrubber });
+    const log = createLog({ level, stream: process.stderr, seen: scrubber });
     const leases = postgresLeases(pool);
     const targets = targetsOf({
       ...configured,

@@ -1,8 +1,9 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import { freshState } from '../adapters/postgres/state.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 import { freshDatabase } from '../support/postgres.js';
 import { keyturn, startKeyturn } from './keyturn.js';
 import { workspace } from './workspace.js';
@@ -111,7 +112,7 @@ test('a database that was never migrated is told once, and what stands on it is 
 
   const { code, stdout } = await place.run('doctor');
 
-  const [, ...lines] = stdout.trimEnd().split('\n');
+  const [, , ...lines] = stdout.trimEnd().split('\n');
   expect(lines).toEqual([
     'FAIL  state database: DATABASE_UNMIGRATED: the database has not been migrated to this version',
     '      Run: keyturn migrate',
@@ -147,6 +148,23 @@ test('a missing grant is told once, with the command that gives it', async () =>
   expect(code).toBe(1);
 }, 120_000);
 
+test('a level that is none is told by doctor, and refused before anything is made', async () => {
+  const place = await workspace();
+  const cwd = await temporaryFolder();
+  const env = { ...place.options.env, KEYTURN_LOG_LEVEL: 'loud' };
+
+  const examined = await keyturn(['doctor'], { ...place.options, env });
+  const worker = await keyturn(['worker', '--health-port', 'off'], { ...place.options, env });
+  const up = await keyturn(['up', '--health-port', '0'], { cwd, env: { KEYTURN_LOG_LEVEL: 'loud' } });
+
+  const told = 'SETTING_INVALID: KEYTURN_LOG_LEVEL cannot be used: it is no level';
+  const cure = 'Set it to one of: debug, info, warn, error.';
+  expect(examined.stdout).toContain(`FAIL  settings: ${told}\n      ${cure}\n`);
+  expect(worker).toMatchObject({ code: 2, stderr: `${told}. ${cure}\n` });
+  expect(up).toMatchObject({ code: 2, stderr: `${told}. ${cure}\n` });
+  expect(await readdir(cwd)).toEqual([]);
+}, 120_000);
+
 test('a lost key is told once, and restoring it comes first', async () => {
   const place = await workspace();
   await rm(join(place.folder, 'keyturn.key'));
@@ -168,13 +186,17 @@ test('a cure names no rotation where there is none', async () => {
   expect(stdout).toMatch(/REFERENCE_UNRESOLVED: .*\n.*keyturn resume ROTATION\n/);
 }, 120_000);
 
-test('the version is told, and a usage error without a command names the help of all', async () => {
+test('the version is told, and a usage error without a command names the help of all; the demo offers what it takes', async () => {
   const place = await workspace({ isMigrated: false });
 
   const told = await place.run('--version');
   const unknown = await place.run('frobnicate');
+  const demo = await place.run('demo', '--help');
 
   expect(told).toMatchObject({ code: 0, stderr: '' });
   expect(told.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  // It has a configuration and a folder of its own.
+  expect(demo.stdout).toContain('--json');
+  expect(demo.stdout).not.toMatch(/--config|--data/);
   expect(unknown.stderr).toBe("USAGE: unknown command 'frobnicate'. See `keyturn --help`.\n");
 });

@@ -11,7 +11,7 @@ const DEFAULT_SESSIONS = 10;
  *
  * TLS is `verify-full` for anything but loopback and Unix sockets, and a weaker `sslmode` is raised to it; only a
  * written `sslmode=disable` turns it off. `sslrootcert` names a file of authorities.
- * *Errors* `SETTING_MISSING` for a string that is none, `SETTING_INVALID` for one that cannot be used.
+ * *Errors* `SETTING_INVALID` for a string that is none, or that cannot be used.
  */
 export function createPool(url: string, { sessions = DEFAULT_SESSIONS }: { readonly sessions?: number } = {}): pg.Pool {
   const pool = new pg.Pool({ ...connectionFields(url), max: sessions });
@@ -48,10 +48,7 @@ export function connectionFields(url: string): pg.ClientConfig {
 function parse(url: string): URL {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (parsed === undefined || !['postgres:', 'postgresql:'].includes(parsed.protocol)) {
-    throw keyturnError('SETTING_MISSING', {
-      setting: 'KEYTURN_DATABASE_URL',
-      cure: 'Set it to postgres://user@host:5432/database.',
-    });
+    throw invalid('it is no postgres:// address', 'Set it to postgres://user@host:5432/database.');
   }
   if (![parsed.username, parsed.password, parsed.hostname, parsed.pathname].every(isEncoded)) {
     throw invalid('it is not percent-encoded', 'Write %25 for a % in the password.');
