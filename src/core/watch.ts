@@ -66,7 +66,8 @@ export function judgeWatch(
       maxAgeMs: PROOF_MAX_AGE_MS,
     });
     if (unproved !== undefined) return wait(noProofFrom(unproved, facts.again.consumers), plan.policy.pollMs);
-    const pending = unquiet(plan, facts.again, at.disabledMs);
+    // What looks saw that ended in parking was not kept: after a resume quiet is shown anew.
+    const pending = unquiet(plan, facts.again, Math.max(at.disabledMs, moment.openedMs));
     if (pending !== undefined) return wait(pending.why, pending.againInMs);
   }
   const watched = facts.atMs - at.disabledMs;

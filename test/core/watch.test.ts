@@ -94,7 +94,7 @@ describe('watch over what could not be disabled', () => {
 
   function judgeAgain(again: Partial<QuietFacts>, moment: Partial<Moment> = {}) {
     const facts = watchFacts({ oldAnswers: null, again: { ...idle, ...again } });
-    return judgeWatch({ plan, moment: aMoment(moment) }, { expected, disabledMs }, facts);
+    return judgeWatch({ plan, moment: aMoment({ openedMs: disabledMs, ...moment }) }, { expected, disabledMs }, facts);
   }
 
   it('passes where it was quiet, and everybody has proved anew', () => {
@@ -127,6 +127,15 @@ describe('watch over what could not be disabled', () => {
   it('waits until no session with the old credential was opened for as long as quiet takes', () => {
     expect(judgeAgain({ lastOpenedMs: lookedMs - quietMs })).toMatchObject({ kind: 'pass' });
     expect(judgeAgain({ lastOpenedMs: lookedMs - quietMs + 1 })).toMatchObject({
+      kind: 'wait',
+      why: expect.stringMatching(/not quiet/),
+      againInMs: 1,
+    });
+  });
+
+  it('shows quiet anew after a resume: what the look saw that parked was not kept', () => {
+    expect(judgeAgain({}, { openedMs: lookedMs - quietMs })).toMatchObject({ kind: 'pass' });
+    expect(judgeAgain({}, { openedMs: lookedMs - quietMs + 1 })).toMatchObject({
       kind: 'wait',
       why: expect.stringMatching(/not quiet/),
       againInMs: 1,
