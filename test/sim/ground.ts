@@ -56,7 +56,7 @@ export class Ground {
   readonly broken = new Map<string, () => void>();
   /** Those that have ever been: who read before it was set right may complain after. */
   readonly everBroken = new Set<string>();
-  /** When the last of them was broken, or an endpoint last fell behind. Milliseconds since 1970. */
+  /** When the last of them was broken, or an endpoint last fell behind or caught up. Milliseconds since 1970. */
   brokenMs = Number.NEGATIVE_INFINITY;
   /** Identities that can log in because a person, or a restored backup, brought them back. */
   readonly revived = new Set<string>();

@@ -104,6 +104,8 @@ export class TargetFaults {
     this.#ground.brokenMs = this.#ground.clock.nowMs();
     this.#parts.time.after(this.#chance.pick(spellsMs), () => {
       target.catchUp(endpoint);
+      // It may refuse from now on what it accepted a moment ago.
+      this.#ground.brokenMs = this.#ground.clock.nowMs();
       this.#ground.changed = true;
     });
   }
