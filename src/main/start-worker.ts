@@ -3,9 +3,11 @@ import { postgresMetrics } from '../adapters/postgres/metrics.js';
 import { assertMigrated } from '../adapters/postgres/migrate.js';
 import { type HealthServer, startHealthServer } from '../api/health.js';
 import type { Running, WorkerOptions } from '../cli/doors.js';
+import type { Config } from '../config/config.js';
 import { isKeyturnError } from '../core/errors.js';
+import type { Trigger } from '../core/plan.js';
 import { Worker } from '../engine/worker.js';
-import { metricsPage } from '../telemetry/metrics.js';
+import { type Expected, metricsPage } from '../telemetry/metrics.js';
 import { variableOf } from './settings.js';
 import { type WorkerSettings, openWorkerParts } from './worker-parts.js';
 
@@ -51,6 +53,16 @@ async function healthOf(parts: {
         return isKeyturnError(error) && error.code === 'DATABASE_UNMIGRATED' ? 'unmigrated' : 'unreachable';
       }
     },
-    metrics: metricsPage({ metrics: postgresMetrics(pool), isQueueReady }),
+    metrics: metricsPage({ metrics: postgresMetrics(pool), expected: expectedOf(start.config), isQueueReady }),
   });
+}
+
+/** Anything declared may be asked for; by itself begins only what has a schedule. */
+function expectedOf({ environments }: Config): readonly Expected[] {
+  return Object.values(environments).flatMap(({ secrets }) =>
+    Object.values(secrets).flatMap(({ workflow: { name }, schedule }): readonly Expected[] => [
+      { workflow: name, trigger: 'demand' satisfies Trigger },
+      ...(schedule === null ? [] : [{ workflow: name, trigger: 'schedule' satisfies Trigger }]),
+    ]),
+  );
 }

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import type { FinalStatus } from '../core/rotation.js';
 import type { Metrics } from '../ports/operations.js';
 
 type Read = Awaited<ReturnType<Metrics['read']>>;
@@ -13,9 +14,14 @@ export interface MetricsPage {
   readonly read: () => Promise<string>;
 }
 
+/** Rotations that this process may end. */
+export type Expected = Pick<Read['rotations'][number], 'workflow' | 'trigger'>;
+
 /** What the page is made with. */
 export interface MetricsOptions {
   readonly metrics: Metrics;
+  /** What may be counted here: series that begin at 0, because a rate does not see the first of what begins at 1. */
+  readonly expected: readonly Expected[];
   /** Whether the queue can be used now. */
   readonly isQueueReady: () => boolean;
 }
@@ -24,7 +30,7 @@ export interface MetricsOptions {
  * The page for Prometheus. Every worker answers the same figures for rotations, because they are rows written in the
  * transactions of the events: take their `max`, never their `sum`. Figures of the process carry `process_` and `nodejs_`.
  */
-export function metricsPage({ metrics, isQueueReady }: MetricsOptions): MetricsPage {
+export function metricsPage({ metrics, expected, isQueueReady }: MetricsOptions): MetricsPage {
   const ofProcess = new Registry();
   collectDefaultMetrics({ register: ofProcess });
   return {
@@ -39,19 +45,22 @@ export function metricsPage({ metrics, isQueueReady }: MetricsOptions): MetricsP
       gauge(registry, 'keyturn_state_database_up', 'Whether the figures of rotations could be read.', [
         [{}, read === undefined ? 0 : 1],
       ]);
-      if (read !== undefined) register(registry, read);
+      if (read !== undefined) register(registry, read, expected);
       return Registry.merge([registry, ofProcess]).metrics();
     },
   };
 }
 
-function register(registry: Registry, { rotations, steps, overdue, open }: Read): void {
+const outcomes: readonly FinalStatus[] = ['completed', 'rolled_back', 'cancelled'];
+
+function register(registry: Registry, { rotations, steps, overdue, open }: Read, expected: readonly Expected[]): void {
   const total = new Counter({
     name: 'keyturn_rotations_total',
     help: 'Rotations that have ended.',
     labelNames: ['workflow', 'trigger', 'outcome'],
     registers: [registry],
   });
+  for (const labels of expected) for (const outcome of outcomes) total.inc({ ...labels, outcome }, 0);
   for (const { workflow, trigger, outcome, count } of rotations) total.inc({ workflow, trigger, outcome }, count);
   // The library's type wants its own classes; what it calls is `get`.
   registry.registerMetric(stepDurations(steps) as never);

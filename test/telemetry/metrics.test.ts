@@ -28,8 +28,10 @@ const figures: Read = {
   ],
 };
 
+const expected = [{ workflow: 'staged-rotation', trigger: 'demand' }];
+
 async function page(read: () => Promise<Read>, isReady = true): Promise<readonly string[]> {
-  const text = await metricsPage({ metrics: { read }, isQueueReady: () => isReady }).read();
+  const text = await metricsPage({ metrics: { read }, expected, isQueueReady: () => isReady }).read();
   return text.split('\n');
 }
 
@@ -43,6 +45,17 @@ test('rotations are counted by workflow, trigger and outcome', async () => {
   expect(lines).toContain(
     'keyturn_rotations_total{workflow="staged-rotation",trigger="demand",outcome="rolled_back"} 2',
   );
+});
+
+test('what may be counted begins at 0, so that a rate sees the first', async () => {
+  const lines = await page(async () => figures);
+  const counted = lines.filter((line) => line.startsWith('keyturn_rotations_total{') && line.includes('"demand"'));
+
+  expect([...counted].sort()).toEqual([
+    'keyturn_rotations_total{workflow="staged-rotation",trigger="demand",outcome="cancelled"} 0',
+    'keyturn_rotations_total{workflow="staged-rotation",trigger="demand",outcome="completed"} 0',
+    'keyturn_rotations_total{workflow="staged-rotation",trigger="demand",outcome="rolled_back"} 2',
+  ]);
 });
 
 test('durations of steps are a cumulative histogram in seconds', async () => {
@@ -67,7 +80,7 @@ test('overdue secrets and open rotations are gauges', async () => {
 });
 
 test('asking twice does not count twice', async () => {
-  const made = metricsPage({ metrics: { read: async () => figures }, isQueueReady: () => true });
+  const made = metricsPage({ metrics: { read: async () => figures }, expected, isQueueReady: () => true });
   await made.read();
 
   expect(await made.read()).toContain('outcome="completed"} 41\n');
@@ -75,7 +88,7 @@ test('asking twice does not count twice', async () => {
 
 test('what has gone from the database goes from the page', async () => {
   let read = figures;
-  const made = metricsPage({ metrics: { read: async () => read }, isQueueReady: () => true });
+  const made = metricsPage({ metrics: { read: async () => read }, expected, isQueueReady: () => true });
   await made.read();
   read = { ...figures, open: [] };
 
