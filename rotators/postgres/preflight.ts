@@ -186,6 +186,15 @@ function partsOf(secret: string): readonly [environment: string, path: string] {
 }
 
 function currentFindings({ config, current, roles, session }: Looked): readonly Finding[] {
+  const { username } = config.admin;
+  if (current === username) {
+    return [
+      {
+        sentence: `the current credential is the account of the admin itself (${username}), which the rotation would switch off`,
+        cure: 'Give Keyturn an account of its own in `admin`.',
+      },
+    ];
+  }
   const role = current === null ? undefined : roles.get(current);
   if (config.mode === 'in-place' || role === undefined || !loginsOf(config).includes(role.name) || role.isMember)
     return [];
@@ -212,7 +221,10 @@ async function privilegeFindings({ config, roles, session }: Looked): Promise<re
   const row = rows[0];
   if (row === undefined || row['is_superuser'] === true) return [];
   const findings: Finding[] = [];
-  const beyond = [...roles.values()].filter(({ isAdministered }) => !isAdministered).map(({ name }) => name);
+  const beyond = [...roles.values()]
+    // The admin's own account is a finding of its own, which this would not mend.
+    .filter(({ isAdministered, name }) => !isAdministered && name !== admin)
+    .map(({ name }) => name);
   if (row['may_create'] !== true) {
     const cure = `ALTER ROLE ${escapeIdentifier(admin)} CREATEROLE;`;
     findings.push({ sentence: `admin ${admin} may not create or change roles`, cure });

@@ -92,6 +92,18 @@ describe.each(settings)('on PostgreSQL $major as a $admin admin', (setting) => {
     expect(sentences(await connection.preflight(null, other)).join()).toContain('belongs to the secret');
   });
 
+  test('the account of the admin as the current credential is found', async () => {
+    const { connection, ctx, config } = await borrowTarget(setting);
+    const { username } = config.admin;
+
+    expect(await connection.preflight(any(username), ctx('r1'))).toEqual([
+      {
+        sentence: `the current credential is the account of the admin itself (${username}), which the rotation would switch off`,
+        cure: 'Give Keyturn an account of its own in `admin`.',
+      },
+    ]);
+  });
+
   test('no cure for one secret kills the login of another', async () => {
     const target = await borrowTarget(setting);
     const { connection, ctx, sql, logins, logIn } = target;
