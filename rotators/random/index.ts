@@ -46,6 +46,9 @@ const isFrom = (entry: Entry, rotation: string | null, { secret }: RotatorContex
 const digestOf = (salt: string, token: Secret): Buffer =>
   createHash('sha256').update(Buffer.from(salt, 'base64')).update(openSecret(token)).digest();
 
+/** As one word of a shell. */
+const quoted = (path: string): string => (/^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`);
+
 function connect({ folder, name }: Config): Connection {
   // An identity comes back to us from the store: it must not lead out of the folder.
   const fileOf = (identity: string): string => {
@@ -94,14 +97,21 @@ function connect({ folder, name }: Config): Connection {
     }
   };
 
+  const missing = { sentence: `there is no folder ${folder}`, cure: `mkdir -p ${quoted(folder)}` };
+
   return {
     preflight: async () => {
       const found = await stat(folder).catch(() => null);
-      if (found?.isDirectory() === true) return [];
-      return [{ sentence: `there is no folder ${folder}`, cure: `mkdir -p ${folder}` }];
+      return found?.isDirectory() === true ? [] : [missing];
     },
-    // The inode stays when the folder is renamed, and changes when another one is put in its place.
-    identify: async () => ({ system: await stat(folder).then(({ dev, ino }) => `${dev}:${ino}`) }),
+    identify: async ({ step }) => {
+      const found = await stat(folder).catch(() => null);
+      // The inode stays when the folder is renamed, and changes when another one is put in its place.
+      if (found !== null) return { system: `${found.dev}:${found.ino}` };
+      // Asked before anything was changed it ends the rotation, with the cure; later it is a mount that may come back.
+      if (step !== 'preflight') throw keyturnError('TARGET_UNREACHABLE', { endpoint: folder });
+      throw keyturnError('PREFLIGHT_FAILED', { finding: missing.sentence, cure: missing.cure });
+    },
     propose: async (_current, { rotationId }) => ({
       identity: `${name}-${rotationId}`,
       value: Secret.fromText(randomBytes(32).toString('base64url')),
@@ -112,7 +122,7 @@ function connect({ folder, name }: Config): Connection {
       const entry = await read(identity);
       // One of this rotation was half-made, or is made again: it is replaced.
       if (entry !== null && !isFrom(entry, ctx.rotationId, ctx)) {
-        throw keyturnError('PRINCIPAL_IN_USE', { principal: identity, cure: `rm ${fileOf(identity)}` });
+        throw keyturnError('PRINCIPAL_IN_USE', { principal: identity, cure: `rm ${quoted(fileOf(identity))}` });
       }
       const salt = randomBytes(16).toString('base64');
       const digest = digestOf(salt, value).toString('base64');

@@ -51,7 +51,15 @@ export function guardRotator(
     } catch (thrown) {
       const error = sort(thrown, rotator, scope, scrubber);
       tell(scope, error.code === 'TARGET_UNREACHABLE' || error.code === 'DEADLINE_EXCEEDED');
-      log.debug({ step: scope.step, code: error.code, error: scrubber.text(describe(thrown)) }, 'rotator failed');
+      log.debug(
+        {
+          rotationId: scope.plan.rotationId,
+          step: scope.step,
+          code: error.code,
+          error: scrubber.text(describe(thrown)),
+        },
+        'rotator failed',
+      );
       throw error;
     }
   };

@@ -105,6 +105,7 @@ describe('what a rotator says of values', () => {
     expect(logged).toHaveLength(2);
     expect(logged.join()).not.toMatch(/kt-canary/);
     expect(logged[1]).toContain('bad password [secret]');
+    expect(logged[1]).toContain(`"rotationId":"${aPlan().rotationId}"`);
   });
 
   it('leaves the secrets it hands over as they are', async () => {

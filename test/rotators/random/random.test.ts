@@ -64,6 +64,19 @@ test.each(['../outside', 'a/b', '', 'x.json', '..'])(
   },
 );
 
+test('a folder that is not there is told with its cure, by whatever is asked first', async () => {
+  const folder = await borrowFolder();
+  onTestFinished(async () => rm(folder, { recursive: true, force: true }));
+  const missing = join(folder, "it's missing");
+  const connection = random.connect({ folder: missing, name: 'app' });
+  const ctx = contextOf('test:/tokens', 'r1', { step: 'preflight' });
+  const told = { finding: `there is no folder ${missing}`, cure: `mkdir -p '${folder}/it'\\''s missing'` };
+
+  await expect(connection.identify(ctx)).rejects.toMatchObject({ code: 'PREFLIGHT_FAILED', facts: told });
+  await expect(connection.identify({ ...ctx, step: 'drain' })).rejects.toMatchObject({ code: 'TARGET_UNREACHABLE' });
+  expect(await connection.preflight(null, ctx)).toEqual([{ sentence: told.finding, cure: told.cure }]);
+});
+
 test('unknown keys of the configuration are refused', () => {
   expect(random.config.safeParse({ folder: '/x', name: 'a', colour: 'red' }).success).toBe(false);
 });
