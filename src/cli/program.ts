@@ -104,7 +104,10 @@ function prepare(command: Command, { terminal }: Doors): void {
   if (command.commands.length > 0) return;
   command
     .option('--json', 'one JSON document on standard output', false)
-    .option('--verbose', 'show the stack of an error; it may hold what a driver or your configuration threw', false)
+    .option('--verbose', 'show the stack of an error; it may hold what a driver or your configuration threw', false);
+  // It has a configuration and a folder of its own.
+  if (command.name() === 'demo') return;
+  command
     .option('--config <file>', 'the configuration; default: KEYTURN_CONFIG, then keyturn.config.ts, .js or .mjs here')
     .option('--data <folder>', 'the folder of `keyturn up`', './.keyturn');
 }

@@ -31,7 +31,11 @@ test('in an empty folder up makes everything, other commands find it, and it com
   expect(statSync(join(cwd, '.keyturn', 'up.json')).mode & 0o777).toBe(0o600);
   expect(statSync(join(cwd, 'keyturn.key')).mode & 0o777).toBe(0o600);
 
-  expect((await first.stop()).code).toBe(0);
+  const stopped = await first.stop();
+  expect(stopped).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/Stopped\. Everything is kept in \.\/\.keyturn\n$/) as string,
+  });
   expect(existsSync(join(cwd, '.keyturn', 'up.json'))).toBe(false);
   expect((await keyturn(['status'], { cwd })).stderr).toMatch(/^SETTING_MISSING: .*keyturn up/);
 

@@ -66,6 +66,7 @@ export const up: Register = (program, action) =>
       const broken = await Promise.race([interruption(doors), running.broken]);
       await running.stop();
       if (broken !== undefined) throw broken;
+      output.line(isEmbedded ? `Stopped. Everything is kept in ${where.data}` : 'Stopped.');
       return exit.done;
     }),
   );
