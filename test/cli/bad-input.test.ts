@@ -118,6 +118,45 @@ describe('the state database', () => {
     expect(answer.stderr).not.toContain('hunter2');
   });
 
+  test('that refuses the login, or is not there, is told as the setting it is', async () => {
+    const place = await workspace();
+    const run = (change: (url: URL) => void, ...args: readonly string[]): Promise<Answer> => {
+      const url = new URL(place.stateUrl);
+      change(url);
+      return keyturn(args, { ...place.options, env: { ...place.options.env, KEYTURN_DATABASE_URL: url.href } });
+    };
+    const wrongPassword = (url: URL): void => void (url.password = 'hunter2');
+    const wrongDatabase = (url: URL): void => void (url.pathname = '/hunter2');
+
+    for (const command of [['status'], ['migrate'], ['worker', '--health-port', 'off']]) {
+      const refused = await run(wrongPassword, ...command);
+      expectRefusal(refused, 'SETTING_INVALID', 2);
+      expect(refused.stderr).toMatch(/KEYTURN_DATABASE_URL cannot be used: its login was refused/);
+      const missing = await run(wrongDatabase, ...command);
+      expectRefusal(missing, 'SETTING_INVALID', 2);
+      expect(missing.stderr).toMatch(/KEYTURN_DATABASE_URL cannot be used: there is no such database/);
+      expect(refused.stderr + missing.stderr).not.toContain('hunter2');
+    }
+  });
+
+  test('is migrated by whoever may, for a role that there is', async () => {
+    const place = await workspace({ isMigrated: false });
+    const { owner } = place.roles;
+    await place.ask(`ALTER ROLE ${owner} LOGIN PASSWORD 'may-do-nothing'`);
+    const url = new URL(place.stateUrl);
+    url.username = owner;
+    url.password = 'may-do-nothing';
+    const env = { ...place.options.env, KEYTURN_DATABASE_URL: url.href };
+
+    const denied = await keyturn(['migrate'], { ...place.options, env });
+    expectRefusal(denied, 'PRIVILEGE_MISSING', 1);
+    expect(denied.stderr).toMatch(/GRANT CREATE ON DATABASE/);
+
+    const unknown = await place.run('migrate', '--app-role', 'nobody-of-that-name');
+    expectRefusal(unknown, 'USAGE', 2);
+    expect(unknown.stderr).toMatch(/--app-role .*nobody-of-that-name/);
+  });
+
   test('not migrated is refused by every command that needs it, and migrate is the cure', async () => {
     const place = await workspace({ isMigrated: false });
 

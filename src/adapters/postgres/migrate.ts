@@ -2,10 +2,10 @@ import { readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import { keyturnError } from '../../core/errors.js';
+import { type KeyturnError, keyturnError } from '../../core/errors.js';
 import { connectionFields } from './connection.js';
 import { grants } from './grants.js';
-import { rowsOf, stateError } from './statements.js';
+import { doorError, rowsOf, sqlstateOf } from './statements.js';
 
 /** Beside this file in the source and in `dist`. */
 const folder = fileURLToPath(new URL('./migrations', import.meta.url));
@@ -23,7 +23,8 @@ const silent = { debug: () => undefined, info: () => undefined, warn: () => unde
  * With `appRole` it grants that role what a worker needs and no more; the role must exist.
  *
  * *Repeat*: harmless, and several at once wait for each other.
- * *Errors* `STATE_UNAVAILABLE`, `STATE_REFUSED`.
+ * *Errors* `STATE_UNAVAILABLE`, `STATE_REFUSED`, `SETTING_INVALID`; `PRIVILEGE_MISSING` where the role of the URL may
+ * not; `USAGE` where there is no such role as `appRole`.
  */
 export async function migrate(url: string, { appRole }: { readonly appRole?: string } = {}): Promise<void> {
   // Loaded when it is needed: the loader inside makes a folder for its cache as soon as it is imported.
@@ -47,19 +48,42 @@ export async function migrate(url: string, { appRole }: { readonly appRole?: str
       noLock: true,
       logger: silent,
     });
-    if (appRole !== undefined) await client.query(grants(pg.escapeIdentifier(appRole)));
+    if (appRole !== undefined) await grantTo(client, appRole);
   } catch (error) {
-    throw stateError(error);
+    throw migrateError(error);
   } finally {
     // Ends the session and with it the lock.
     await client.end().catch(() => undefined);
   }
 }
 
-/** Refuses a database that lacks a migration of this version. *Errors* `DATABASE_UNMIGRATED`. */
+async function grantTo(client: pg.Client, role: string): Promise<void> {
+  try {
+    await client.query(grants(pg.escapeIdentifier(role)));
+  } catch (error) {
+    if (sqlstateOf(error) !== '42704') throw error;
+    throw keyturnError('USAGE', { finding: `--app-role names ${role}, and there is no such role`, command: 'migrate' });
+  }
+}
+
+function migrateError(error: unknown): KeyturnError {
+  if (sqlstateOf(error) !== '42501') return doorError(error);
+  return keyturnError('PRIVILEGE_MISSING', {
+    target: 'state database',
+    action: `bringing the schema ${SCHEMA} to this version`,
+    cure: 'Run it as the owner of the database and of the schema, or: GRANT CREATE ON DATABASE … TO …',
+  });
+}
+
+/**
+ * Refuses a database that lacks a migration of this version. Asked before anything else of a database, it also says
+ * where the URL leads nowhere. *Errors* `DATABASE_UNMIGRATED`, `SETTING_INVALID`.
+ */
 export async function assertMigrated(pool: pg.Pool): Promise<void> {
   const files = (await readdir(folder)).filter((name) => name.endsWith('.sql')).map((name) => basename(name, '.sql'));
-  const run = await rowsOf<{ name: string }>(pool, `SELECT name FROM ${SCHEMA}.${LEDGER}`);
+  const run = await rowsOf<{ name: string }>(pool, `SELECT name FROM ${SCHEMA}.${LEDGER}`).catch((error: unknown) => {
+    throw doorError(error);
+  });
   const names = new Set(run.map(({ name }) => name));
   if (!files.every((file) => names.has(file))) throw keyturnError('DATABASE_UNMIGRATED');
 }

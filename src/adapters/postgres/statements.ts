@@ -91,6 +91,30 @@ export function stateError(error: unknown): KeyturnError {
   return keyturnError('STATE_REFUSED', { sqlstate: error.code }, scrubbed(error));
 }
 
+/** What the login of a URL may be refused with. https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const unusable: ReadonlyMap<string, readonly [finding: string, cure: string]> = new Map([
+  ['28P01', ['its login was refused', 'Check its user and its password.']],
+  ['28000', ['its login was refused', 'Check its user, and whether pg_hba.conf lets it in from here.']],
+  ['3D000', ['there is no such database', 'Create the database, or name another one in it.']],
+]);
+
+/**
+ * As {@link stateError}, for whoever has just come to the database: a login that is refused is then how it was
+ * configured. Not for what a rotation meets: there it may be mended, and must not undo anything.
+ */
+export function doorError(error: unknown): KeyturnError {
+  const sorted = stateError(error);
+  const [finding, cure] = unusable.get(sqlstateOf(sorted) ?? '') ?? [];
+  if (finding === undefined || cure === undefined) return sorted;
+  return keyturnError('SETTING_INVALID', { setting: 'KEYTURN_DATABASE_URL', finding, cure });
+}
+
+/** What the server refused a statement with; undefined where it did not. */
+export function sqlstateOf(error: unknown): string | undefined {
+  if (isKeyturnError(error)) return error.code === 'STATE_REFUSED' ? String(error.facts['sqlstate']) : undefined;
+  return isDatabaseError(error) ? error.code : undefined;
+}
+
 /** The message alone: the driver's object also carries the statement and the failing row. */
 function scrubbed(error: unknown): Error {
   return new Error(error instanceof Error ? error.message : 'unknown');
