@@ -5,7 +5,7 @@ import { assertMigrated, migrate } from './adapters/postgres/migrate.js';
 import { putInitial } from './adapters/postgres/store/put-by-person.js';
 import type { Doors, Where } from './cli/doors.js';
 import { processTerminal } from './cli/terminal.js';
-import { type Variables, assertQueueUrl, configOf, urlsOf } from './main/settings.js';
+import { type Variables, assertQueueUrl, configFileOf, configOf, urlsOf } from './main/settings.js';
 import { openHistory, openKeyring, onceKnown, openState, withPool } from './main/state.js';
 import { version } from './main/version.js';
 
@@ -21,6 +21,7 @@ export function createDoors(variables: Variables = process.env): Doors {
     terminal,
     version: version(),
     principal,
+    configFile: (where) => configFileOf(variables, where),
     config,
     state: async (where, options) => openState(await urls(where), options),
     history: async (where) => openHistory(await urls(where)),

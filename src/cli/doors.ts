@@ -88,6 +88,8 @@ export interface Doors {
   readonly version: string;
   /** Who is asking: `local:<os user>`. */
   readonly principal: string;
+  /** Where the configuration is, or would be: absolute. */
+  configFile(where: Where): string;
   /** *Errors* those of `loadConfig`. */
   config(where: Where): Promise<Config>;
   /**

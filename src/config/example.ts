@@ -2,8 +2,8 @@
 export interface ExampleOptions {
   /** Relative to the configuration. */
   readonly keyFile: string;
-  /** Text of a reference: `env('NAME')` or `file('./path')`. */
-  readonly adminPassword: string;
+  /** Where it is to be read: a variable, or a file relative to the configuration. */
+  readonly adminPassword: { readonly from: 'env' | 'file'; readonly name: string };
   readonly adminName: string;
   readonly port: number;
   /** Lines of a policy, for those who are watching. Default: that of Keyturn. */
@@ -12,8 +12,8 @@ export interface ExampleOptions {
 
 /** A first configuration: one PostgreSQL, one secret. */
 export function exampleConfig({ keyFile, adminPassword, adminName, port, policy }: ExampleOptions): string {
-  const maker = /^\w+/.exec(adminPassword)?.[0] ?? 'env';
-  return `import { defineConfig, ${maker} } from 'keyturn';
+  const key = keyFile.startsWith('.') || keyFile.startsWith('/') ? keyFile : `./${keyFile}`;
+  return `import { defineConfig, ${adminPassword.from} } from 'keyturn';
 import postgres from 'keyturn/rotators/postgres';
 
 const billing = {
@@ -21,14 +21,17 @@ const billing = {
   config: {
     endpoints: [{ host: '127.0.0.1', port: ${port} }],
     database: 'billing',
-    admin: { username: '${adminName}', password: ${adminPassword} },
+    admin: { username: ${quoted(adminName)}, password: ${adminPassword.from}(${quoted(adminPassword.name)}) },
   },
 };
 const db = { target: 'billing', config: { owner: 'billing', logins: ['billing_a', 'billing_b'] }${policy === undefined ? '' : `, policy: ${policy}`} };
 
 export default defineConfig({
-  keyring: { file: '${keyFile.startsWith('.') || keyFile.startsWith('/') ? keyFile : `./${keyFile}`}' },
+  keyring: { file: ${quoted(key)} },
   environments: { demo: { targets: { billing }, secrets: { '/demo/billing/db': db } } },
 });
 `;
 }
+
+/** A folder may be called anything, quotes and backslashes included. */
+const quoted = (text: string): string => (/^[\w ./@-]*$/.test(text) ? `'${text}'` : JSON.stringify(text));

@@ -95,7 +95,7 @@ async function makeFirst(
   const text = exampleConfig({
     keyFile: 'keyturn.key',
     adminName: server.superuser,
-    adminPassword: `file('./${password}')`,
+    adminPassword: { from: 'file', name: `./${password}` },
     port: server.port,
     policy: briefPolicy,
   });

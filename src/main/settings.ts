@@ -50,10 +50,14 @@ export function variableOf(variables: Variables, name: string): string | undefin
   return value === '' ? undefined : value;
 }
 
+/** Where the configuration is, or would be: absolute. */
+export function configFileOf(variables: Variables, { config }: Where): string {
+  return resolve(config ?? variableOf(variables, 'KEYTURN_CONFIG') ?? findConfig('.') ?? 'keyturn.config.ts');
+}
+
 /** *Errors* `CONFIG_MISSING` and those of `loadConfig`. */
-export async function configOf(variables: Variables, { config }: Where): Promise<Config> {
-  const file = config ?? variableOf(variables, 'KEYTURN_CONFIG') ?? findConfig('.') ?? 'keyturn.config.ts';
-  return loadConfig(resolve(file), { workflows, calendar: calendar() });
+export async function configOf(variables: Variables, where: Where): Promise<Config> {
+  return loadConfig(configFileOf(variables, where), { workflows, calendar: calendar() });
 }
 
 const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];

@@ -33,11 +33,28 @@ test('the example is a sound configuration', async () => {
   expect(Object.keys(config.environments['prod']!.secrets)).toEqual(['/prod/billing/db']);
 });
 
+test('names with quotes, backslashes and line breaks in them are written as they are', async () => {
+  const file = join(await temporaryFolder(), 'keyturn.config.ts');
+  const [odd, env] = [`it's "a" \\ $\{x} \``, { from: 'env', name: 'ADMIN_PASSWORD' } as const];
+  for (const adminPassword of [env, { from: 'file', name: `./${odd}` } as const]) {
+    await writeFile(file, exampleConfig({ keyFile: `${odd}\n.key`, adminName: odd, adminPassword, port: 5432 }));
+
+    const config = await loadConfig(file, options);
+
+    expect(config.keyring.file).toBe(join(file, '..', `${odd}\n.key`));
+    expect(config.environments['demo']?.secrets['/demo/billing/db']?.config['admin']).toEqual({
+      username: odd,
+      password: { $ref: `${adminPassword.from}:${adminPassword.name}` },
+    });
+  }
+});
+
 test.each([undefined, "{ grace: '5s' }"])(
   'what init and up write is a sound configuration (policy %s)',
   async (policy) => {
     const file = join(await temporaryFolder(), 'keyturn.config.ts');
-    const written = { keyFile: 'keyturn.key', adminName: 'admin', adminPassword: "env('ADMIN_PASSWORD')", port: 5432 };
+    const adminPassword = { from: 'env', name: 'ADMIN_PASSWORD' } as const;
+    const written = { keyFile: 'keyturn.key', adminName: 'admin', adminPassword, port: 5432 };
     await writeFile(file, exampleConfig({ ...written, ...(policy === undefined ? {} : { policy }) }));
 
     const config = await loadConfig(file, options);

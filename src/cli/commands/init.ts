@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
-import { join, relative, resolve } from 'node:path';
+import { access, constants, stat, writeFile } from 'node:fs/promises';
+import { dirname, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { exampleConfig } from '../../config/example.js';
-import { findConfig } from '../../config/load.js';
+import { keyturnError } from '../../core/errors.js';
 import { exit } from '../output.js';
 import type { Register } from '../program.js';
 
@@ -17,7 +17,9 @@ export const init: Register = (program, action) =>
       action(async ({ doors, where, output }, command: Command) => {
         const { key } = command.opts<{ readonly key: string }>();
         const keyFile = resolve(key);
-        const configFile = resolve(where.config ?? findConfig('.') ?? join('.', 'keyturn.config.ts'));
+        const configFile = doors.configFile(where);
+        // Before anything is made: a key without a configuration that names it is one more thing to lose.
+        for (const file of [keyFile, configFile]) if (!existsSync(file)) await refuseFolder(dirname(file));
         const made: string[] = [];
         if (!existsSync(keyFile)) {
           await doors.makeKeyFile(keyFile);
@@ -29,7 +31,7 @@ export const init: Register = (program, action) =>
           const text = exampleConfig({
             keyFile: keyPath,
             adminName: 'keyturn_admin',
-            adminPassword: "env('BILLING_ADMIN_PASSWORD')",
+            adminPassword: { from: 'env', name: 'BILLING_ADMIN_PASSWORD' },
             port: 5432,
           });
           await writeFile(configFile, text, { flag: 'wx' });
@@ -44,3 +46,13 @@ export const init: Register = (program, action) =>
         return exit.done;
       }),
     );
+
+async function refuseFolder(folder: string): Promise<void> {
+  const found = await stat(folder).catch(() => undefined);
+  if (found?.isDirectory() !== true) {
+    throw keyturnError('USAGE', { finding: `there is no folder ${folder}`, command: 'init' });
+  }
+  await access(folder, constants.W_OK).catch(() => {
+    throw keyturnError('USAGE', { finding: `the folder ${folder} cannot be written to`, command: 'init' });
+  });
+}
