@@ -76,7 +76,10 @@ export function judgePreflight(
  * A credential that came from outside carries no tag, so `destroy` must be told that it may remove it. Asked now,
  * because there is no way back from where it would be refused. Where one only can live it is replaced, not removed.
  */
-function unclaimed(plan: Plan, old: PreflightFacts['old']): readonly Finding[] {
+export function unclaimed(
+  plan: Pick<Plan, 'adopted' | 'capabilities' | 'path'>,
+  old: Pick<OldCredential, 'version' | 'createdBy'> | null,
+): readonly Finding[] {
   if (old === null || old.createdBy !== null || plan.adopted || plan.capabilities.overlap === 'one-live') return [];
   return [
     {

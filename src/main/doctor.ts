@@ -14,6 +14,7 @@ import { planFor } from '../config/plan.js';
 import { parseCredential } from '../core/credential.js';
 import { cureOf, keyturnError, sentenceOf } from '../core/errors.js';
 import type { EndpointAnswer, Finding } from '../core/observation.js';
+import { unclaimed } from '../core/preflight.js';
 import type { Urls, Variables } from './settings.js';
 import { levelOf, variableOf } from './settings.js';
 import { assertUsable, openKeyring, withPool } from './state.js';
@@ -129,7 +130,8 @@ async function preflight(subject: {
     const answers = current === null ? [] : await targets.port.probe(scope, current);
     // Asked again: one may have begun while we looked.
     if (wasRotating || (await isRotating())) return [];
-    return [...findings, ...refusals(secret, answers)];
+    const old = version === null ? null : { version: version.version, createdBy: version.rotationId };
+    return [...findings, ...unclaimed(plan, old), ...refusals(secret, answers)];
   } finally {
     await targets.close();
   }
