@@ -60,6 +60,9 @@ function parseObject(document: Secret): Record<string, unknown> | undefined {
 /** The fewest bytes of a value that is worth storing: 16 bytes are 128 bits if every one of them were random. */
 const MIN_VALUE_BYTES = 16;
 
+/** The built-in store keeps 64 KiB of what the keyring makes of a value, which is a little more than the value. */
+const MAX_VALUE_BYTES = 64_000;
+
 /** What redacted views put where a value was. A value that contains one was read from such a view. */
 const REDACTION_MARKS = ['[secret]', '[redacted]', '<redacted>', '****', '••••', 'REDACTED', '(sensitive value)'];
 
@@ -76,6 +79,7 @@ export function unfitValue(
   const bytes = openSecret(value);
   if (bytes.length === 0) return 'it is empty';
   if (bytes.length < MIN_VALUE_BYTES) return `it is shorter than ${MIN_VALUE_BYTES} bytes`;
+  if (bytes.length > MAX_VALUE_BYTES) return `it is longer than ${MAX_VALUE_BYTES} bytes`;
   if (bytes.every((byte) => byte === bytes[0])) return 'all its bytes are the same';
   const text = new TextDecoder().decode(bytes);
   if (REDACTION_MARKS.some((mark) => text.includes(mark))) return 'it holds a redaction mark';

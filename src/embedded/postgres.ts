@@ -121,7 +121,11 @@ function spawnGuard(): ChildProcess {
 
 async function ask(guard: ChildProcess, guardEnded: Promise<void>, request: GuardRequest): Promise<GuardReady> {
   const { stdin, stdout } = guard;
-  const unanswered = { finding: 'its guard process ended without an answer', log: 'none was written' };
+  const unanswered = {
+    finding: 'its guard process ended without an answer',
+    log: 'none was written',
+    cure: 'Start it again; if it happens twice, report it.',
+  };
   if (stdin === null || stdout === null) throw keyturnError('EMBEDDED_POSTGRES_FAILED', unanswered);
   // A guard that ends early closes its end of the pipe; that it ended is reported below.
   stdin.on('error', () => {});

@@ -56,7 +56,7 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
       continue;
     }
     const isPortTaken = /Address already in use/.test(outcome);
-    if (isPortTaken && options.port !== null) throw failed(options, `port ${options.port} is taken`);
+    if (isPortTaken && options.port !== null) throw portTaken(options, options.port);
     if (!isPortTaken || attempt >= 5) {
       throw failed(options, lastComplaint(outcome));
     }
@@ -164,5 +164,15 @@ export function lastComplaint(output: string): string {
 }
 
 function failed(options: ServerOptions, finding: string): Error {
-  return keyturnError('EMBEDDED_POSTGRES_FAILED', { finding, log: options.logRemark });
+  const log = options.logRemark;
+  return keyturnError('EMBEDDED_POSTGRES_FAILED', { finding, log, cure: `Read its log: ${log}` });
+}
+
+/** The configuration and the plans of open rotations name the port: another one will not do. */
+function portTaken(options: ServerOptions, port: number): Error {
+  return keyturnError('EMBEDDED_POSTGRES_FAILED', {
+    finding: `port ${port} is taken`,
+    log: options.logRemark,
+    cure: `Stop what listens on 127.0.0.1:${port} (see it with: ss -ltnp 'sport = :${port}'), then start this again.`,
+  });
 }

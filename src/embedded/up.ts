@@ -74,6 +74,7 @@ async function brokenOf(server: EmbeddedPostgres): Promise<KeyturnError> {
   return keyturnError('EMBEDDED_POSTGRES_FAILED', {
     finding: 'it ended, and nobody had told it to',
     log: server.serverLogPath,
+    cure: `Read its log: ${server.serverLogPath}`,
   });
 }
 

@@ -105,6 +105,12 @@ describe('a value about to be stored', () => {
     expect(finding('5fQ2nB8xYc71Zk0p', 'another-value-before', '5fQ2nB8xYc71Zk0p')).toMatch(/already has/);
   });
 
+  it('is unfit where it is longer than a store keeps', () => {
+    const long = (bytes: number): string => '5fQ2nB8xYc71Zk0p'.repeat(bytes / 16);
+    expect(finding(long(64_000))).toBeUndefined();
+    expect(finding(`${long(64_000)}x`)).toBe('it is longer than 64000 bytes');
+  });
+
   it('counts bytes, not characters', () => {
     expect(finding('éàüöäëïô')).toBeUndefined();
   });

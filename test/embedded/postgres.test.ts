@@ -48,7 +48,10 @@ test('a port that is asked for is taken, and one that is taken is refused', asyn
   const second = startEmbeddedPostgres({ fsync: false, port: server.port });
   await expect(second).rejects.toMatchObject({
     code: 'EMBEDDED_POSTGRES_FAILED',
-    facts: { finding: `port ${server.port} is taken` },
+    facts: {
+      finding: `port ${server.port} is taken`,
+      cure: expect.stringMatching(`^Stop what listens on 127.0.0.1:${server.port} `) as string,
+    },
   });
   await server.stop();
 
