@@ -2,8 +2,8 @@ import { CronExpressionParser } from 'cron-parser';
 import { keyturnError } from '../../core/errors.js';
 import type { Calendar } from '../../ports/operations.js';
 
-/** Five fields, or six with the seconds first. The parser would take fewer and guess the rest. */
-const FIELDS = [5, 6];
+/** Minute to weekday. The parser would take fewer and guess the rest, and six with the seconds first. */
+const FIELDS = 5;
 const ALIASES = ['@yearly', '@annually', '@monthly', '@weekly', '@daily', '@hourly'];
 
 /**
@@ -33,7 +33,7 @@ function next(cron: string, timezone: string, afterMs: number): number {
 function problemOf(cron: string, timezone: string): string | undefined {
   const fields = cron.trim().split(/\s+/);
   const isAlias = fields.length === 1 && ALIASES.includes(cron.trim());
-  if (!isAlias && !FIELDS.includes(fields.length)) return `schedule: '${cron}' does not have five fields`;
+  if (!isAlias && fields.length !== FIELDS) return `schedule: '${cron}' does not have five fields`;
   // `H` stands for a random value, another one at every call.
   if (fields.some((field) => /(^|[,/-])H/i.test(field) && !isAlias)) return `schedule: '${cron}' uses H`;
   if (!isZone(timezone)) return `timezone: '${timezone}' is not an IANA time zone`;

@@ -99,14 +99,14 @@ test('in any zone a daily schedule fires within a day and two hours, and never b
   );
 });
 
-test('seconds and names of intervals are understood', () => {
-  expect(next('*/10 * * * * *', 'UTC', Date.parse('2026-01-01T00:00:01Z'))).toBe(Date.parse('2026-01-01T00:00:10Z'));
+test('names of intervals are understood', () => {
   expect(times('@daily', 'Asia/Kathmandu', '2026-01-01T00:00:00Z', 1)).toEqual(['2026-01-01T18:15Z']);
 });
 
 test.each([
   ['nothing', ''],
   ['two fields', '* *'],
+  ['six fields, which other crons read as seconds', '*/10 * * * * *'],
   ['seven fields', '* * * * * * *'],
   ['words', 'every day'],
   ['a minute past 59', '61 2 * * *'],
