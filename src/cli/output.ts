@@ -2,6 +2,7 @@ import type { ErrorCode } from '../core/errors.js';
 import { cureOf, isKeyturnError, isUsageError, sentenceOf } from '../core/errors.js';
 import type { Status } from '../core/rotation.js';
 import type { Terminal } from './doors.js';
+import { plain } from './table.js';
 
 /** How a command ends: done, failed, called or configured wrongly, or waiting for a person. */
 export const exit = { done: 0, failed: 1, usage: 2, parked: 3 } as const;
@@ -62,8 +63,8 @@ function tell(error: unknown): Told {
   if (isKeyturnError(error)) {
     return {
       code: error.code,
-      sentence: oneLine(sentenceOf(error.code, error.facts)),
-      cure: oneLine(cureOf(error.code, error.facts)),
+      sentence: plain(sentenceOf(error.code, error.facts)),
+      cure: plain(cureOf(error.code, error.facts)),
     };
   }
   const name = error instanceof Error ? error.name : typeof error;
@@ -73,8 +74,6 @@ function tell(error: unknown): Told {
     cure: 'Run it again with --verbose and report it.',
   };
 }
-
-const oneLine = (text: string): string => text.replace(/\s*[\r\n]+\s*/g, ' ');
 
 function stackOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

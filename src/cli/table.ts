@@ -1,5 +1,14 @@
+/**
+ * A text on one line of a terminal. What people and applications give as reasons stands in tables: a line break would
+ * tear them, and an escape sequence or a change of direction would let it write anywhere.
+ */
+export function plain(text: string): string {
+  return text.replace(/\s*[\r\n\u2028\u2029]+\s*/g, ' ').replace(/[\p{Cc}\p{Cf}]/gu, '\u{fffd}');
+}
+
 /** Lines up columns for people. The first row is the heading. */
-export function table(rows: readonly (readonly string[])[]): string {
+export function table(given: readonly (readonly string[])[]): string {
+  const rows = given.map((row) => row.map(plain));
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows
     .map((row) =>

@@ -1,6 +1,6 @@
 import { cureOf, parkedCureOf, sentenceOf } from '../core/errors.js';
 import type { Recorded, RotationEvent } from '../core/rotation.js';
-import { showDuration } from './table.js';
+import { plain, showDuration } from './table.js';
 
 /** Makes lines for people of one rotation's events in order; nothing for a gate that only goes on waiting as before. */
 export function timelineOf(startedMs: number): (recorded: Recorded) => string | undefined {
@@ -18,7 +18,7 @@ function timelineLine(recorded: Recorded, startedMs: number): string {
   const { step, what } = describe(recorded.event);
   const time = new Date(recorded.atMs).toISOString().slice(11, 23);
   const after = `+${((recorded.atMs - startedMs) / 1000).toFixed(2)} s`;
-  return `${time}  ${after.padStart(10)}  ${step.padEnd(9)}  ${what}`;
+  return `${time}  ${after.padStart(10)}  ${step.padEnd(9)}  ${plain(what)}`;
 }
 
 function describe(event: RotationEvent): { readonly step: string; readonly what: string } {
