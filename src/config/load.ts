@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createJiti } from 'jiti';
-import { keyturnError } from '../core/errors.js';
+import { isKeyturnError, keyturnError } from '../core/errors.js';
 import type { Config } from './config.js';
 import type { ParseOptions } from './parse.js';
 import { parseConfig } from './parse.js';
@@ -26,7 +26,14 @@ export function findConfig(folder: string): string | undefined {
 export async function loadConfig(path: string, options: Omit<ParseOptions, 'file'>): Promise<Config> {
   const file = resolve(path);
   if (!existsSync(file)) throw keyturnError('CONFIG_MISSING', { file });
-  return parseConfig(await run(file), { ...options, file });
+  const loaded = await run(file);
+  try {
+    return parseConfig(loaded, { ...options, file });
+  } catch (error) {
+    if (isKeyturnError(error)) throw error;
+    // What it exports ran while it was read: a getter that throws, an object that holds itself.
+    throw keyturnError('CONFIG_FAILED', { file, finding: nameOf(error) }, error);
+  }
 }
 
 async function run(file: string): Promise<unknown> {

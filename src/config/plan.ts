@@ -80,7 +80,7 @@ export function claimsFor(secret: SecretConfig): readonly string[] {
 }
 
 function named(names: readonly string[]): string {
-  if (names.length === 0) return 'there are none yet';
+  if (names.length === 0) return 'those of your configuration, which has none yet';
   const shown = names.slice(0, maxNamed).join(', ');
   return names.length > maxNamed ? `${shown} and ${names.length - maxNamed} more` : shown;
 }

@@ -71,6 +71,25 @@ test('a file that throws is named without what it threw', async () => {
   expect(String((error as Error).cause)).toContain('hunter2');
 });
 
+test.each([
+  ['a getter that throws', "export default { get keyring() { throw new TypeError('hunter2'); } };", 'TypeError'],
+  [
+    'settings that hold themselves',
+    `import rotator from 'keyturn/rotators/random';
+     const config = {}; config.self = config; export default { keyring: { file: 'k' }, environments: {
+       a: { targets: { t: { rotator, config } }, secrets: {} } } };`,
+    'CONFIG_',
+  ],
+])('%s is a configuration that fails, without what it threw', async (_, text, says) => {
+  const path = await write('keyturn.config.mjs', text);
+
+  const error = (await loadConfig(path, options).catch((thrown: unknown) => thrown)) as Error;
+
+  expect(error.message).toMatch(/^CONFIG_(FAILED|INVALID): /);
+  expect(error.message).toContain(says);
+  expect(error.message).not.toContain('hunter2');
+});
+
 test('a rotator that does not exist is an import that fails', async () => {
   const path = await write(
     'keyturn.config.ts',
