@@ -1,5 +1,9 @@
 #!/usr/bin/env node
 import { createDoors } from '../main.js';
-import { runCli } from './program.js';
+import { runCli, tellUncaught } from './program.js';
 
-process.exitCode = await runCli(process.argv.slice(2), createDoors());
+const args = process.argv.slice(2);
+const doors = createDoors();
+// Rejections that nobody handles come here as well. What was begun is in an unknown state: nothing goes on.
+process.on('uncaughtException', (error) => process.exit(tellUncaught(error, args, doors)));
+process.exitCode = await runCli(args, doors);

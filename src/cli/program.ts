@@ -85,7 +85,7 @@ export async function runCli(args: readonly string[], doors: Doors): Promise<num
   } catch (error) {
     if (!(error instanceof CommanderError)) return outputOf(args, doors).fail(error);
     if (error.exitCode === 0) return exit.done;
-    return outputOf(args, doors).fail(usageOf(error, args));
+    return outputOf(args, doors).fail(usageOf(error, commandOf(program, args)));
   }
 }
 
@@ -112,15 +112,34 @@ function prepare(command: Command, { terminal }: Doors): void {
     .option('--data <folder>', 'the folder of `keyturn up`', './.keyturn');
 }
 
+/**
+ * Tells of what nobody awaited, in the one line that every error gets: Node would print it with the source around it,
+ * and what a configuration or a driver threw may hold a value. *Returns* the exit code.
+ */
+export function tellUncaught(error: unknown, args: readonly string[], doors: Doors): number {
+  return outputOf(args, doors).fail(error);
+}
+
 /** Where parsing failed nothing was parsed: the two that matter for an error are looked for by hand. */
 function outputOf(args: readonly string[], { terminal }: Doors): Output {
   const common = { json: args.includes('--json'), verbose: args.includes('--verbose'), config: undefined, data: '' };
   return new Output(terminal, common);
 }
 
-function usageOf(error: CommanderError, args: readonly string[]): Error {
-  const command = args.find((arg) => !arg.startsWith('-')) ?? '';
+/** The command that was meant, as far as there is one: `store put`. */
+function commandOf(program: Command, args: readonly string[]): string {
+  const names: string[] = [];
+  let at: Command | undefined = program;
+  for (const arg of args.filter((each) => !each.startsWith('-'))) {
+    at = at.commands.find((command) => command.name() === arg);
+    if (at === undefined) break;
+    names.push(arg);
+  }
+  return names.join(' ');
+}
+
+function usageOf(error: CommanderError, command: string): Error {
   if (error.code === 'commander.help') return keyturnError('USAGE', { finding: 'a command is missing', command });
   const finding = error.message.replace(/^error: /, '').replace(/\s*[\r\n]+\s*/g, ' ');
-  return keyturnError('USAGE', { finding, command: error.code === 'commander.unknownCommand' ? '' : command });
+  return keyturnError('USAGE', { finding, command });
 }

@@ -5,6 +5,7 @@ import { environmentOf, secretOf } from '../../config/plan.js';
 import { cureOf, keyturnError, parkedCureOf, sentenceOf } from '../../core/errors.js';
 import { findRotation, follow } from '../follow.js';
 import { type Outlook, type Wait, outlookOf } from '../outlook.js';
+import { numberOf } from '../number-option.js';
 import { exit, exitCodeOf } from '../output.js';
 import type { Register } from '../program.js';
 import { showTime, table } from '../table.js';
@@ -64,8 +65,7 @@ export const history: Register = (program, action) =>
       action(async ({ doors, where, output, args }, command: Command) => {
         const [subject] = args;
         const { env, limit: limitText } = command.opts<LookOptions>();
-        const limit = Number(limitText);
-        if (!Number.isInteger(limit) || limit < 1) throw usage('--limit expects a number above 0');
+        const limit = numberOf(limitText, { name: '--limit', min: 1, max: 100_000, command: 'history' });
         const isPath = subject?.startsWith('/') === true;
         if (isPath && env === undefined)
           throw usage('a path needs --env: the same path may stand in several environments');

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { keyturnError } from '../../core/errors.js';
 import type { Doors, WorkerOptions } from '../doors.js';
+import { numberOf } from '../number-option.js';
 import { exit } from '../output.js';
 import { withProgress } from '../progress.js';
 import type { Register } from '../program.js';
@@ -97,16 +97,6 @@ function workerOptions(command: Command): WorkerOptions {
         ? null
         : numberOf(healthPort, { name: '--health-port', min: 0, max: 65_535, command: command.name() }),
   };
-}
-
-function numberOf(
-  text: string,
-  bounds: { readonly name: string; readonly min: number; readonly max: number; readonly command: string },
-): number {
-  const number = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (number >= bounds.min && number <= bounds.max) return number;
-  const finding = `${bounds.name} expects a number from ${bounds.min} to ${bounds.max}`;
-  throw keyturnError('USAGE', { finding, command: bounds.command });
 }
 
 async function interruption({ terminal }: Doors): Promise<void> {
