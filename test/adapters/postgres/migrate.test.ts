@@ -56,8 +56,8 @@ test('a role that does not exist is told, and a second try with one that does su
   const { url } = await freshPool();
 
   await expect(migrate(url, { appRole: 'keyturn "nobody' })).rejects.toMatchObject({
-    code: 'STATE_REFUSED',
-    facts: { sqlstate: '42704' },
+    code: 'USAGE',
+    facts: { finding: '--app-role names keyturn "nobody, and there is no such role' },
   });
   await migrate(url, { appRole: 'pg_monitor' });
 });
