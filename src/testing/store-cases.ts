@@ -16,6 +16,8 @@ export interface StoreHarness {
   readonly takeOver: (scope: Scope) => Promise<Scope>;
   /** The lease runs out, and nobody takes it. */
   readonly expire: (scope: Scope) => Promise<void>;
+  /** The executor gives its lease back, as it does when its rotation has ended, and nobody takes it. */
+  readonly giveBack: (scope: Scope) => Promise<void>;
 }
 
 /** One obligation of a parameter store. */
@@ -83,6 +85,16 @@ export const storeCases: readonly StoreCase[] = [
 
     assert.equal(new Set(puts.map(({ version }) => version)).size, 1);
     assert.equal(new Set(puts.map(({ digest }) => digest)).size, 1);
+    assert.equal(await store.read(scope, (puts[0]?.version ?? 0) + 1), null);
+  }),
+
+  always('the same put many times at once makes one version', async ({ store, freshSecret, begin }) => {
+    const scope = await begin(await freshSecret());
+    const document = documentFor(scope);
+
+    const puts = await Promise.all(Array.from({ length: 8 }, async () => store.putPending(scope, document)));
+
+    assert.equal(new Set(puts.map(({ version }) => version)).size, 1);
     assert.equal(await store.read(scope, (puts[0]?.version ?? 0) + 1), null);
   }),
 
@@ -271,6 +283,16 @@ export const storeCases: readonly StoreCase[] = [
 
     await refusesEveryWrite(harness, scope, { old, pending });
   }),
+
+  fenced(
+    'an executor that has given its lease back writes nothing: what it sent before may arrive late',
+    async (harness) => {
+      const { scope, old, pending } = await staged(harness);
+      await harness.giveBack(scope);
+
+      await refusesEveryWrite(harness, scope, { old, pending });
+    },
+  ),
 
   fenced('an executor that was taken over puts no first version', async ({ store, freshSecret, begin, takeOver }) => {
     const scope = await begin(await freshSecret());

@@ -41,6 +41,7 @@ function harness(): StoreHarness {
     },
     takeOver: async (scope) => lease(scope),
     expire: async () => clock.pass(ttlMs),
+    giveBack: async ({ plan, fence }) => state.release({ secret: plan.secret, epoch: fence.epoch }),
   };
 }
 

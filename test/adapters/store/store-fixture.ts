@@ -61,6 +61,9 @@ export async function storeFixture(options: Parameters<typeof freshDatabase>[0] 
     expire: async ({ plan }) => {
       await pool.query('UPDATE keyturn.leases SET expires_at = clock_timestamp() WHERE secret = $1', [plan.secret]);
     },
+    giveBack: async ({ plan }) => {
+      await pool.query('UPDATE keyturn.leases SET released = true WHERE secret = $1', [plan.secret]);
+    },
     close: async () => {
       await pool.end();
       await database.drop();
