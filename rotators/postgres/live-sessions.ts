@@ -15,14 +15,8 @@ const usageQuery = `
     FROM pg_stat_activity
    WHERE usename = $1 AND backend_type IS DISTINCT FROM 'parallel worker'`;
 
-/** Counts the sessions of a role over all endpoints. One that cannot be asked, or not fully, makes it unknown. */
-export async function usageEverywhere(
-  config: PostgresConfig,
-  admin: Admin,
-  identity: string,
-  ctx: RotatorContext,
-): Promise<Usage> {
-  const all = await Promise.all(config.endpoints.map(async (endpoint) => usageAt(endpoint)));
+/** The sessions of all endpoints: as young as the youngest of any of them. One that cannot tell makes it unknown. */
+export function together(all: readonly Usage[]): Usage {
   const unknown = all.find((each) => each.kind === 'unknown');
   if (unknown !== undefined) return unknown;
   const known = all.filter((each) => each.kind === 'known');
@@ -36,6 +30,16 @@ export async function usageEverywhere(
     youngestAgeMs: youngest.length === 0 ? null : Math.min(...youngest),
     oldestAgeMs: oldest.length === 0 ? null : Math.max(...oldest),
   };
+}
+
+/** Counts the sessions of a role over all endpoints. One that cannot be asked, or not fully, makes it unknown. */
+export async function usageEverywhere(
+  config: PostgresConfig,
+  admin: Admin,
+  identity: string,
+  ctx: RotatorContext,
+): Promise<Usage> {
+  return together(await Promise.all(config.endpoints.map(async (endpoint) => usageAt(endpoint))));
 
   async function usageAt(endpoint: Endpoint): Promise<Usage> {
     try {

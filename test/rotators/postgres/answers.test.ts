@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { Secret } from 'keyturn/rotator';
 import pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
@@ -53,6 +55,49 @@ test.each(['refuse', 'reset', 'blackHole'] as const)('a network that does %s is 
   expect(await led.probe(made, ctx('r1'))).toMatchObject([{ answer: 'unknown' }]);
   expect(await led.verify(made, ctx('r1'))).toMatchObject([{ answer: 'unknown' }]);
   expect(await led.usage(made.identity, ctx('r1'))).toMatchObject({ kind: 'unknown' });
+});
+
+/** A server that lets everybody in, as a line `trust` of pg_hba.conf does: it is ready without asking for a password. */
+async function startTrustingServer(): Promise<number> {
+  const letIn = Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 0, 0x5a, 0, 0, 0, 5, 0x49]);
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () => socket.write(letIn));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+test('a server that asks for no password proves nothing', async () => {
+  const { open, ctx, made } = await borrowWithLogin();
+  const led = open({ endpoints: [{ host: '127.0.0.1', port: await startTrustingServer() }] });
+
+  const answer = [{ answer: 'unknown', reason: expect.stringMatching(/asked for no password/) }];
+  expect(await led.probe(made, ctx('r1'))).toMatchObject(answer);
+  expect(await led.verify(made, ctx('r1'))).toMatchObject(answer);
+});
+
+test('a destroyed login that a person has switched on again is neither made anew nor overwritten', async () => {
+  const { connection, ctx, made, sql } = await borrowWithLogin();
+  await connection.destroy(made.identity, { createdBy: 'r1' }, ctx('r2'));
+  await sql(`ALTER ROLE ${made.identity} LOGIN PASSWORD 'of-a-person'`);
+  const before = await sql(`SELECT rolpassword FROM pg_authid WHERE rolname = '${made.identity}'`);
+
+  const again = connection.create({ identity: made.identity, value: made.value }, ctx('r3'));
+  await expect(again).rejects.toMatchObject({ code: 'PRINCIPAL_IN_USE' });
+  expect(await sql(`SELECT rolpassword FROM pg_authid WHERE rolname = '${made.identity}'`)).toEqual(before);
+});
+
+test('whoever is logged in with what is destroyed is sent away, though nobody disabled it before', async () => {
+  const { connection, ctx, made, logIn } = await borrowWithLogin();
+  const client = await logIn(made.identity, made.value);
+  const ended = new Promise((resolve) => client.once('end', resolve));
+
+  await connection.destroy(made.identity, { createdBy: 'r1' }, ctx('r2'));
+  await ended;
+  expect(await connection.usage(made.identity, ctx('r2'))).toMatchObject({ sessions: 0 });
 });
 
 test('a login whose default role was taken away does not verify', async () => {
