@@ -38,7 +38,7 @@ export async function observeWorker({ configFile, databaseUrl, queueUrl }: Obser
     [
       ...preload('plant-canary-process.mjs'),
       ...preload('crash-on-signal-process.mjs'),
-      ...['--report-on-signal', '--report-uncaught-exception', '--report-directory', reports],
+      ...['--report-on-signal', '--report-directory', reports],
       built('src/cli/bin.js'),
       ...['worker', '--config', configFile, '--concurrency', '2', '--health-port', '0', '--json'],
     ],
