@@ -10,9 +10,7 @@ export function* judgeEnd(ground: Ground, life: Life, sealedSlots: number): Gene
   const credential = current === null ? null : ground.credentialIn(current);
   if (sealedSlots > 0) yield { invariant: 'I4', what: `${name} has left sealed values behind` };
   if (!life.hasPassedPreflight) return;
-  const orphans = ground.target
-    .live()
-    .filter((each) => each !== credential?.identity && !ground.touched.has(each) && !isLabelled(ground, each));
+  const orphans = ground.target.live().filter((each) => each !== credential?.identity && !ground.touched.has(each));
   if (orphans.length > 0) yield { invariant: 'I4', what: `${name} has left ${orphans.join(', ')} able to log in` };
   const pending = ground.store.read(ground.secret.id, 'pending');
   if (pending !== null && pending.rotationId === plan.rotationId)
@@ -53,9 +51,4 @@ const neverMade = { identity: '', value: null as never };
 
 function isAccepted({ answer }: { readonly answer: string }): boolean {
   return answer === 'accepted';
-}
-
-/** A credential that a person's label names is not an orphan, whoever made it. */
-function isLabelled(ground: Ground, identity: string): boolean {
-  return ground.handMove !== null && identity !== '';
 }

@@ -167,6 +167,7 @@ export class Ground {
   /** An engine made this identity anew: what a person did to it before is gone. */
   remade(identity: string): void {
     this.broken.delete(identity);
+    this.everBroken.delete(identity);
     this.revived.delete(identity);
     this.touched.delete(identity);
     this.lateOff.delete(identity);
