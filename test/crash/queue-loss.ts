@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { queueSchema } from '../../src/adapters/bullmq/postgres-backend.js';
+import { truncate } from '../support/truncate.js';
 import type { Rig } from './rig.js';
 
 /** The queue of a rig, as somebody has it who does not wish it well. */
@@ -22,8 +23,8 @@ export async function openQueue({ straight: { queueUrl } }: Rig): Promise<QueueB
     `SELECT quote_ident(tablename) AS name FROM pg_tables WHERE schemaname = $1 AND tablename <> 'migration'`,
     [queueSchema],
   );
-  const tables = rows.map(({ name }) => `${queueSchema}.${name}`).join(', ');
-  return { lose: async () => void (await client.query(`TRUNCATE ${tables}`)), close: async () => client.end() };
+  const tables = rows.map(({ name }) => `${queueSchema}.${name}`);
+  return { lose: async () => truncate(client, tables), close: async () => client.end() };
 }
 
 /** What {@link loseAfterEachEvent} has done. */

@@ -4,9 +4,9 @@ import { createPostgresBackend, Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { migrateQueue } from '../../../src/adapters/bullmq/migrate-queue.js';
-import { eventually } from '../../support/eventually.js';
 import { freshDatabase } from '../../support/postgres.js';
 import { openPool } from '../../support/pool.js';
+import { truncate } from '../../support/truncate.js';
 
 /** A queue of one test, seen from outside Keyturn. */
 export interface QueueUnderTest {
@@ -90,19 +90,6 @@ export async function postgresUnderTest(): Promise<QueueUnderTest> {
       await drop();
     },
   };
-}
-
-/** Empties all at once. The worker takes the same locks in another order: who is picked to end a deadlock tries again. */
-async function truncate(pool: pg.Pool, tables: readonly string[]): Promise<void> {
-  await eventually('the tables are empty', async () => {
-    try {
-      await pool.query(`TRUNCATE ${tables.join(', ')}`);
-    } catch (error) {
-      if (error instanceof pg.DatabaseError && error.code === '40P01') return false;
-      throw error;
-    }
-    return true;
-  });
 }
 
 function fieldsOf(url: string): { readonly host: string; readonly port: number } {
