@@ -23,7 +23,10 @@ export function postgresStore(parts: StoreParts): Bound<StorePort> {
   };
 }
 
-/** The oldest of a hundred versions must go when the next is put, and does not while it has a label. */
+/**
+ * Is the label where the read has just shown it? And is there room: the oldest of a hundred versions must go when the
+ * next is put, and does not while it has a label.
+ */
 async function preflight({ pool }: StoreParts, { plan }: Scope, current: number | null): Promise<readonly Finding[]> {
   const { secret, rotationId } = plan;
   const labelled = await ask<{ readonly version: number | null }>(
