@@ -2,7 +2,7 @@
 import { Worker } from '../../src/engine/worker.js';
 import { openWorkerParts } from '../../src/main/worker-parts.js';
 import type { WakeupHandlers, WakeupSource } from '../../src/ports/wakeups.js';
-import { type Failpoint, withFailpoints } from './failpoints.js';
+import { type Failpoint, withFailpoints, withWebhookStop } from './failpoints.js';
 import { configOf } from './installation.js';
 import type { FromWorker, ToWorker, WorkerOrder } from './worker-messages.js';
 
@@ -61,7 +61,10 @@ async function start(order: WorkerOrder): Promise<void> {
     ...(callDeadlineMs === null ? {} : { callDeadlineMs }),
   };
   const source = isTwice ? twice(parts.source) : parts.source;
-  const worker = new Worker({ ...parts, ports, options, source });
+  const outgoing = withWebhookStop(parts, order.stopAtWebhook, (deliveryId) => {
+    tell({ kind: 'reached webhook', deliveryId });
+  });
+  const worker = new Worker({ ...parts, ...outgoing, ports, options, source });
   handlers = worker.handlers;
   await worker.start();
   stopWorker = async () => {

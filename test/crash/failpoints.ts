@@ -124,6 +124,32 @@ export function withFailpoints(ports: Ports, points: readonly Failpoint[], liste
   };
 }
 
+/** The same for webhooks: every one is taken as far as `position`, told, and left there. Null stops none. */
+export function withWebhookStop(
+  { sender, deliveries }: Pick<WorkerParts, 'sender' | 'deliveries'>,
+  position: Position | null,
+  reached: (deliveryId: string) => void,
+): Pick<WorkerParts, 'sender' | 'deliveries'> {
+  const stopAt = (deliveryId: string): Promise<never> => {
+    reached(deliveryId);
+    return new Promise(() => {});
+  };
+  return {
+    sender: {
+      send: async (delivery) => {
+        if (position === 'before it is sent') return stopAt(delivery.deliveryId);
+        const sent = await sender.send(delivery);
+        return position === 'after it took effect, before the answer' ? stopAt(delivery.deliveryId) : sent;
+      },
+    },
+    deliveries: {
+      take: (deliveryId, forMs) => deliveries.take(deliveryId, forMs),
+      record: async (deliveryId, how) =>
+        position === 'after the answer' ? stopAt(deliveryId) : deliveries.record(deliveryId, how),
+    },
+  };
+}
+
 async function stop(
   point: Failpoint,
   progress: Progress,

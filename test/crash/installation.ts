@@ -32,10 +32,12 @@ export interface Installation {
   /** The superuser's connection string for the state. */
   readonly stateUrl: string;
   readonly queueUrl: string;
-  /** Holds the key file, the admin's password, the consumer's key, and the tokens of the rotator `random`. */
+  /** Holds the key file, the admin's password, the keys of consumer and webhooks, and the tokens of the rotator `random`. */
   readonly folder: string;
   readonly targetPort: number;
   readonly consumerUrl: string;
+  /** Where webhooks go; null: nowhere. */
+  readonly webhookUrl: string | null;
   readonly secrets: readonly CrashSecret[];
 }
 
@@ -48,6 +50,8 @@ export const names = {
   key: 'keyturn.key',
   adminPassword: 'admin-password',
   consumerKey: 'consumer-key',
+  webhook: 'ops',
+  webhookKey: 'webhook-key',
   tokens: 'tokens',
 } as const;
 
@@ -65,7 +69,7 @@ const policy: PolicyInput = {
 };
 
 /** The configuration of an installation, as every worker of it has it. */
-export function configOf({ folder, targetPort, consumerUrl, secrets }: Installation): Config {
+export function configOf({ folder, targetPort, consumerUrl, webhookUrl, secrets }: Installation): Config {
   const consumer = { name: names.consumer, url: consumerUrl, key: file(join(folder, names.consumerKey)) };
   const ofPostgres = {
     rotator: postgres,
@@ -91,6 +95,10 @@ export function configOf({ folder, targetPort, consumerUrl, secrets }: Installat
     environments: {
       [names.environment]: {
         allowPrivateAddresses: true,
+        webhooks:
+          webhookUrl === null
+            ? []
+            : [{ name: names.webhook, url: webhookUrl, key: file(join(folder, names.webhookKey)) }],
         targets: { database: ofPostgres, tokens: ofRandom },
         secrets: Object.fromEntries(secrets.map((secret) => [secret.path, secretOf(secret)])),
       },

@@ -5,6 +5,7 @@ import type { Failpoint } from './failpoints.js';
 import { acceptsCurrent } from './judge.js';
 import { type KillPoint, nameOf } from './kill-points.js';
 import { type QueueKind, Rig } from './rig.js';
+import { traceOf } from './trace.js';
 import type { WorkerProcess } from './worker-process.js';
 
 /** How the kills of a matrix are shared out. */
@@ -54,12 +55,15 @@ export async function runMatrix(options: MatrixOptions): Promise<MatrixResult> {
       // The next ones load their modules while these are at work.
       warm = processes(batches[index + 1]?.victims);
       const found = await runBatch({ rig, batch, victims: now, replacement, options });
-      for (const [rotationId, each] of found) findings.set(rotationId, each);
+      for (const [rotationId, each] of found) {
+        if (each.length === 0) continue;
+        findings.set(rotationId, [...each, await traceOf(rig, rotationId, [...now.flat(), replacement])]);
+      }
       killed += now.flat().length;
     }
     return {
       points: points.length,
-      failed: [...findings.values()].filter((each) => each.length > 0).length,
+      failed: findings.size,
       killed,
       findings: kills.flatMap(({ rotationId, point }) =>
         (findings.get(rotationId) ?? []).map((each) => `${nameOf(point)}: ${each}; ${replayOf(point, options)}`),

@@ -42,6 +42,8 @@ export interface RigOptions {
    * go straight. Default: straight.
    */
   readonly via?: (at: Straight) => Promise<Partial<Straight>>;
+  /** Where webhooks go. Default: nowhere. */
+  readonly webhookUrl?: string;
   /** Settings of its PostgreSQL server. */
   readonly settings?: Readonly<Record<string, string>>;
   /** A server for the state, and a queue on PostgreSQL, that the caller may break and stops. Default: that of the targets. */
@@ -121,6 +123,7 @@ export class Rig {
       // What they tell is searched for secrets.
       logLevel: 'debug',
       points: [],
+      stopAtWebhook: null,
       isTwice: false,
       ...change,
     };
@@ -219,8 +222,8 @@ async function open(
   await createKeyFile(keyFile);
   const adminPassword = randomBytes(24).toString('base64url');
   await writeFile(join(folder, names.adminPassword), adminPassword, { mode: 0o600 });
-  const key = `whsec_${randomBytes(32).toString('base64')}`;
-  await writeFile(join(folder, names.consumerKey), key, { mode: 0o600 });
+  const key = await newKey(join(folder, names.consumerKey));
+  await newKey(join(folder, names.webhookKey));
   const targets = await openTargets(server.url('postgres'), folder, Secret.fromText(adminPassword));
   closers.push(() => targets.close());
   const pool = createPool(stateUrl, { sessions: 8 });
@@ -234,7 +237,14 @@ async function open(
   const consumer = await consumerOf(key, own, store);
   closers.push(() => consumer.close());
   const straight = { stateUrl, queueUrl, targetPort: server.port };
-  const installation = { ...straight, folder, consumerUrl: consumer.url, secrets: own, ...(await via?.(straight)) };
+  const installation = {
+    ...straight,
+    folder,
+    consumerUrl: consumer.url,
+    webhookUrl: given.webhookUrl ?? null,
+    secrets: own,
+    ...(await via?.(straight)),
+  };
   await register(configOf(installation), pool);
   const first = await targets.adopt(own);
   await Promise.all(
@@ -253,6 +263,13 @@ async function open(
   const state = await openState({ database: stateUrl, queue: queueUrl });
   closers.push(() => state.close());
   return { installation, straight, pool, store, state, targets, serverLog: server.serverLogPath, closers };
+}
+
+/** Writes a key as Standard Webhooks has it into a file. *Returns* it. */
+async function newKey(file: string): Promise<string> {
+  const key = `whsec_${randomBytes(32).toString('base64')}`;
+  await writeFile(file, key, { mode: 0o600 });
+  return key;
 }
 
 /** A Redis of our own: the shared one has workers of other tests, which would take our rings. */

@@ -1,4 +1,4 @@
-import type { Failpoint } from './failpoints.js';
+import type { Failpoint, Position } from './failpoints.js';
 import type { Installation } from './installation.js';
 
 /** What a worker process is to be. */
@@ -12,6 +12,8 @@ export interface WorkerOrder {
   readonly callDeadlineMs: number | null;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly points: readonly Failpoint[];
+  /** Where in each webhook it stops; null: it sends them. */
+  readonly stopAtWebhook: Position | null;
   /** True: every job of the queue is delivered twice, here and to the other workers. */
   readonly isTwice: boolean;
 }
@@ -31,6 +33,7 @@ export type FromWorker =
   | { readonly kind: 'loaded'; readonly clockMs: number }
   | { readonly kind: 'started' }
   | { readonly kind: 'reached'; readonly point: Failpoint }
+  | { readonly kind: 'reached webhook'; readonly deliveryId: string }
   | { readonly kind: 'answered'; readonly point: Failpoint; readonly answer: string }
   | { readonly kind: 'called'; readonly rotationId: string; readonly effect: string }
   | { readonly kind: 'rang'; readonly about: 'rotation' | 'delivery'; readonly id: string }

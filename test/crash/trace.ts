@@ -1,0 +1,36 @@
+import type { Recorded } from '../../src/core/rotation.js';
+import type { Rig } from './rig.js';
+import type { WorkerProcess } from './worker-process.js';
+
+/** What is told of each: enough to see how it came to its end. */
+const LAST_EVENTS = 6;
+const LAST_LINES = 4;
+
+/** A log line of a worker, as far as it is read here. */
+interface Line {
+  readonly rotationId?: string;
+  readonly level?: string;
+  readonly msg?: string;
+  readonly code?: string;
+  readonly kind?: string;
+}
+
+/** How a rotation went, for whoever reads a finding: its last events, and what its workers last said of it. */
+export async function traceOf(rig: Rig, rotationId: string, workers: readonly WorkerProcess[]): Promise<string> {
+  const events = (await rig.state.views.events(rotationId, 0)).slice(-LAST_EVENTS).map(eventText);
+  const lines = workers.flatMap(({ errors }) => linesOf(errors, rotationId)).slice(-LAST_LINES);
+  return `its journal ends [${events.join(', ')}]; its workers said [${lines.join(', ')}]`;
+}
+
+function eventText({ epoch, event }: Recorded): string {
+  const code = 'code' in event && event.code !== null ? ` ${event.code}` : '';
+  return `${event.kind}${'step' in event ? ` ${event.step}` : ''}${code} (epoch ${epoch})`;
+}
+
+function linesOf(log: string, rotationId: string): readonly string[] {
+  return log
+    .split('\n')
+    .filter((line) => line.startsWith('{') && line.endsWith('}') && line.includes(rotationId))
+    .map((line) => JSON.parse(line) as Line)
+    .map(({ level, msg, code, kind }) => [level, msg, kind, code].filter(Boolean).join(' '));
+}
