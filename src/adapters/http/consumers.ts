@@ -34,13 +34,9 @@ const answerShape = z.object({
  * A dead consumer costs its time-out and no more; the others' answers stand. A wrong proof is `pending`: it shows that
  * the value is not held, not that it does not work.
  */
-export function httpConsumers({
-  keys,
-  timeoutMs = 10_000,
-  allowPrivate = false,
-}: HttpConsumersOptions): Bound<ConsumersPort> {
+export function httpConsumers({ keys, timeoutMs = 10_000, ...reach }: HttpConsumersOptions): Bound<ConsumersPort> {
   const sign = signer(keys);
-  const post = outbound({ allowPrivate });
+  const post = outbound(reach);
 
   async function ask(scope: Scope, consumer: PlannedConsumer, asked: Asked): Promise<ConsumerAnswer> {
     if (consumer.url === null) return answerOf(consumer, 'pending', 'it has no address');

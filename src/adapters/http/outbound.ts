@@ -1,4 +1,4 @@
-import { lookup } from 'node:dns';
+import { lookup as systemLookup } from 'node:dns';
 import { type LookupFunction, isIP } from 'node:net';
 import { Agent, buildConnector, request } from 'undici';
 import { isPublicAddress } from './addresses.js';
@@ -7,6 +7,8 @@ import { isPublicAddress } from './addresses.js';
 export interface OutboundOptions {
   /** Loopback and private addresses, and plain HTTP. Default false: public addresses by HTTPS only. */
   readonly allowPrivate?: boolean;
+  /** Tells the addresses of a name. Default: `dns.lookup`, so that names mean here what they do elsewhere on the machine. */
+  readonly lookup?: LookupFunction;
 }
 
 /** One POST. */
@@ -50,7 +52,7 @@ const literalOf = (hostname: string): string => hostname.replace(/^\[|\]$/g, '')
  */
 export async function refusalOf(
   url: string,
-  { allowPrivate = false }: OutboundOptions = {},
+  { allowPrivate = false, lookup = systemLookup }: OutboundOptions = {},
 ): Promise<string | undefined> {
   const { protocol, hostname } = new URL(url);
   if (!mayBeSpoken(protocol, allowPrivate)) return notHttps;
@@ -58,7 +60,7 @@ export async function refusalOf(
   const literal = literalOf(hostname);
   if (isIP(literal) !== 0) return isPublicAddress(literal) ? undefined : notPublic;
   return new Promise((resolve) => {
-    publicLookup(literal, { all: true }, (error) => {
+    publicOnly(lookup)(literal, { all: true }, (error) => {
       resolve(error instanceof Refused ? error.message : undefined);
     });
   });
@@ -68,8 +70,11 @@ export async function refusalOf(
  * Makes a way out. Each request has a connection of its own, so that nothing of one receiver reaches the next; redirects
  * are answers like any other. *Repeat*: each call sends. Never throws.
  */
-export function outbound({ allowPrivate = false }: OutboundOptions = {}): (posting: Posting) => Promise<Posted> {
-  const agent = new Agent({ pipelining: 0, connect: connector(allowPrivate) });
+export function outbound({
+  allowPrivate = false,
+  lookup = systemLookup,
+}: OutboundOptions = {}): (posting: Posting) => Promise<Posted> {
+  const agent = new Agent({ pipelining: 0, connect: connector(allowPrivate, lookup) });
   return async ({ url, headers, body, timeoutMs, signal }) => {
     const deadline = AbortSignal.timeout(timeoutMs);
     try {
@@ -116,10 +121,11 @@ async function start(stream: AsyncIterable<Uint8Array>): Promise<Buffer | null> 
 
 /**
  * Looks at addresses three times: in the URL, because a lookup is not called for a literal; of what a name resolves to,
- * so that nothing inner is even connected to; and at the other end of the connection, before a byte is sent.
+ * so that nothing inner is even connected to; and at the other end of the connection, before a byte of the request is
+ * sent.
  */
-function connector(allowPrivate: boolean): buildConnector.connector {
-  const connect = buildConnector({ timeout: 10_000, ...(allowPrivate ? {} : { lookup: publicLookup }) });
+function connector(allowPrivate: boolean, lookup: LookupFunction): buildConnector.connector {
+  const connect = buildConnector({ timeout: 10_000, lookup: allowPrivate ? lookup : publicOnly(lookup) });
   if (allowPrivate) return connect;
   return (options, callback) => {
     const literal = literalOf(options.hostname);
@@ -139,17 +145,22 @@ function connector(allowPrivate: boolean): buildConnector.connector {
   };
 }
 
-const publicLookup: LookupFunction = (hostname, options, callback) => {
-  lookup(hostname, { ...options, all: true }, (error, addresses) => {
-    const [first] = addresses ?? [];
-    if (error !== null) callback(error, '', 4);
-    // One inner address among public ones is enough: which of them is connected to is not ours to choose.
-    else if (first === undefined || !addresses.every(({ address }) => isPublicAddress(address)))
-      callback(new Refused(notPublic), '', 4);
-    else if (options.all === true) callback(null, addresses);
-    else callback(null, first.address, first.family);
-  });
-};
+/** A lookup that refuses a name with an inner address. */
+const publicOnly =
+  (lookup: LookupFunction): LookupFunction =>
+  (hostname, options, callback) => {
+    lookup(hostname, { ...options, all: true }, (error, answer) => {
+      // Asked for all it gives a list, and nothing beside an error.
+      const addresses = Array.isArray(answer) ? answer : [];
+      const [first] = addresses;
+      if (error !== null) callback(error, '', 4);
+      // One inner address among public ones is enough: which of them is connected to is not ours to choose.
+      else if (first === undefined || !addresses.every(({ address }) => isPublicAddress(address)))
+        callback(new Refused(notPublic), '', 4);
+      else if (options.all === true) callback(null, addresses);
+      else callback(null, first.address, first.family);
+    });
+  };
 
 /** A code or a sentence of ours, never the message of a library: those quote addresses. */
 function reasonOf(error: unknown): string {

@@ -15,9 +15,9 @@ export interface WebhookSenderOptions extends OutboundOptions {
  * Any 2xx is `delivered`; 410 is `gone`; a redirect, anything else and no answer are `failed`, with what the endpoint
  * asked for in `Retry-After`. An endpoint without a key is not sent anything: `failed` without a status.
  */
-export function webhookSender({ keys, timeoutMs = 10_000, allowPrivate = false }: WebhookSenderOptions): WebhookSender {
+export function webhookSender({ keys, timeoutMs = 10_000, ...reach }: WebhookSenderOptions): WebhookSender {
   const sign = signer(keys);
-  const post = outbound({ allowPrivate });
+  const post = outbound(reach);
   return {
     async send(delivery) {
       const headers = sign(keyName(delivery.environment, delivery.endpoint), {
