@@ -118,7 +118,10 @@ export class Consumer {
     if (await this.#within(use, 'a fresh login', (inUse) => inUse.freshLogin())) this.#counts.freshLogins += 1;
   }
 
-  /** *Returns* true where it went well. A refused login is answered by one look at `current`, and one more try. */
+  /**
+   * *Returns* true where it went well. A refused login is answered by one look at `current`, and one more try; whatever
+   * else fails is a failure, also where `current` has moved meanwhile: the rig breaks nothing between consumer and target.
+   */
   async #within(use: Use, doing: string, act: (inUse: VersionInUse) => Promise<void>): Promise<boolean> {
     const { inUse } = use;
     if (inUse === undefined) return false;
@@ -126,10 +129,11 @@ export class Consumer {
       await act(inUse);
       return true;
     } catch (error) {
-      const refused = codeOf(error);
-      if (isRefusal(refused)) await this.#follow(use);
+      const code = codeOf(error);
+      if (!isRefusal(code)) return this.#fail(use, doing, { code, inUse });
+      await this.#follow(use);
       const newer = use.inUse;
-      if (newer === undefined || newer === inUse) return this.#fail(use, doing, { code: refused, inUse });
+      if (newer === undefined || newer === inUse) return this.#fail(use, doing, { code, inUse });
       try {
         await act(newer);
         this.#counts.refreshes += 1;
