@@ -109,7 +109,8 @@ export class Rig {
 
   /** A process that loads the modules of a worker meanwhile. */
   process(environment: Readonly<Record<string, string>> = {}): WorkerProcess {
-    const process = new WorkerProcess(environment);
+    const folder = join(this.installation.folder, `worker-${this.#workers.size + 1}`);
+    const process = new WorkerProcess({ folder, environment });
     this.#workers.add(process);
     return process;
   }

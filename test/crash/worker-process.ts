@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { canaryTally } from '../support/canary.mjs';
 import { eventually } from '../support/eventually.js';
@@ -11,7 +13,18 @@ const entry = fileURLToPath(new URL('./crash-worker-process.ts', import.meta.url
 const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 /** Found from where a process runs otherwise: without it `keyturn/workflow` is whatever was built last. */
 const tsconfig = fileURLToPath(new URL('../../tsconfig.json', import.meta.url));
-const plantCanary = new URL('../support/plant-canary-process.mjs', import.meta.url).href;
+const preloads = ['plant-canary-process.mjs', 'own-temporary-folder-process.mjs'].flatMap((name) => [
+  '--import',
+  new URL(`../support/${name}`, import.meta.url).href,
+]);
+
+/** What a process is started with. */
+export interface ProcessPlace {
+  /** Made for it alone: what it prints to stdout is there, and its temporary files. */
+  readonly folder: string;
+  /** Beside what every worker has. */
+  readonly environment: Readonly<Record<string, string>>;
+}
 
 /** A machine that does other things as well loads slowly. Milliseconds. */
 const patienceMs = 240_000;
@@ -26,18 +39,22 @@ export class WorkerProcess {
   #end: { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined;
 
   /** Starts the process and lets it load its modules; a worker begins with {@link start}. */
-  constructor(environment: Readonly<Record<string, string>> = {}) {
-    this.#child = spawn(process.execPath, ['--import', loader, '--import', plantCanary, entry], {
+  constructor({ folder, environment }: ProcessPlace) {
+    mkdirSync(folder);
+    const stdout = openSync(join(folder, 'stdout'), 'wx', 0o600);
+    this.#child = spawn(process.execPath, ['--import', loader, ...preloads, entry], {
       cwd: '/',
       env: {
         PATH: process.env['PATH'] ?? '',
         JITI_FS_CACHE: 'false',
         TSX_TSCONFIG_PATH: tsconfig,
+        KEYTURN_TEST_TEMPORARY_FOLDER: folder,
         ...canaryTally(),
         ...environment,
       },
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      stdio: ['ignore', stdout, 'pipe', 'ipc'],
     });
+    closeSync(stdout);
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.#errors += text));
     this.#child.on('message', (message: FromWorker) => {
       this.#said.push(message);

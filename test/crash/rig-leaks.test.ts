@@ -1,0 +1,33 @@
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { tallyVariable } from '../support/canary.mjs';
+import { eventually } from '../support/eventually.js';
+import { Rig } from './rig.js';
+
+/** Has a worker print a value, and leave one among the temporary files. */
+const leaksOnSignal = new URL('../support/leak-on-signal-process.mjs', import.meta.url).href;
+
+describe('the scan at the end of the process rig', () => {
+  it('finds what a worker has printed and what it has left among the temporary files', {
+    timeout: 300_000,
+  }, async () => {
+    const rig = await Rig.open({ queue: 'postgres', secrets: [{ kind: 'two-role', scenario: 'success' }] });
+    onTestFinished(async () => rig.close());
+    const worker = await rig.worker({}, rig.process({ NODE_OPTIONS: `--import=${leaksOnSignal}` }));
+    worker.signal('SIGUSR2');
+    const planted = join(rig.installation.folder, 'worker-1', 'planted');
+    await eventually('it has planted both', async () => access(planted).then(() => true), { maxMs: 60_000 });
+    // What is planted is no hit of this run.
+    vi.stubEnv(tallyVariable, undefined);
+    onTestFinished(() => void vi.unstubAllEnvs());
+
+    const told = await rig.close().then(
+      () => 'nothing',
+      (error: unknown) => String(error),
+    );
+
+    expect(told).toContain('"sink":"worker-1/stdout"');
+    expect(told).toContain('"sink":"worker-1/planted"');
+  });
+});
