@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Capabilities } from '../../src/core/capabilities.js';
 import { keyturnError, parkedCureOf } from '../../src/core/errors.js';
 import { Secret } from '../../src/core/secret.js';
 import type { EngineRequest } from '../../src/engine/request.js';
@@ -178,4 +179,55 @@ it('a first credential that is turned back after promote is destroyed: there is 
   expect(world.state.status).toBe('rolled_back');
   expect(world.memory.target.live()).toEqual([]);
   expect(world.oracle.violations).toEqual([]);
+});
+
+describe('a new credential that somebody works with while it is taken back', () => {
+  const unstoppable: Capabilities = { ...ableCapabilities, disable: false };
+  /** A session is open whenever it is asked who uses the new one, until it was asked so often. */
+  function inUse(lasts: number, change: Partial<Scenario> = {}) {
+    const asked = { times: 0, alive: 0 };
+    const world = new World(
+      aScenario({
+        ...refusingAt('canary'),
+        ends: 'rolled_back',
+        ...change,
+        meddle: (at, request) => {
+          if (!undoing(at, request, 'create', 'usage')) return undefined;
+          asked.times += 1;
+          if (at.memory.target.live().includes('billing_b')) asked.alive += 1;
+          at.memory.target.endSessions('billing_b');
+          if (asked.times <= lasts) at.memory.target.openSession('billing_b');
+          return undefined;
+        },
+      }),
+    );
+    world.run();
+    return { world, asked };
+  }
+  const busy = ({ memory, plan }: World): number =>
+    (memory.state.load(plan.rotationId)?.events ?? []).filter(
+      ({ event }) => event.kind === 'UndoFailed' && event.step === 'create' && event.code === 'TARGET_BUSY',
+    ).length;
+
+  it.each([
+    ['', ableCapabilities],
+    [' where nothing can be switched off', unstoppable],
+  ] as const)('is destroyed only when nobody does any more%s', (_, capabilities) => {
+    const { world, asked } = inUse(2, { capabilities });
+
+    expect(busy(world)).toBe(2);
+    expect(asked.times).toBe(3);
+    expect(asked.alive).toBe(capabilities.disable ? 0 : 3);
+    expect(world.state.status).toBe('rolled_back');
+    expect(world.memory.target.live()).toEqual(['billing_a']);
+    expect(world.oracle.violations).toEqual([]);
+  });
+
+  it('is not waited for where the target ends no sessions: they would never be over', () => {
+    const { world } = inUse(Number.POSITIVE_INFINITY, { capabilities: { ...unstoppable, endsSessions: false } });
+
+    expect(busy(world)).toBe(0);
+    expect(world.state.status).toBe('rolled_back');
+    expect(world.memory.target.live()).toEqual(['billing_a']);
+  });
 });
