@@ -1,8 +1,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { createRequire } from 'node:module';
 import type { Readable, Writable } from 'node:stream';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { build, built } from '../support/built.js';
 import { eventually } from '../support/eventually.js';
 
 /** What a command answered. */
@@ -29,12 +28,9 @@ export interface RunningKeyturn {
   readonly ended: Promise<Answer>;
 }
 
-const bin = fileURLToPath(new URL('../../src/cli/bin.ts', import.meta.url));
-const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-const tsconfig = fileURLToPath(new URL('../../tsconfig.json', import.meta.url));
-
-/** Runs the real command line from its source, to its end. */
+/** Runs the command line as it is shipped, to its end. */
 export async function keyturn(args: readonly string[], options: RunOptions): Promise<Answer> {
+  await build();
   return start(args, options).ended;
 }
 
@@ -44,6 +40,7 @@ export async function startKeyturn(
   options: RunOptions,
   ready: RegExp,
 ): Promise<RunningKeyturn> {
+  await build();
   const running = start(args, options);
   onTestFinished(async () => {
     await running.stop();
@@ -62,8 +59,8 @@ export async function startKeyturn(
 function start(args: readonly string[], { cwd, env = {}, stdin = '' }: RunOptions): RunningKeyturn {
   const child: ChildProcessByStdio<Writable, Readable, Readable> = spawn(
     process.execPath,
-    ['--import', loader, bin, ...args],
-    { cwd, env: { PATH: process.env['PATH'], TSX_TSCONFIG_PATH: tsconfig, ...env }, stdio: ['pipe', 'pipe', 'pipe'] },
+    [built('src/cli/bin.js'), ...args],
+    { cwd, env: { PATH: process.env['PATH'], ...env }, stdio: ['pipe', 'pipe', 'pipe'] },
   );
   let stdout = '';
   let stderr = '';
