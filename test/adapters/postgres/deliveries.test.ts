@@ -122,3 +122,68 @@ test('an endpoint that is gone is told nothing until its address changes', async
   });
   expect(await ring(state)).toEqual([two]);
 });
+
+test('what happens while an endpoint is gone is told to the others and never to it', async () => {
+  const state = await freshState();
+  await endpoints(state, 'a', 'b');
+  const executor = await Executor.start(harnessOf(state), planFor('missed'));
+  await executor.commit([canary]);
+  for (const { deliveryId, endpoint } of await taken(state)) {
+    const outcome = endpoint === 'a' ? 'gone' : 'delivered';
+    await state.deliveries.record(deliveryId, { outcome, status: 200, tookMs: 1, againInMs: null });
+  }
+
+  await executor.commit([parked], { dueInMs: null });
+  await state.registry.declare({
+    environment,
+    secrets: [],
+    targets: [],
+    endpoints: ['a', 'b'].map((name) => ({ environment, name, url: `https://${name}.elsewhere.example` })),
+  });
+
+  expect((await taken(state)).map(({ endpoint }) => endpoint)).toEqual(['b']);
+});
+
+test('an endpoint that is declared no more is told nothing, and of what happens meanwhile never', async () => {
+  const state = await freshState();
+  await endpoints(state, 'a', 'b');
+  const executor = await Executor.start(harnessOf(state), planFor('undeclared'));
+  await executor.commit([canary]);
+  const ids = await ring(state);
+
+  await endpoints(state, 'b');
+  await executor.commit([parked], { dueInMs: null });
+  const takes = await Promise.all(ids.map(async (id) => state.deliveries.take(id, 60_000)));
+  expect(takes.flatMap((each) => each?.endpoint ?? [])).toEqual(['b']);
+
+  await endpoints(state, 'a', 'b');
+  const types = (await taken(state)).map(({ endpoint, body }) => [endpoint, (JSON.parse(body) as WebhookBody).type]);
+  expect(types).toEqual([
+    ['a', 'rotation.canary'],
+    ['b', 'rotation.parked'],
+  ]);
+});
+
+test.each([
+  ['failed for now', { outcome: 'failed', status: 503, againInMs: 5_000 }],
+  ['failed for good', { outcome: 'failed', status: 400, againInMs: null }],
+  ['delivered', { outcome: 'delivered', status: 202, againInMs: null }],
+] as const)('a delivery that was delivered stays so where a slower try says that it %s', async (_, late) => {
+  const state = await freshState();
+  const harness = harnessOf(state);
+  await endpoints(state, 'a');
+  await (await Executor.start(harness, planFor('twice'))).commit([canary]);
+  const [slow] = await taken(state);
+  await harness.pass(60_000);
+  const [quick] = await taken(state);
+  expect([slow?.deliveryId, quick?.attempt]).toEqual([quick?.deliveryId, 2]);
+  const id = slow?.deliveryId ?? '';
+  await state.deliveries.record(id, { outcome: 'delivered', status: 204, tookMs: 8, againInMs: null });
+
+  await state.deliveries.record(id, { ...late, tookMs: 70_000 });
+  await harness.pass(10 ** 9);
+
+  expect(await ring(state)).toEqual([]);
+  const { rows } = await state.admin.query('SELECT outcome, status, latency_ms FROM keyturn.deliveries');
+  expect(rows).toEqual([{ outcome: 'delivered', status: 204, latency_ms: 8 }]);
+});
