@@ -245,6 +245,14 @@ const wrong: Wrong = [
   ],
 ];
 
+it('a command from nobody is found, and one from somebody is none', () => {
+  const by = (name: string) =>
+    staged.after(disabling - 1, { kind: 'CommandTaken', command: 'resume', commandId: 1, by: name, reason: '' });
+
+  expect(judge(by(''))).toEqual(['C5 command 1 is from nobody']);
+  expect(judge(by('local:kim'))).toEqual([]);
+});
+
 it.each(wrong)('%s is found', (_, journal, says) => {
   expect(judge(journal)).toContainEqual(expect.stringMatching(says));
 });

@@ -143,3 +143,25 @@ it('a waiver that is written down stands for a proof', () => {
 
   expect(judge(waived(waived(unproved, 'disable'), 'destroy'))).toEqual([]);
 });
+
+it('(e) quiet is counted from when a required consumer has held the new credential', () => {
+  const since = (sinceMs: number) => staged.output('drain', { consumers: [appProof, proof({ sinceMs })] });
+  const tooLate = since(1767225603001);
+
+  expect(judge(tooLate)).toEqual(['I2 disable is meant: (e) the old credential was not quiet']);
+  expect(judge(since(1767225603000))).toEqual([]);
+  // Who need not prove may hold what it likes, and who has not proved says nothing by its time.
+  expect(
+    judge(
+      tooLate.planned(({ consumers }) => ({
+        consumers: consumers.map((each) => ({ ...each, required: each.name === 'app' })),
+      })),
+    ),
+  ).toEqual([]);
+  const waiving = { event: { standing: { ...standing, waived: ['batch'] } } };
+  const waived = tooLate.change(disabling, waiving).change(destroying, waiving);
+  expect(judge(waived)).toEqual(['I2 disable is meant: (e) the old credential was not quiet']);
+  expect(
+    judge(waived.output('drain', { consumers: [appProof, proof({ answer: 'pending', sinceMs: 1767225603001 })] })),
+  ).toEqual([]);
+});

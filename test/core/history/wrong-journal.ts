@@ -59,6 +59,11 @@ export class Journal {
     return new Journal(this.events.map((each, at) => (at < index ? each : { ...each, atMs: each.atMs + ms })));
   }
 
+  /** Gives all from one event on to the next executor. */
+  handedOver(index: number): Journal {
+    return new Journal(this.events.map((each, at) => (at < index ? each : { ...each, epoch: each.epoch + 1 })));
+  }
+
   #numbered(events: readonly Recorded[]): Journal {
     return new Journal(events.map((each, index) => ({ ...each, seq: index + 1 })));
   }
