@@ -153,6 +153,7 @@ async function missing(
   await eventually(
     'every worker comes to its points',
     async () => {
+      if (victims.some(({ end }) => end !== undefined)) return true;
       const standing = await rig.standing(left());
       return left().every((rotationId) => {
         const status = standing.get(rotationId)?.status;
@@ -161,6 +162,10 @@ async function missing(
     },
     { maxMs: patienceMs, everyMs: 50 },
   ).catch(() => undefined);
+  for (const { end, errors } of victims) {
+    if (end !== undefined)
+      throw new Error(`a worker ended by itself (${end.code ?? end.signal}): ${errors.slice(-2_000)}`);
+  }
   const standing = await rig.standing(left());
   return new Map(
     left().map((rotationId) => {
