@@ -55,10 +55,27 @@ export async function judgeAtRest(rig: Rig, cases: readonly Case[]): Promise<Rea
   return findings;
 }
 
-/** The same as sentences that say which secret they are about. */
-export async function findingsAtRest(rig: Rig, cases: readonly Case[]): Promise<readonly string[]> {
+/** What was judged of rotations at rest. */
+export interface Verdict {
+  /** How many nothing is wrong with. */
+  readonly sound: number;
+  /** What is wrong with the others, in sentences that say which secret they are about. */
+  readonly findings: readonly string[];
+}
+
+/** The same, counted. */
+export async function verdictAtRest(rig: Rig, cases: readonly Case[]): Promise<Verdict> {
   const byRotation = await judgeAtRest(rig, cases);
-  return cases.flatMap(({ secret, rotationId }) =>
-    (byRotation.get(rotationId) ?? []).map((finding) => `${secret.kind}, ${secret.scenario}: ${finding}`),
-  );
+  const of = ({ rotationId }: Case): readonly string[] => byRotation.get(rotationId) ?? ['it was not judged'];
+  return {
+    sound: cases.filter((each) => of(each).length === 0).length,
+    findings: cases.flatMap((each) =>
+      of(each).map((finding) => `${each.secret.kind}, ${each.secret.scenario}: ${finding}`),
+    ),
+  };
+}
+
+/** Only the sentences. */
+export async function findingsAtRest(rig: Rig, cases: readonly Case[]): Promise<readonly string[]> {
+  return (await verdictAtRest(rig, cases)).findings;
 }

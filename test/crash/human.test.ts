@@ -312,7 +312,7 @@ describe('what people do between the steps of a rotation', () => {
   }
 
   it('ends as promised each time', (context) => {
-    expect(count).toBe(meddlings.length);
     reportFigure(context, `surroundings, people between steps: ${meddlings.length} faults, ${count} ended as promised`);
+    expect(count).toBe(meddlings.length);
   });
 });

@@ -5,15 +5,16 @@ import { refuseLeaks } from '../support/no-leaks.js';
 import { clusterFilesOf, statementsOf, tablesOf } from '../support/postgres-sinks.js';
 import { keysOf, redisFilesOf } from '../support/redis-sinks.js';
 import { filesAt, processesOf, textSink } from '../support/sinks.js';
+import type { GivenServer } from './given-server.js';
 import { names } from './installation.js';
 import type { WorkerProcess } from './worker-process.js';
 
 /** Where a rig's values could have gone. */
 export interface RigSinks {
   readonly folder: string;
-  readonly stateUrl: string;
   readonly queueUrl: string;
-  readonly serverLog: string;
+  /** Every PostgreSQL there is, each once. */
+  readonly servers: readonly GivenServer[];
   /** Every one there has been. */
   readonly workers: readonly WorkerProcess[];
 }
@@ -30,7 +31,7 @@ export async function shownBy(workers: readonly WorkerProcess[]): Promise<readon
 
 /** *Errors*: a value that a rotator generated, or a secret of the rig, is anywhere but where it has to be. */
 export async function refuseLeaksOf(rig: RigSinks, shown: readonly Sink[]): Promise<void> {
-  const { folder, stateUrl, queueUrl, serverLog, workers } = rig;
+  const { folder, queueUrl, servers, workers } = rig;
   const told = workers.map(({ errors, said }) => `${errors}\n${JSON.stringify(said)}`).join('\n');
   await refuseLeaks({
     of: 'the crash rig',
@@ -40,10 +41,11 @@ export async function refuseLeaksOf(rig: RigSinks, shown: readonly Sink[]): Prom
       }),
     ),
     sinks: [
-      tablesOf(stateUrl),
-      statementsOf(stateUrl),
-      clusterFilesOf(stateUrl),
-      filesAt(serverLog, 'server log'),
+      ...servers.flatMap(({ url, log }) => {
+        const at = url('postgres');
+        const logs = log === null ? [] : [filesAt(log, 'server log')];
+        return [tablesOf(at), statementsOf(at), clusterFilesOf(at), ...logs];
+      }),
       filesOf(folder),
       ...(queueUrl.startsWith('redis') ? [keysOf(queueUrl), redisFilesOf(queueUrl)] : []),
       textSink('what workers told', told),

@@ -22,6 +22,7 @@ import { eventually } from '../support/eventually.js';
 import { startRedis } from '../support/redis.js';
 import { startTestPostgres } from '../support/test-server.js';
 import { type CrashConsumer, startConsumer } from './consumer.js';
+import type { GivenServer } from './given-server.js';
 import { type CrashSecret, type Installation, type Kind, configOf, names } from './installation.js';
 import { refuseLeaksOf, shownBy } from './rig-leaks.js';
 import type { Scenario } from './scenarios.js';
@@ -47,7 +48,9 @@ export interface RigOptions {
   /** Settings of its PostgreSQL server. */
   readonly settings?: Readonly<Record<string, string>>;
   /** A server for the state, and a queue on PostgreSQL, that the caller may break and stops. Default: that of the targets. */
-  readonly stateServer?: { readonly url: (database: string) => string };
+  readonly stateServer?: GivenServer;
+  /** A server for the queue alone. Default: that of the state, or a Redis of its own. */
+  readonly queueServer?: GivenServer;
 }
 
 /** How long a lease lasts in the rig, so that a worker's death is noticed soon. Milliseconds. */
@@ -66,7 +69,7 @@ const restWithinMs = 300_000;
 export class Rig {
   readonly #workers = new Set<WorkerProcess>();
   readonly #closers: (() => Promise<unknown>)[];
-  readonly #serverLog: string;
+  readonly #servers: Opened['servers'];
   /** As workers are told. */
   readonly installation: Installation;
   /** Where the servers are in truth. */
@@ -77,8 +80,10 @@ export class Rig {
   readonly store: StoreReader;
   readonly state: State;
   readonly targets: Targets;
+  /** Where the targets are. */
+  readonly targetServer: GivenServer;
 
-  private constructor({ installation, straight, pool, store, state, targets, serverLog, closers }: Opened) {
+  private constructor({ installation, straight, pool, store, state, targets, targetServer, servers, closers }: Opened) {
     this.installation = installation;
     this.straight = straight;
     this.config = configOf(installation);
@@ -86,8 +91,9 @@ export class Rig {
     this.store = store;
     this.state = state;
     this.targets = targets;
+    this.targetServer = targetServer;
     this.#closers = closers;
-    this.#serverLog = serverLog;
+    this.#servers = servers;
   }
 
   /** Puts it up. The caller closes it. *Errors*: where no Redis can be started for `redis`. */
@@ -181,7 +187,8 @@ export class Rig {
     await Promise.all(workers.map((worker) => worker.kill()));
     try {
       const { folder } = this.installation;
-      await refuseLeaksOf({ folder, ...this.straight, serverLog: this.#serverLog, workers }, shown);
+      const { queueUrl } = this.straight;
+      await refuseLeaksOf({ folder, queueUrl, servers: this.#servers, workers }, shown);
     } finally {
       for (const close of this.#closers.splice(0).reverse()) await close();
     }
@@ -197,8 +204,10 @@ export interface Standing {
 
 type Straight = Pick<Installation, 'stateUrl' | 'queueUrl' | 'targetPort'>;
 
-interface Opened extends Pick<Rig, 'installation' | 'straight' | 'pool' | 'store' | 'state' | 'targets'> {
-  readonly serverLog: string;
+interface Opened
+  extends Pick<Rig, 'installation' | 'straight' | 'pool' | 'store' | 'state' | 'targets' | 'targetServer'> {
+  /** Every PostgreSQL there is. */
+  readonly servers: readonly GivenServer[];
   readonly closers: (() => Promise<unknown>)[];
 }
 
@@ -210,14 +219,14 @@ async function open(
   closers.push(() => server.stop());
   const folder = await mkdtemp(join(tmpdir(), 'keyturn-crash-'));
   closers.push(() => rm(folder, { recursive: true, force: true }));
-  const stateServer = given.stateServer ?? server;
-  const queueUrl = queue === 'postgres' ? stateServer.url('keyturn_state') : await ownRedis(closers);
-  const superuser = new pg.Client(stateServer.url('postgres'));
-  await superuser.connect();
-  await superuser.query('CREATE DATABASE keyturn_state');
-  await superuser.end();
-  const stateUrl = stateServer.url('keyturn_state');
+  const targetServer = { url: server.url, log: server.serverLogPath };
+  const { stateServer = targetServer } = given;
+  const queueServer = given.queueServer ?? (queue === 'postgres' ? stateServer : await ownRedis(closers));
+  const servers = [...new Set([targetServer, stateServer, ...(queue === 'postgres' ? [queueServer] : [])])];
+  const stateUrl = await newDatabase(stateServer, 'keyturn_state');
   await migrate(stateUrl);
+  const isShared = queueServer === stateServer || queue === 'redis';
+  const queueUrl = isShared ? queueServer.url('keyturn_state') : await newDatabase(queueServer, 'keyturn_queue');
   if (queue === 'postgres') await migrateQueue(queueUrl);
   const keyFile = join(folder, names.key);
   await createKeyFile(keyFile);
@@ -263,7 +272,7 @@ async function open(
   );
   const state = await openState({ database: stateUrl, queue: queueUrl });
   closers.push(() => state.close());
-  return { installation, straight, pool, store, state, targets, serverLog: server.serverLogPath, closers };
+  return { installation, straight, pool, store, state, targets, targetServer, servers, closers };
 }
 
 /** Writes a key as Standard Webhooks has it into a file. *Returns* it. */
@@ -274,11 +283,19 @@ async function newKey(file: string): Promise<string> {
 }
 
 /** A Redis of our own: the shared one has workers of other tests, which would take our rings. */
-async function ownRedis(closers: (() => Promise<unknown>)[]): Promise<string> {
+async function ownRedis(closers: (() => Promise<unknown>)[]): Promise<GivenServer> {
   const redis = await startRedis();
   if (redis.kind === 'unavailable') throw new Error(redis.reason);
   closers.push(() => redis.stop());
-  return redis.url;
+  return { url: () => redis.url, log: null };
+}
+
+async function newDatabase(server: GivenServer, name: string): Promise<string> {
+  const superuser = new pg.Client(server.url('postgres'));
+  await superuser.connect();
+  await superuser.query(`CREATE DATABASE ${pg.escapeIdentifier(name)}`);
+  await superuser.end();
+  return server.url(name);
 }
 
 /** Proves what it is asked for, and refuses where the scenario of the secret says so. */

@@ -9,6 +9,7 @@ import { testServerSettings } from '../support/test-server.js';
 export interface StateServer {
   readonly port: number;
   readonly url: (database: string) => string;
+  readonly log: string;
   /** `pg_ctl stop -m immediate`: no checkpoint, no goodbye. Settles when it has ended. *Repeat*: harmless. */
   readonly crash: () => Promise<void>;
   /** Starts it again; it recovers what was committed. */
@@ -27,6 +28,7 @@ export async function startStateServer(parent?: string): Promise<StateServer> {
   return {
     port,
     url: (database) => server.url(database),
+    log: server.serverLogPath,
     crash: async () => {
       // A server that has ended by itself has taken its file along.
       const text = await readFile(join(server.dataDir, 'postmaster.pid'), 'utf8').catch(() => '');

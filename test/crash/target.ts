@@ -8,6 +8,7 @@ import { readComment } from '../../rotators/postgres/role-comment.js';
 import { scramVerifier } from '../../rotators/postgres/scram.js';
 import { type Credential, type CredentialFields, parseCredential } from '../../src/core/credential.js';
 import { Secret, openSecret } from '../../src/core/secret.js';
+import { canary } from '../support/canary.mjs';
 import { withDatabase } from '../support/test-server.js';
 import { type CrashSecret, type Kind, names } from './installation.js';
 import { openPool } from '../support/pool.js';
@@ -53,7 +54,8 @@ export async function openTargets(superuserUrl: string, folder: string, adminPas
     const scripts: string[] = [];
     const credentials = await Promise.all(
       secrets.map(async (secret) => {
-        const value = Secret.fromText(randomBytes(24).toString('base64url'));
+        // As a rotator would have generated it, so that it is found wherever it leaks.
+        const value = Secret.fromText(canary());
         const identity = secret.kind === 'random' ? `${secret.name}-first` : `${secret.name}_a`;
         if (secret.kind === 'random') await adoptToken(tokens, secret, { identity, value });
         else scripts.push(await adoptRole(secret, { identity, value }));
