@@ -57,19 +57,16 @@ CREATE INDEX label_moves_by_secret ON keyturn.label_moves (secret, id);
 CREATE FUNCTION keyturn.store_begin(p_secret text, p_rotation text, p_epoch bigint) RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM 1
-    FROM keyturn.leases AS lease
-   WHERE lease.secret = p_secret
-     AND lease.rotation_id = p_rotation
-     AND lease.epoch = p_epoch
-     AND NOT lease.released
-     AND lease.expires_at > clock_timestamp()
-     FOR SHARE;
-  IF NOT FOUND THEN
-    RETURN false;
-  END IF;
+  PERFORM 1 FROM keyturn.leases WHERE secret = p_secret FOR SHARE;
   PERFORM pg_advisory_xact_lock(hashtextextended('keyturn-store:' || p_secret, 0));
-  RETURN true;
+  -- A statement of its own, after the locks: the lease may have ended while they were waited for.
+  RETURN EXISTS (
+    SELECT FROM keyturn.leases AS lease
+     WHERE lease.secret = p_secret
+       AND lease.rotation_id = p_rotation
+       AND lease.epoch = p_epoch
+       AND NOT lease.released
+       AND lease.expires_at > clock_timestamp());
 END
 $$;
 
