@@ -5,6 +5,6 @@
 export const longSuites: readonly string[] =
   process.env['KEYTURN_TEST_LONG'] === '1'
     ? []
-    : ['clock', 'disk-full', 'queue-loss', 'stall', 'state-loss', 'target-loss', 'webhook-kill'].map(
+    : ['clock', 'copied-database', 'disk-full', 'queue-loss', 'stall', 'state-loss', 'target-loss', 'webhook-kill'].map(
         (name) => `test/crash/${name}.test.ts`,
       );

@@ -83,48 +83,60 @@ async function startProgram(program: RedisProgram): Promise<RunningRedis | strin
   for (let attempt = 0; attempt < 5; attempt += 1) {
     const port = await findFreePort();
     const folder = await mkdtemp(join(tmpdir(), 'keyturn-redis-'));
-    // Every command that changes anything is kept, also of keys that are gone, because it is searched for secrets.
-    const logged = ['--appendonly', 'yes', '--appendfsync', 'no', '--auto-aof-rewrite-percentage', '0'];
-    const args = [
-      program.path,
-      '--port',
-      String(port),
-      '--bind',
-      '127.0.0.1',
-      '--save',
-      '',
-      ...logged,
-      '--dir',
-      folder,
-    ];
-    const shell = spawn('sh', ['-c', holder, 'sh', ...args], {
-      env: { PATH: process.env['PATH'], KEYTURN_FOLDER: folder, ...program.environment },
-      stdio: ['pipe', 'ignore', 'ignore'],
-      detached: true,
-    });
-    let hasEnded = false;
-    const ended = new Promise<void>((resolve) => {
-      const end = (): void => {
-        hasEnded = true;
-        resolve();
-      };
-      shell.once('exit', end);
-      shell.once('error', end);
-    });
-    const stop = async (): Promise<void> => {
-      shell.stdin.destroy();
-      await ended;
-      await rm(folder, { recursive: true, force: true });
-    };
-    const answered = eventually(`a Redis on port ${port}`, async () => hasEnded || (await ping(port)));
-    if ((await answered) === true && !hasEnded) {
-      shell.unref();
-      return { kind: 'running', url: `redis://127.0.0.1:${port}`, source: program.source, stop };
-    }
-    // Another process took the port first.
-    await stop();
+    const held = await holdRedis(program, { port, folder, isKept: false });
+    // Another process took the port first where there is none.
+    if (held !== undefined) return { kind: 'running', source: program.source, ...held };
   }
   return `${program.source} does not start`;
+}
+
+/** Where a server listens, and keeps its files. */
+export interface RedisPlace {
+  readonly port: number;
+  readonly folder: string;
+  /** False: the folder goes with the server. */
+  readonly isKept: boolean;
+}
+
+/**
+ * Starts a server that ends with this process, however that ends. `stop` is as a crash to it; what it had written is in
+ * its folder, and is there again when it is started anew.
+ *
+ * *Returns* undefined where it does not start.
+ */
+export async function holdRedis(
+  program: RedisProgram,
+  { port, folder, isKept }: RedisPlace,
+): Promise<Pick<RunningRedis, 'url' | 'stop'> | undefined> {
+  // Every command that changes anything is kept, also of keys that are gone, because it is searched for secrets.
+  const logged = ['--appendonly', 'yes', '--appendfsync', 'no', '--auto-aof-rewrite-percentage', '0'];
+  const place = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder];
+  const shell = spawn('sh', ['-c', holder, 'sh', program.path, ...place, ...logged], {
+    env: { PATH: process.env['PATH'], KEYTURN_FOLDER: isKept ? '' : folder, ...program.environment },
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  let hasEnded = false;
+  const ended = new Promise<void>((resolve) => {
+    const end = (): void => {
+      hasEnded = true;
+      resolve();
+    };
+    shell.once('exit', end);
+    shell.once('error', end);
+  });
+  const stop = async (): Promise<void> => {
+    shell.stdin.destroy();
+    await ended;
+    if (!isKept) await rm(folder, { recursive: true, force: true });
+  };
+  const answered = eventually(`a Redis on port ${port}`, async () => hasEnded || (await ping(port)));
+  if ((await answered) === true && !hasEnded) {
+    shell.unref();
+    return { url: `redis://127.0.0.1:${port}`, stop };
+  }
+  await stop();
+  return undefined;
 }
 
 async function ping(port: number): Promise<boolean> {
@@ -138,7 +150,8 @@ async function ping(port: number): Promise<boolean> {
   });
 }
 
-async function findFreePort(): Promise<number> {
+/** A port on which nobody listens now. */
+export async function findFreePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);
