@@ -11,7 +11,7 @@ export interface RunLeakScan {
   readonly line: string;
 }
 
-/** What one scan has looked at. A rig of this run has written it down; its hits have failed its test already. */
+/** What one scan has looked at. Whatever rig of this run it was has written it down; its hits have failed its test. */
 export interface ScanCounts {
   readonly sinks: number;
   readonly bytes: number;
@@ -39,6 +39,6 @@ export async function scanRun({ postgres, redis, canaryTally }: ProvidedContext)
     ...lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as ScanCounts),
   ];
   const sum = (count: keyof ScanCounts): number => scans.reduce((total, scan) => total + scan[count], 0);
-  const line = `leak scan: ${sum('sinks')} sinks, ${sum('bytes')} bytes, ${values} values, ${sum('hits')} hits`;
+  const line = `leak scan of the whole run: ${sum('sinks')} sinks scanned, ${sum('bytes')} bytes, ${values} values, ${sum('hits')} hits`;
   return { leaks, line };
 }
