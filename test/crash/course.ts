@@ -2,6 +2,7 @@ import { eventually } from '../support/eventually.js';
 import type { CrashSecret } from './installation.js';
 import { judge } from './judge.js';
 import type { Rig } from './rig.js';
+import { traceOf } from './trace.js';
 
 /** The rotation of one secret. */
 export interface Case {
@@ -44,7 +45,10 @@ export async function turnBack(rig: Rig, cases: readonly Case[]): Promise<void> 
       return waiting.size === 0;
     },
     { maxMs: patienceMs, everyMs: 50 },
-  );
+  ).catch(async (error: Error) => {
+    const left = await Promise.all([...waiting].map((rotationId) => traceOf(rig, rotationId, [])));
+    throw new Error(`${error.message}; ${left.length} did not: ${left.join('; ')}`, { cause: error });
+  });
 }
 
 /** Waits until they have come to rest and judges each. *Returns* what is wrong, by rotation; [] for the sound ones. */

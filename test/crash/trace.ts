@@ -23,8 +23,12 @@ export async function traceOf(rig: Rig, rotationId: string, workers: readonly Wo
 }
 
 function eventText({ epoch, event }: Recorded): string {
-  const code = 'code' in event && event.code !== null ? ` ${event.code}` : '';
-  return `${event.kind}${'step' in event ? ` ${event.step}` : ''}${code} (epoch ${epoch})`;
+  const told = [
+    'step' in event ? event.step : '',
+    'code' in event ? event.code : '',
+    'why' in event ? `(${event.why})` : '',
+  ].filter(Boolean);
+  return `${[event.kind, ...told].join(' ')} by ${epoch}`;
 }
 
 function linesOf(log: string, rotationId: string): readonly string[] {
