@@ -24,7 +24,7 @@ export async function deliver(deliveryId: string, { deliveries, sender, log }: D
   const { outcome, status, reason, retryAfterMs } = await sender.send(delivery);
   const tookMs = Math.round(performance.now() - startedMs);
   const againInMs = outcome === 'failed' ? redeliverInMs(delivery.attempt, retryAfterMs) : null;
-  await deliveries.record(deliveryId, { outcome, status, tookMs, againInMs });
+  await deliveries.record(delivery, { outcome, status, tookMs, againInMs });
   if (outcome === 'delivered') return;
   const { environment, endpoint, attempt } = delivery;
   const how = status === null ? { reason } : { status };

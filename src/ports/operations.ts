@@ -173,9 +173,9 @@ export interface SweepQueries {
 export interface Deliveries {
   /** Takes a delivery whose time has come, for at most `forMs`. *Returns* null where there is nothing to do now. */
   take(deliveryId: string, forMs: number): Promise<Delivery | null>;
-  /** Writes how it went. `againInMs` null: not again. `gone` disables the endpoint. */
+  /** Writes how it went. `againInMs` null: not again. `gone` disables the endpoint, unless it has another address now. */
   record(
-    deliveryId: string,
+    delivery: Pick<Delivery, 'deliveryId' | 'url'>,
     result: {
       readonly outcome: 'delivered' | 'failed' | 'gone';
       readonly status: number | null;

@@ -144,8 +144,8 @@ export function withWebhookStop(
     },
     deliveries: {
       take: (deliveryId, forMs) => deliveries.take(deliveryId, forMs),
-      record: async (deliveryId, how) =>
-        position === 'after the answer' ? stopAt(deliveryId) : deliveries.record(deliveryId, how),
+      record: async (delivery, how) =>
+        position === 'after the answer' ? stopAt(delivery.deliveryId) : deliveries.record(delivery, how),
     },
   };
 }

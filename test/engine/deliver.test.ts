@@ -18,7 +18,7 @@ async function delivered(taken: Delivery | null, answer: Awaited<ReturnType<Webh
   const recorded: unknown[] = [];
   const deliveries: Deliveries = {
     take: async () => taken,
-    record: async (deliveryId, result) => void recorded.push({ deliveryId, ...result }),
+    record: async ({ deliveryId }, result) => void recorded.push({ deliveryId, ...result }),
   };
   const sender: WebhookSender = {
     send: async (each) => {

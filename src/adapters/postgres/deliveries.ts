@@ -21,7 +21,7 @@ export function postgresDeliveries(pool: pg.Pool): Deliveries {
       return row ?? null;
     },
 
-    record: (deliveryId, { outcome, status, tookMs, againInMs }) =>
+    record: ({ deliveryId, url }, { outcome, status, tookMs, againInMs }) =>
       inTransaction(pool, async (session) => {
         const again = outcome === 'failed' ? againInMs : null;
         await rowsOf(
@@ -36,8 +36,8 @@ export function postgresDeliveries(pool: pg.Pool): Deliveries {
         await rowsOf(
           session,
           `UPDATE keyturn.webhook_endpoints e SET gone = true FROM keyturn.deliveries d
-           WHERE d.delivery_id = $1 AND e.environment = d.environment AND e.name = d.endpoint`,
-          [deliveryId],
+           WHERE d.delivery_id = $1 AND e.environment = d.environment AND e.name = d.endpoint AND e.url = $2`,
+          [deliveryId, url],
         );
       }),
   };

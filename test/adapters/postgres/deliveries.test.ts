@@ -17,6 +17,9 @@ async function endpoints(state: State, ...names: readonly string[]): Promise<voi
   });
 }
 
+/** A delivery that was taken while the address of `a` was the one of {@link endpoints}. */
+const sentToA = (deliveryId: string) => ({ deliveryId, url: 'https://a.example/hook' });
+
 async function ring(state: State): Promise<readonly string[]> {
   return (await state.sweep.undelivered(100, 0)).map(({ deliveryId }) => deliveryId);
 }
@@ -86,11 +89,11 @@ test('a delivery that failed is due again when it was put off to, one that was d
   const [first] = await taken(state);
   const id = first?.deliveryId ?? '';
 
-  await state.deliveries.record(id, { outcome: 'failed', status: 503, tookMs: 12, againInMs: 5_000 });
+  await state.deliveries.record(sentToA(id), { outcome: 'failed', status: 503, tookMs: 12, againInMs: 5_000 });
   expect(await ring(state)).toEqual([]);
   await harness.pass(5_000);
   expect((await taken(state)).map(({ attempt }) => attempt)).toEqual([2]);
-  await state.deliveries.record(id, { outcome: 'delivered', status: 204, tookMs: 8, againInMs: null });
+  await state.deliveries.record(sentToA(id), { outcome: 'delivered', status: 204, tookMs: 8, againInMs: null });
   await harness.pass(10 ** 9);
 
   expect(await ring(state)).toEqual([]);
@@ -108,7 +111,7 @@ test('an endpoint that is gone is told nothing until its address changes', async
   const [one, two] = await ring(state);
 
   await state.deliveries.take(one ?? '', 1);
-  await state.deliveries.record(one ?? '', { outcome: 'gone', status: 410, tookMs: 1, againInMs: null });
+  await state.deliveries.record(sentToA(one ?? ''), { outcome: 'gone', status: 410, tookMs: 1, againInMs: null });
 
   expect(await ring(state)).toEqual([]);
   expect(await state.deliveries.take(two ?? '', 1)).toBeNull();
@@ -128,9 +131,9 @@ test('what happens while an endpoint is gone is told to the others and never to 
   await endpoints(state, 'a', 'b');
   const executor = await Executor.start(harnessOf(state), planFor('missed'));
   await executor.commit([canary]);
-  for (const { deliveryId, endpoint } of await taken(state)) {
-    const outcome = endpoint === 'a' ? 'gone' : 'delivered';
-    await state.deliveries.record(deliveryId, { outcome, status: 200, tookMs: 1, againInMs: null });
+  for (const delivery of await taken(state)) {
+    const outcome = delivery.endpoint === 'a' ? 'gone' : 'delivered';
+    await state.deliveries.record(delivery, { outcome, status: 200, tookMs: 1, againInMs: null });
   }
 
   await executor.commit([parked], { dueInMs: null });
@@ -142,6 +145,21 @@ test('what happens while an endpoint is gone is told to the others and never to 
   });
 
   expect((await taken(state)).map(({ endpoint }) => endpoint)).toEqual(['b']);
+});
+
+test('an endpoint that was given another address while the old one answered that it is gone is told', async () => {
+  const state = await freshState();
+  await endpoints(state, 'a');
+  const executor = await Executor.start(harnessOf(state), planFor('moved'));
+  await executor.commit([canary]);
+  const [old] = await taken(state);
+  const elsewhere = { environment, name: 'a', url: 'https://elsewhere.example' };
+  await state.registry.declare({ environment, secrets: [], targets: [], endpoints: [elsewhere] });
+
+  await state.deliveries.record(old!, { outcome: 'gone', status: 410, tookMs: 1, againInMs: null });
+  await executor.commit([parked], { dueInMs: null });
+
+  expect(await taken(state)).toMatchObject([{ url: elsewhere.url }]);
 });
 
 test('an endpoint that is declared no more is told nothing, and of what happens meanwhile never', async () => {
@@ -178,9 +196,9 @@ test.each([
   const [quick] = await taken(state);
   expect([slow?.deliveryId, quick?.attempt]).toEqual([quick?.deliveryId, 2]);
   const id = slow?.deliveryId ?? '';
-  await state.deliveries.record(id, { outcome: 'delivered', status: 204, tookMs: 8, againInMs: null });
+  await state.deliveries.record(sentToA(id), { outcome: 'delivered', status: 204, tookMs: 8, againInMs: null });
 
-  await state.deliveries.record(id, { ...late, tookMs: 70_000 });
+  await state.deliveries.record(sentToA(id), { ...late, tookMs: 70_000 });
   await harness.pass(10 ** 9);
 
   expect(await ring(state)).toEqual([]);
