@@ -59,6 +59,10 @@ export interface LoadFiles {
   readonly key: string;
   readonly adminPassword: string;
   readonly consumerKey: (consumer: string) => string;
+  /** A folder with one for each consumer process. */
+  readonly consumers: string;
+  /** A folder with one for each worker process, unless the run is told of another. */
+  readonly workers: string;
 }
 
 /** See {@link LoadFiles}. */
@@ -68,6 +72,8 @@ export function filesIn(folder: string): LoadFiles {
     key: join(folder, 'keyturn.key'),
     adminPassword: join(folder, 'admin-password'),
     consumerKey: (consumer) => join(folder, `${consumer}-key`),
+    consumers: join(folder, 'consumers'),
+    workers: join(folder, 'workers'),
   };
 }
 

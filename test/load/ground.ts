@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import pg from 'pg';
 import { migrateQueue } from '../../src/adapters/bullmq/migrate-queue.js';
 import { createKeyFile } from '../../src/adapters/local-keyring/key-file.js';
@@ -69,7 +70,9 @@ export async function buildGround(queue: QueueKind, takeDown: TakeDown): Promise
       const consumerKey = `whsec_${randomBytes(32).toString('base64')}`;
       await write(files.consumerKey(name), consumerKey);
       const stateUrl = urlAs(names.readerRole, passwords.reader);
-      const consumer = await startConsumer({ name, stateUrl, keyFile: files.key, consumerKey, target }, janitor.watch);
+      const order = { name, stateUrl, keyFile: files.key, consumerKey, target };
+      const place = { folder: join(files.consumers, name), watch: janitor.watch };
+      const consumer = await startConsumer(order, place);
       takeDown.push(() => consumer.finish());
       return consumer;
     }),
@@ -108,6 +111,9 @@ async function makeDatabases(
 ): Promise<void> {
   const admin = quoted(names.adminRole);
   await run(server.url('postgres'), [
+    // Statements with a password in them are kept out of the statistics, and out of the log where they fail.
+    `SET log_min_error_statement = 'panic'`,
+    `SET pg_stat_statements.track = 'none'`,
     ...[
       [names.workerRole, passwords.worker, ''] as const,
       [names.readerRole, passwords.reader, ''] as const,

@@ -13,10 +13,13 @@ const rotations = {
   tookMs: { median: 5_000, longest: 9_000 },
 };
 
+const scan = { sinks: 900, bytes: 5_000_000, values: 14, leaks: [] };
+
 const sound: LoadResult = {
   ...{ queue: 'redis', seconds: 60, consumers: [consumer], probe, rotations },
   ...{ kills: 30, killsInWork: 12, sparedKills: 1, flushes: 5, workerFailures: [] },
   ...{ oldAccepted: [], oldRefused: 10, orphans: [], remains: [] },
+  scan,
 };
 
 const unfinished = (status: 'parked' | 'open') => ({
@@ -27,7 +30,7 @@ test('a run in which nobody noticed anything has no findings', () => {
   expect(findingsOf(sound)).toEqual([]);
   expect(lineOf(sound)).toBe(
     'load on redis: 500 queries and 960 logins of 4 consumers and a probe, 0 failures; 10 rotations, ' +
-      '30 kills (12 in work), 5 flushes, 0 orphans',
+      '30 kills (12 in work), 5 flushes, 0 orphans, 900 sinks scanned, 0 hits',
   );
 });
 
@@ -53,6 +56,12 @@ test.each<[string, Partial<LoadResult>, string]>([
   ['a worker that ended by itself', { workerFailures: ['worker 3: STATE_REFUSED'] }, 'worker 3: STATE_REFUSED'],
   ['an old credential that is accepted', { oldAccepted: ['load:/load/db-1 2'] }, 'was not refused'],
   ['an orphan', { orphans: ['role load_1_a'] }, 'orphan: role load_1_a'],
+  [
+    'a value that has leaked',
+    { scan: { ...scan, leaks: [{ value: 'a generated value', sink: 'workers/worker-1/stdout', encoding: 'hex' }] } },
+    'leaked: a generated value in workers/worker-1/stdout (hex)',
+  ],
+  ['a run that scanned nothing', { scan: { ...scan, sinks: 0 } }, 'nothing was scanned'],
   ['a sealed value of a closed rotation', { remains: ['a sealed value of r1'] }, 'left behind'],
 ])('%s is a finding', (_, change, words) => {
   expect(findingsOf({ ...sound, ...change }).join('\n')).toContain(words);

@@ -1,3 +1,4 @@
+import type { RigScan } from '../support/rig-scan.js';
 import { consumerNames } from './cast.js';
 import type { ConsumerCounters } from './consumer-protocol.js';
 import type { ProbeSeen } from './current-probe.js';
@@ -39,7 +40,11 @@ export interface LoadResult {
   readonly oldRefused: number;
   readonly orphans: readonly string[];
   readonly remains: readonly string[];
+  readonly scan: LoadScan;
 }
+
+/** How many sinks were scanned for values, and what was found. */
+export type LoadScan = Pick<RigScan, 'leaks' | 'bytes' | 'values'> & { readonly sinks: number };
 
 /** Everything in a result that must not be. Empty: all promises were kept. */
 export function findingsOf(result: LoadResult): readonly string[] {
@@ -69,12 +74,14 @@ export function findingsOf(result: LoadResult): readonly string[] {
     ...result.oldAccepted.map((old) => `the old credential ${old} was not refused`),
     ...result.orphans.map((orphan) => `orphan: ${orphan}`),
     ...result.remains.map((remains) => `left behind: ${remains}`),
+    ...(result.scan.sinks > 0 && result.scan.values > 0 ? [] : ['nothing was scanned for values']),
+    ...result.scan.leaks.map(({ value, sink, encoding }) => `leaked: ${value} in ${sink} (${encoding})`),
   ];
 }
 
 /** One line of text with the figures of a run. */
 export function lineOf(result: LoadResult): string {
-  const { consumers, probe, rotations, kills, killsInWork, flushes, orphans } = result;
+  const { consumers, probe, rotations, kills, killsInWork, flushes, orphans, scan } = result;
   const sum = (pick: (counters: ConsumerCounters) => number): number =>
     consumers.reduce((total, { counters }) => total + pick(counters), 0);
   const logins = probe.logins + sum((counters) => counters.freshLogins);
@@ -87,6 +94,7 @@ export function lineOf(result: LoadResult): string {
   return (
     `load on ${result.queue}: ${sum(({ queries }) => queries)} queries and ${logins} logins of ` +
     `${consumerNames.length} consumers and a probe, ${failures} failures; ${rotations.completed} rotations` +
-    `${others.join('')}, ${kills} kills (${killsInWork} in work), ${flushes} flushes, ${orphans.length} orphans`
+    `${others.join('')}, ${kills} kills (${killsInWork} in work), ${flushes} flushes, ${orphans.length} orphans, ` +
+    `${scan.sinks} sinks scanned, ${scan.leaks.length} hits`
   );
 }

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { findAlive, findOrphans, findRemains, loginRoles } from './aftermath.js';
-import { secrets, secretsOf } from './cast.js';
+import { filesIn, secrets, secretsOf } from './cast.js';
 import { CurrentProbe } from './current-probe.js';
 import { beginFaults } from './faults.js';
 import { type Ground, type QueueKind, type TakeDown, buildGround } from './ground.js';
+import { scanLoad, shownBy } from './load-leaks.js';
 import type { LoadResult } from './load-result.js';
 import { type OldCredential, RotationLanes } from './rotation-lanes.js';
 import type { RunningConsumer } from './running-consumer.js';
@@ -19,10 +20,8 @@ export interface LoadOptions {
   readonly signal: AbortSignal;
   /** Told of what has been reached, from time to time. */
   readonly progress: (text: string) => void;
-  /** Where workers write their logs, at debug. Default: nowhere. */
+  /** Where each worker has a folder with its log, which stays. Default: a folder that goes with the run. */
   readonly logFolder?: string | undefined;
-  /** Called when all has happened, before anything is taken down. */
-  readonly inspect?: (ground: Ground) => Promise<void>;
 }
 
 const workerCount = 4;
@@ -41,15 +40,14 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   try {
     const ground = await buildGround(options.queue, takeDown);
     const before = await loginRoles(ground.server);
-    const fleet = new WorkerFleet(ground, options.logFolder);
+    const workerFolder = options.logFolder ?? filesIn(ground.janitor.folder).workers;
+    const fleet = new WorkerFleet(ground, workerFolder);
     takeDown.push(() => fleet.stop());
     for (let count = 0; count < workerCount; count += 1) fleet.start();
     const state = await openStateView(ground);
     takeDown.push(() => state.close());
     await giveFirstCredentials(ground, state, options);
-    const result = await underLoad({ ground, state, fleet, before, takeDown }, options);
-    await options.inspect?.(ground);
-    return result;
+    return await underLoad({ ground, state, fleet, workerFolder, before, takeDown }, options);
   } finally {
     for (const take of takeDown.reverse()) await take().catch(() => {});
   }
@@ -69,12 +67,13 @@ interface Standing {
   readonly ground: Ground;
   readonly state: StateView;
   readonly fleet: WorkerFleet;
+  readonly workerFolder: string;
   readonly before: readonly string[];
   readonly takeDown: TakeDown;
 }
 
 async function underLoad(standing: Standing, options: LoadOptions): Promise<LoadResult> {
-  const { ground, state, fleet, before, takeDown } = standing;
+  const { ground, state, fleet, workerFolder, before, takeDown } = standing;
   const { target, consumers } = ground;
   const startedMs = performance.now();
   const elapsedMs = (): number => performance.now() - startedMs;
@@ -107,6 +106,7 @@ async function underLoad(standing: Standing, options: LoadOptions): Promise<Load
   await faults.stop();
   await probe.stop();
   const orphans = await findOrphans(ground.server, { before, currents: await currentIdentities(state) });
+  const shown = await shownBy([...fleet.pids, ...consumers.map(({ pid }) => pid)]);
   const reports = await Promise.all(
     consumers.map(async (consumer) => {
       const last = await consumer.finish();
@@ -119,6 +119,7 @@ async function underLoad(standing: Standing, options: LoadOptions): Promise<Load
   const accepted = new Set([...lanes.accepted, ...aliveNow].map(named));
   const { unfinished } = lanes;
   const ended = (status: string): number => unfinished.filter((each) => each.status === status).length;
+  const { names, bytes, values, leaks } = await scanLoad({ ground, state, workerFolder, shown });
   const tookMs = [...lanes.tookMs].sort((a, b) => a - b);
   return {
     queue: options.queue,
@@ -143,6 +144,7 @@ async function underLoad(standing: Standing, options: LoadOptions): Promise<Load
     oldRefused: lanes.olds.length - accepted.size,
     orphans,
     remains: await findRemains(state),
+    scan: { sinks: names.length, bytes, values, leaks },
   };
 }
 

@@ -1,11 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { reportFigure } from '../support/figures.js';
-import { expectNoLeaks } from '../support/no-leaks.js';
-import { clusterFilesOf, statementsOf, tablesOf } from '../support/postgres-sinks.js';
-import { keysOf, redisFilesOf } from '../support/redis-sinks.js';
 import { describeWithRedis } from '../support/shared-redis.js';
-import { filesAt } from '../support/sinks.js';
-import { temporaryFolder } from '../support/temporary-folder.js';
 import type { QueueKind } from './ground.js';
 import { findingsOf, lineOf } from './load-result.js';
 import { runLoad } from './load-run.js';
@@ -23,27 +18,11 @@ interface RunLength {
 
 function rotateUnderLoad(queue: QueueKind, { rotations, seconds }: RunLength): void {
   test(sentence, { timeout: maxMs }, async (context) => {
-    const logFolder = await temporaryFolder();
     const result = await runLoad({
       queue,
       mayAsk: ({ asked, elapsedMs }) => asked < rotations && elapsedMs < seconds * 1_000,
       signal: context.signal,
       progress: () => {},
-      logFolder,
-      inspect: async ({ server, urls }) => {
-        const url = server.url('postgres');
-        await expectNoLeaks(context, {
-          of: `the load rig on ${queue}`,
-          sinks: [
-            tablesOf(url),
-            statementsOf(url),
-            clusterFilesOf(url),
-            filesAt(server.serverLogPath, 'server log'),
-            filesAt(logFolder, 'logs of workers'),
-            ...(queue === 'redis' ? [keysOf(urls.queue), redisFilesOf(urls.queue)] : []),
-          ],
-        });
-      },
     });
     const { asked } = result.rotations;
     const isCut = asked < rotations ? `; not ${rotations} rotations: ${seconds} s were over` : '';

@@ -1,5 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { programOf } from '../../src/embedded/demo/program.js';
 import { programEnvironment } from '../../src/embedded/run-program.js';
@@ -35,19 +37,33 @@ const nothingYet: ConsumerCounters = {
   holding: 0,
 };
 
+/** Loaded after the loader, so that only what the consumer itself leaves is in its folder. */
+const ownTemporaryFolder = new URL('../support/own-temporary-folder-process.mjs', import.meta.url).href;
+
+/** What a consumer is started with, beside what it is told. */
+export interface ConsumerPlace {
+  /** Made for it alone: what it prints, and its temporary files. */
+  readonly folder: string;
+  /** Told of its process, so that it does not outlive the rig. */
+  readonly watch: (pid: number) => void;
+}
+
 /** How long the last query may take to end. */
 const maxFinishMs = 180_000;
 
 /** Starts a consumer in a process of its own. What it needs to know reaches it over IPC, never by argument. */
-export async function startConsumer(order: ConsumerOrder, watch: (pid: number) => void): Promise<RunningConsumer> {
+export async function startConsumer(order: ConsumerOrder, { folder, watch }: ConsumerPlace): Promise<RunningConsumer> {
+  mkdirSync(folder, { mode: 0o700, recursive: true });
+  const printed = openSync(join(folder, 'printed'), 'wx', 0o600);
   const [path = '', ...loader] = [...programOf('./consumer-process', import.meta.url)].reverse();
   const child = fork(path, [], {
-    execArgv: loader.reverse(),
+    execArgv: [...loader.reverse(), '--import', ownTemporaryFolder],
     cwd: root,
-    env: { ...programEnvironment },
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    env: { ...programEnvironment, KEYTURN_TEST_TEMPORARY_FOLDER: folder },
+    stdio: ['ignore', printed, printed, 'ipc'],
     detached: true,
   });
+  closeSync(printed);
   const pid = child.pid ?? 0;
   watch(pid);
   let counters = nothingYet;

@@ -10,7 +10,8 @@ const usage = `usage: npm run soak -- --minutes N [--queue redis|postgres] [--ou
   --minutes  how long rotations are asked for
   --queue    what rings; default redis
   --out      where the result is written, as JSON; default a new file among the temporary ones
-  --logs     where workers write their logs; default nowhere
+  --logs     where the folders of workers stay, with their logs at debug; default nowhere
+At its end every sink is scanned for values; a hit ends it with status 1.
 `;
 
 interface SoakOptions {

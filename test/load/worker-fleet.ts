@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
+import { closeSync, createWriteStream, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { programEnvironment } from '../../src/embedded/run-program.js';
@@ -15,6 +15,9 @@ interface FleetWorker {
   holder: string | undefined;
 }
 
+/** What workers need of what a run stands on. */
+export type FleetGround = Pick<Ground, 'program' | 'configFile' | 'urls' | 'janitor'>;
+
 /** The values that workers generate can be told from all else, wherever they turn up. */
 const plantCanary = new URL('../support/plant-canary-process.mjs', import.meta.url).href;
 
@@ -23,18 +26,23 @@ const maxStopMs = 180_000;
 
 /** Workers of the built package, each in a process of its own. One that is killed is replaced. */
 export class WorkerFleet {
-  readonly #ground: Ground;
-  readonly #logFolder: string | undefined;
+  readonly #ground: FleetGround;
+  readonly #folder: string;
   /** The oldest first. */
   readonly #workers: FleetWorker[] = [];
   readonly #startFailures: string[] = [];
   #started = 0;
   #isStopping = false;
 
-  /** `logFolder`: where each worker writes its log. Default: nowhere. */
-  constructor(ground: Ground, logFolder: string | undefined) {
+  /** `folder`: where each worker has a folder with its log, what it prints to stdout, and its temporary files. */
+  constructor(ground: FleetGround, folder: string) {
     this.#ground = ground;
-    this.#logFolder = logFolder;
+    this.#folder = folder;
+  }
+
+  /** The process ids of those that run now. */
+  get pids(): readonly number[] {
+    return this.#workers.flatMap(({ child: { pid } }) => (pid === undefined ? [] : [pid]));
   }
 
   /** Workers that ended before they began to work, by their last words. */
@@ -51,6 +59,9 @@ export class WorkerFleet {
   start(): void {
     const { program, configFile, urls, janitor } = this.#ground;
     const number = (this.#started += 1);
+    const folder = join(this.#folder, `worker-${number}`);
+    mkdirSync(folder, { mode: 0o700, recursive: true });
+    const stdout = openSync(join(folder, 'stdout'), 'w', 0o600);
     const child = spawn(
       process.execPath,
       [
@@ -72,30 +83,34 @@ export class WorkerFleet {
           ...programEnvironment,
           KEYTURN_DATABASE_URL: urls.database,
           KEYTURN_QUEUE_URL: urls.queue,
-          KEYTURN_LOG_LEVEL: this.#logFolder === undefined ? 'info' : 'debug',
+          // What they tell is searched for secrets.
+          KEYTURN_LOG_LEVEL: 'debug',
+          TMPDIR: folder,
           ...canaryTally(),
         },
-        stdio: ['ignore', 'ignore', 'pipe'],
+        stdio: ['ignore', stdout, 'pipe'],
         // Of a group of its own: a Ctrl-C is for the rig, which then stops its workers.
         detached: true,
       },
     );
+    closeSync(stdout);
+    const { stderr } = child;
+    if (stderr === null) throw new TypeError('a pipe was asked for');
     if (child.pid !== undefined) janitor.watch(child.pid);
-    const log =
-      this.#logFolder === undefined
-        ? undefined
-        : createWriteStream(join(this.#logFolder, `worker-${number}.log`), { mode: 0o600 });
-    const ended = once(child, 'close').catch(() => undefined);
+    const log = createWriteStream(join(folder, 'log'), { mode: 0o600 });
+    const ended = once(child, 'close')
+      .catch(() => undefined)
+      // Who reads it afterwards finds all of it.
+      .then(() => new Promise<void>((resolve) => log.end(() => resolve())));
     const worker: FleetWorker = { child, ended, holder: undefined };
     this.#workers.push(worker);
     let lastLine = 'it said nothing';
-    createInterface({ input: child.stderr }).on('line', (line) => {
-      log?.write(`${line}\n`);
+    createInterface({ input: stderr }).on('line', (line) => {
+      log.write(`${line}\n`);
       worker.holder ??= holderIn(line);
       lastLine = line;
     });
     void ended.then(() => {
-      log?.end();
       const at = this.#workers.indexOf(worker);
       if (at === -1) return;
       // Nobody killed it. Its last words are an error of the catalogue, which holds no secret.
