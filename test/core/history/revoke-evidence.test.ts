@@ -1,4 +1,6 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { judgeHistory } from '../../../src/core/history.js';
+import { strict } from './golden-journals.js';
 import { type Journal, type Wrong, judge, staged } from './wrong-journal.js';
 
 const disabling = staged.at('StepIntended', 'disable');
@@ -132,6 +134,8 @@ const wrong: Wrong = [
   ],
 ];
 
+const I2 = (step: string, clause: string) => `I2 ${step} is meant: ${clause}`;
+
 it.each(wrong)('%s is found', (_, journal, says) => {
   expect(judge(journal)).toContainEqual(expect.stringMatching(says));
 });
@@ -164,4 +168,133 @@ it('(e) quiet is counted from when a required consumer has held the new credenti
   expect(
     judge(waived.output('drain', { consumers: [appProof, proof({ answer: 'pending', sinceMs: 1767225603001 })] })),
   ).toEqual([]);
+});
+
+describe('where the target cannot switch off', () => {
+  const able = staged.planned(({ capabilities }) => ({ capabilities: { ...capabilities, disable: false } }));
+  const seenAgain = (change: object) => ({
+    atMs: 1767225609000,
+    consumers: [appProof, proof({})].map((each) => ({ ...each, atMs: 1767225609000 })),
+    usage: { kind: 'known', sessions: 0, youngestAgeMs: null, oldestAgeMs: null },
+    lastOpenedMs: null,
+    ...change,
+  });
+  const again = (change: object) =>
+    able
+      .output('disable', { skipped: 'the target cannot disable' })
+      .output('watch', { oldAnswers: null, again: seenAgain(change) });
+
+  it('proof and quiet of a second look stand for the refusal of the old credential', () => {
+    expect(judge(again({}))).toEqual([]);
+  });
+
+  it.each([
+    ['a consumer that was not asked again', { consumers: [appProof] }, '(c) batch was not asked'],
+    [
+      'usage nobody knows',
+      { usage: { kind: 'unknown', reason: '' } },
+      '(e) it was unknown who used the old credential',
+    ],
+    ['a session that opened', { lastOpenedMs: 1767225607001 }, '(e) the old credential was not quiet'],
+    ['a look from the future', { atMs: 1767225609001 }, '(e) the old credential was not quiet'],
+  ])('%s is found', (_, change, clause) => {
+    expect(judge(again(change))).toEqual([I2('destroy', clause)]);
+  });
+});
+
+describe('a first credential', () => {
+  const first = staged
+    .output('preflight', { old: null })
+    .output('promote', { from: null })
+    .output('drain', { usage: null })
+    .output('disable', { skipped: 'no old credential' })
+    .output('watch', { oldAnswers: null, again: null })
+    .output('destroy', { proof: [] });
+
+  it('has nobody that must be quiet or refused', () => {
+    expect(judge(first)).toEqual([]);
+  });
+
+  it('must be held by everybody all the same', () => {
+    expect(judge(first.output('drain', { consumers: [appProof] }))).toEqual([
+      I2('disable', '(c) batch was not asked'),
+      I2('destroy', '(c) batch was not asked'),
+    ]);
+  });
+});
+
+describe('what is just enough', () => {
+  const seen = { kind: 'known', sessions: 1, youngestAgeMs: 3_000, oldestAgeMs: 3_000 };
+  const living = (maxSessionAgeMs: number) =>
+    staged.planned(({ policy }) => ({ policy: { ...policy, maxSessionAgeMs } })).output('drain', { usage: seen });
+  const withSlack = (journal: Journal) =>
+    judgeHistory([journal.events], { ...strict, slackMs: 1_000 }).map(({ what }) => what);
+
+  it('of age: a session that has outlived the policy is ended, one that has not is awaited', () => {
+    expect(judge(living(3_000))).toEqual([]);
+    expect(judge(living(3_001))).toEqual([I2('disable', '(e) sessions with the old credential were open')]);
+  });
+
+  it('of a login and of a proof', () => {
+    const atBound = judge(staged.later(disabling, 60_000));
+    expect(atBound).not.toContainEqual(expect.stringMatching(/\(b\)|\(c\)/));
+    expect(atBound).toContain(I2('disable', '(a) the label was not read in the 5000 ms before'));
+    expect(judge(staged.later(disabling, 60_001))).toContain(
+      I2('disable', '(b) nobody logged in in the 60000 ms before'),
+    );
+  });
+
+  it('of a proof, as much older as clocks may differ', () => {
+    expect(withSlack(staged.later(disabling, 61_000))).not.toContainEqual(expect.stringMatching(/\(c\)/));
+    expect(withSlack(staged.later(disabling, 61_001))).toContainEqual(expect.stringMatching(/\(c\)/));
+  });
+
+  it('of quiet, and none is asked of a target that cannot tell', () => {
+    expect(judge(staged.output('drain', { lastOpenedMs: 1767225603000 }))).toEqual([]);
+    const blind = staged.planned(({ capabilities }) => ({ capabilities: { ...capabilities, usage: false } }));
+    expect(judge(blind.output('drain', { usage: { kind: 'unknown', reason: '' } }))).toEqual([]);
+  });
+
+  it('of refusal: an identity that is gone is refused', () => {
+    expect(judge(staged.output('watch', { oldAnswers: [{ endpoint: 'one', answer: 'absent' }] }))).toEqual([]);
+  });
+
+  it.each([
+    ['a label read', staged.later(disabling, 6_000), staged.later(disabling, 6_001)],
+    [
+      'a proof before promote',
+      staged.output('drain', { consumers: [appProof, proof({ atMs: 1767225601000 })] }),
+      staged.output('drain', { consumers: [appProof, proof({ atMs: 1767225600999 })] }),
+    ],
+    [
+      'a proof after the intent',
+      staged.output('drain', { consumers: [appProof, proof({ atMs: 1767225606000 })] }),
+      staged.output('drain', { consumers: [appProof, proof({ atMs: 1767225606001 })] }),
+    ],
+    [
+      'an old session',
+      staged.output('drain', { lastOpenedMs: 1767225604000 }),
+      staged.output('drain', { lastOpenedMs: 1767225604001 }),
+    ],
+  ])('of %s is as much more as clocks may differ', (_, sound, unsound) => {
+    expect(withSlack(sound)).toEqual([]);
+    expect(withSlack(unsound)).not.toEqual([]);
+  });
+});
+
+it('what was never said is not taken as the same', () => {
+  const unsaid = staged
+    .output('preflight', { system: null })
+    .output('stage', { digest: null })
+    .output('drain', { system: null, current: { version: 2, digest: null } });
+
+  expect(judge(unsaid)).toContain(I2('disable', '(a) `current` was on another value'));
+  expect(judge(unsaid)).toContain(I2('disable', '(g) the target was another system'));
+});
+
+it('what was meant and not done counts for nothing', () => {
+  expect(judge(staged.drop(staged.at('StepDone', 'promote')))).toContain(I2('disable', '(d) grace was not over'));
+  expect(judge(staged.drop(staged.at('StepDone', 'disable')))).toContain(
+    I2('destroy', '(h) the watch window was not over'),
+  );
 });
