@@ -217,6 +217,45 @@ const wrong: Wrong = [
     rolledBack.change(rolledBack.events.length - 1, { event: { status: 'cancelled' } }),
     /^C5 it is cancelled and nobody has cancelled it/,
   ],
+  [
+    'a completion of what turned back',
+    rolledBack.change(rolledBack.events.length - 1, { event: { status: 'completed' } }),
+    /^I12 it is completed and had decided to turn back/,
+  ],
+  [
+    'a completion of what is not done',
+    rolledBack.change(rolledBack.events.length - 1, { event: { status: 'completed' } }),
+    /^I4 it is completed and propose is not done/,
+  ],
+  [
+    'a roll-back that nobody decided',
+    staged.change(staged.events.length - 1, { event: { status: 'rolled_back' } }),
+    /^I12 it is rolled_back and had not decided to turn back/,
+  ],
+  [
+    'a step that is done twice',
+    staged.after(staged.at('StepDone', 'create'), { kind: 'StepIntended', step: 'create', attempt: 2 }),
+    /^I10 create is meant again after it was done/,
+  ],
+  [
+    'a gate that is taken back',
+    rolledBack.after(rolledBack.at('RollbackDecided'), { kind: 'UndoIntended', step: 'drain', attempt: 1 }),
+    /^I13 drain is taken back, which has no way back/,
+  ],
+  [
+    'a done disable that is taken back',
+    staged.after(staged.at('StepDone', 'disable'), { kind: 'UndoIntended', step: 'disable', attempt: 2 }),
+    /^I13 disable is taken back and nobody has decided to turn back/,
+  ],
+  [
+    'an executor that repeats what may still happen',
+    staged.after(
+      disabling,
+      { kind: 'StepFailed', step: 'disable', code: 'TARGET_BUSY', facts: {}, certain: false, retryInMs: 0 },
+      { kind: 'StepIntended', step: 'disable', attempt: 2 },
+    ),
+    /^I9 disable is meant while disable of the same executor may still happen/,
+  ],
   // What people say.
   [
     'a step while it is parked',
@@ -262,4 +301,41 @@ it('a clock that is stepped within its slack is no violation', () => {
 
   expect(judge(stepped)).not.toEqual([]);
   expect(judgeHistory([stepped.events], { ...strict, slackMs: 1_000 })).toEqual([]);
+});
+
+it('a half-done disable may be taken back before anybody has decided, as often as it takes', () => {
+  const raised = takenOver.at('FenceRaised');
+  const half = new Journal(takenOver.events.slice(0, raised + 1));
+  const undone = half.after(
+    raised,
+    { kind: 'UndoIntended', step: 'disable', attempt: 2 },
+    { kind: 'UndoFailed', step: 'disable', code: 'ADMIN_REFUSED', facts: {}, certain: true, retryInMs: null },
+    { kind: 'UndoIntended', step: 'disable', attempt: 3 },
+    { kind: 'UndoDone', step: 'disable', tookMs: 0 },
+  );
+
+  expect(judge(undone)).toEqual([]);
+});
+
+it('a cancelled rotation that a person has cancelled is no violation', () => {
+  const turned = rolledBack.at('RollbackDecided');
+  const cancelled = rolledBack
+    .change(turned, { event: { code: 'CANCELLED' } })
+    .change(rolledBack.events.length - 1, { event: { status: 'cancelled' } })
+    .after(turned - 1, { kind: 'CommandTaken', command: 'cancel', commandId: 1, by: 'local:kim', reason: '' });
+
+  expect(judge(cancelled)).toEqual([]);
+});
+
+it('only a promote that says what people had said is asked for the age of its login', () => {
+  const tenMinutes = 10 * 60_000;
+  const old = expect.stringMatching(/^I1 /);
+  const asked = staged.change(promoting, { event: { standing } });
+
+  expect(judge(asked.later(promoting, tenMinutes))).not.toContainEqual(old);
+  expect(judge(asked.later(promoting, tenMinutes + 1))).toContainEqual(old);
+  expect(judge(staged.later(promoting, tenMinutes + 1))).not.toContainEqual(old);
+  expect(judge(staged.change(disabling, { event: { standing } }).later(disabling, tenMinutes + 1))).not.toContainEqual(
+    old,
+  );
 });
