@@ -38,7 +38,7 @@ export async function keyturn(args: readonly string[], options: RunOptions): Pro
 export async function startKeyturn(
   args: readonly string[],
   options: RunOptions,
-  ready: RegExp,
+  ready: RegExp | (() => boolean),
 ): Promise<RunningKeyturn> {
   await build();
   const running = start(args, options);
@@ -47,11 +47,10 @@ export async function startKeyturn(
   });
   let early: Answer | undefined;
   void running.ended.then((answer) => (early = answer));
-  await eventually(
-    `keyturn ${args[0] ?? ''} says ${String(ready)}`,
-    () => early !== undefined || ready.test(running.output().stdout),
-    { maxMs: 60_000 },
-  );
+  const isReady = ready instanceof RegExp ? () => ready.test(running.output().stdout) : ready;
+  await eventually(`keyturn ${args[0] ?? ''} says ${String(ready)}`, () => early !== undefined || isReady(), {
+    maxMs: 60_000,
+  });
   if (early !== undefined) throw new Error(`keyturn ${args.join(' ')} ended (${early.code}): ${early.stderr}`);
   return running;
 }

@@ -64,3 +64,14 @@ test('up ends when its PostgreSQL does, names the log, and can be started again'
   const second = await startKeyturn(up, { cwd }, /Keyturn is up/);
   expect((await second.stop()).code).toBe(0);
 }, 180_000);
+
+test('up that is told to end while it starts ends in order', async () => {
+  const cwd = await temporaryFolder();
+  const cluster = join(cwd, '.keyturn', 'cluster');
+  const starting = await startKeyturn(['up', '--health-port', '0'], { cwd }, () => existsSync(cluster));
+
+  const { code, stderr } = await starting.stop();
+
+  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.not.stringContaining('FAILED') as string });
+  expect(existsSync(join(cluster, 'postmaster.pid'))).toBe(false);
+}, 180_000);

@@ -29,12 +29,13 @@ export const migrate: Register = (program, action) =>
 export const worker: Register = (program, action) =>
   withWorkerOptions(program.command('worker').description('work on rotations until stopped')).action(
     action(async ({ doors, where, output }, command: Command) => {
+      const told = interruption(doors);
       const running = await doors.worker(where, workerOptions(command));
       output.answer(
         { healthUrl: running.healthUrl },
         `Working. Health: ${running.healthUrl ?? 'not served'}. Stop with Ctrl-C.`,
       );
-      await interruption(doors);
+      await told;
       await running.stop();
       return exit.done;
     }),
@@ -48,6 +49,7 @@ export const up: Register = (program, action) =>
       .description('everything in one process, with a PostgreSQL of its own unless KEYTURN_DATABASE_URL is set'),
   ).action(
     action(async ({ doors, where, output }, command: Command) => {
+      const told = interruption(doors);
       const running = await withProgress(output, 'starting', (progress) =>
         doors.up(where, { ...workerOptions(command), progress }),
       );
@@ -63,7 +65,7 @@ export const up: Register = (program, action) =>
           'Stop with Ctrl-C.',
         ].join('\n'),
       );
-      const broken = await Promise.race([interruption(doors), running.broken]);
+      const broken = await Promise.race([told, running.broken]);
       await running.stop();
       if (broken !== undefined) throw broken;
       output.line(isEmbedded ? `Stopped. Everything is kept in ${where.data}` : 'Stopped.');
@@ -99,6 +101,7 @@ function workerOptions(command: Command): WorkerOptions {
   };
 }
 
+/** Asked for before anything is started: who is told to end meanwhile ends in order, once he has. */
 async function interruption({ terminal }: Doors): Promise<void> {
   if (terminal.interrupted.aborted) return;
   await new Promise<void>((resolve) => {
