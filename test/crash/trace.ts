@@ -19,7 +19,18 @@ interface Line {
 export async function traceOf(rig: Rig, rotationId: string, workers: readonly WorkerProcess[]): Promise<string> {
   const events = (await rig.state.views.events(rotationId, 0)).slice(-LAST_EVENTS).map(eventText);
   const lines = workers.flatMap(({ errors }) => linesOf(errors, rotationId)).slice(-LAST_LINES);
-  return `its journal ends [${events.join(', ')}]; its workers said [${lines.join(', ')}]`;
+  return `its journal ends [${events.join(', ')}], ${await leaseOf(rig, rotationId)}; its workers said [${lines.join(', ')}]`;
+}
+
+/** The epoch of the lease tells whether anybody has tried since the last event. */
+async function leaseOf({ pool }: Rig, rotationId: string): Promise<string> {
+  const { rows } = await pool.query<{ readonly told: string }>(
+    `SELECT format('last lease: epoch %s, %s, %s ms left; due in %s ms', l.epoch, CASE WHEN l.released THEN 'released' ELSE 'kept' END,
+       round(extract(epoch FROM l.expires_at - clock_timestamp()) * 1000), round(extract(epoch FROM r.due_at - clock_timestamp()) * 1000)) AS told
+     FROM keyturn.rotations r JOIN keyturn.leases l USING (secret) WHERE r.rotation_id = $1`,
+    [rotationId],
+  );
+  return rows[0]?.told ?? 'no lease';
 }
 
 function eventText({ epoch, event }: Recorded): string {
