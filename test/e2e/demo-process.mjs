@@ -51,13 +51,15 @@ const hold = async ({ server, folder, state, app, workers }) => {
   await once(process, 'message');
 };
 
-/** The workers generate values that carry the canary. */
+/** The workers generate values that carry the canary, and leak some when they are told to. */
 const marked = {
   ...parts,
   startApp: recorded,
   workerProgram: [
     '--import',
     new URL('../support/plant-canary-process.mjs', import.meta.url).href,
+    '--import',
+    new URL('../support/leak-on-signal-process.mjs', import.meta.url).href,
     ...parts.workerProgram,
   ],
 };

@@ -98,7 +98,7 @@ const sinksOf = (held: Held, demo: RunningDemo): readonly Sinks[] => [
   filesAt(held.serverLog, 'server log'),
   folderOf(held),
   processesOf(runningOf(held, demo)),
-  textSink('what the demo told', demo.told()),
+  textSink('what the demo told', `${demo.told()}\n${demo.printed()}`),
 ];
 
 async function run(url: string, database: string, text: string): Promise<readonly Record<string, unknown>[]> {
@@ -192,6 +192,7 @@ test(
         'worker-1.log',
         'worker-2.log',
         'worker-3.log',
+        'app.log',
         'webhooks',
         'cmdline of a process',
         'environ of a process',
@@ -255,6 +256,16 @@ test.skipIf(redisUrl === undefined)(
     client.disconnect();
     const found = await scanSinks(values, [keysOf(queueUrl), redisFilesOf(queueUrl)]);
     expect(found.leaks.map(({ sink }) => sink)).toEqual(expect.arrayContaining(['key planted', 'Redis dump']));
+    for (const pid of runningOf(held, demo, [...held.running.workers])) process.kill(pid, 'SIGUSR2');
+    await eventually(
+      'what workers print, and leave among the temporary files, is found',
+      async () => {
+        const { leaks } = await scanSinks([], [folderOf(held)]);
+        const sinks = leaks.map(({ sink }) => sink);
+        return sinks.includes('planted') && sinks.some((sink) => /^worker-\d\.log$/.test(sink));
+      },
+      { maxMs: 60_000, everyMs: 200 },
+    );
     expect((await letGo(demo)).status).toBe(0);
   },
   maxMs,

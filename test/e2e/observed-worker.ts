@@ -50,6 +50,8 @@ export async function observeWorker({ configFile, databaseUrl, queueUrl }: Obser
         KEYTURN_DATABASE_URL: databaseUrl,
         KEYTURN_QUEUE_URL: queueUrl,
         KEYTURN_LOG_LEVEL: 'debug',
+        // Scanned with its reports.
+        TMPDIR: reports,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     },
@@ -68,9 +70,13 @@ export async function observeWorker({ configFile, databaseUrl, queueUrl }: Obser
   );
   if (address === '') throw new Error(`the worker ended: ${output}`);
   const written = async (number: number): Promise<void> => {
-    await eventually(`report ${number} is written`, async () => (await readdir(reports)).length >= number, {
-      maxMs: 60_000,
-    });
+    await eventually(
+      `report ${number} is written`,
+      async () => (await readdir(reports)).filter((name) => name.startsWith('report')).length >= number,
+      {
+        maxMs: 60_000,
+      },
+    );
   };
   return {
     pid: child.pid ?? 0,

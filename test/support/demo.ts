@@ -14,6 +14,8 @@ export interface RunningDemo {
   readonly folder: string;
   /** What it told on its way. */
   readonly told: () => string;
+  /** What it printed to stdout so far. */
+  readonly printed: () => string;
   /** Every process it has been seen to start so far. */
   readonly started: () => readonly number[];
   /** Settles when it has ended. */
@@ -69,5 +71,5 @@ async function run(args: readonly string[], variables: Readonly<Record<string, s
     clearInterval(looking);
     return { status: status ?? null, lastLine: stdout.trimEnd().split('\n').at(-1) ?? '', told: stderr };
   });
-  return { child, folder, told: () => stderr, started: () => [...started], ended };
+  return { child, folder, told: () => stderr, printed: () => stdout, started: () => [...started], ended };
 }

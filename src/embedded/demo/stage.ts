@@ -70,6 +70,7 @@ export async function buildStage(parts: DemoParts, options: DemoOptions, takeDow
     environment: names.environment,
     consumerKey,
     target,
+    folder: janitor.folder,
   });
   janitor.watch(app.pid);
   takeDown.push(() => app.finish());

@@ -16,7 +16,7 @@ export interface WorkersOptions {
   /** With the worker role's password. They reach the process by its environment. */
   readonly urls: DemoUrls;
   readonly logLevel: 'debug' | 'info';
-  /** Where each writes its log. */
+  /** Where each writes its log, and puts its temporary files: nothing of the demo is anywhere else. */
   readonly logFolder: string;
   /** Told of each process, so that none outlives the demo. */
   readonly watch: (pid: number) => void;
@@ -58,8 +58,9 @@ export class Workers {
           KEYTURN_DATABASE_URL: urls.database,
           KEYTURN_QUEUE_URL: urls.queue,
           KEYTURN_LOG_LEVEL: logLevel,
+          TMPDIR: logFolder,
         },
-        stdio: ['ignore', 'ignore', 'pipe'],
+        stdio: ['ignore', 'pipe', 'pipe'],
         // Of a group of its own: a Ctrl-C is for the demo, which then stops its workers.
         detached: true,
       },
@@ -72,6 +73,8 @@ export class Workers {
     let holder: string | undefined;
     let lastLine = '';
     let hasEnded = false;
+    // Nothing is expected there; what comes is not lost.
+    createInterface({ input: child.stdout }).on('line', (line) => log.write(`${line}\n`));
     createInterface({ input: child.stderr }).on('line', (line) => {
       log.write(`${line}\n`);
       holder ??= holderIn(line);

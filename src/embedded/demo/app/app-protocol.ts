@@ -24,6 +24,8 @@ export interface AppOrder {
   /** `whsec_…` */
   readonly consumerKey: string;
   readonly target: LoginPlace;
+  /** Where what it prints is kept, and its temporary files. */
+  readonly folder: string;
 }
 
 /** What the sample application has lived through. It never tries anything again, so a failure stays one. */

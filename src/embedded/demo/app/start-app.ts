@@ -1,5 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
 import { keyturnError } from '../../../core/errors.js';
 import { programEnvironment } from '../../run-program.js';
 import type { AppCounters, AppOrder, FromApp, ToApp } from './app-protocol.js';
@@ -42,13 +44,15 @@ const maxMs = 30_000;
  */
 export async function startApp(program: readonly string[], order: AppOrder): Promise<RunningApp> {
   const [path = '', ...loader] = [...program].reverse();
+  const printed = openSync(join(order.folder, 'app.log'), 'a', 0o600);
   const child = fork(path, [], {
     execArgv: loader.reverse(),
     cwd: '/',
-    env: { ...programEnvironment },
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    env: { ...programEnvironment, TMPDIR: order.folder },
+    stdio: ['ignore', printed, printed, 'ipc'],
     detached: true,
   });
+  closeSync(printed);
   const ended = once(child, 'close').catch(() => undefined);
   let hasEnded = false;
   void ended.then(() => (hasEnded = true));
