@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Capabilities } from '../../src/core/capabilities.js';
-import type { ErrorCode, ErrorFacts } from '../../src/core/errors.js';
+import { type ErrorCode, type ErrorFacts, keyturnError } from '../../src/core/errors.js';
 import { renderCredential } from '../../src/core/credential.js';
 import { Secret } from '../../src/core/secret.js';
 import type { EngineRequest } from '../../src/engine/request.js';
@@ -82,6 +82,7 @@ describe('a key that a provider makes', () => {
 
     expect(world.state.status).toBe('completed');
     expect(ofRotation(world).map(({ dead }) => dead)).toEqual([true, false]);
+    expect(world.current()?.identity).toBe('billing-r1-2');
     expect(world.oracle.violations).toEqual([]);
   });
 
@@ -94,6 +95,7 @@ describe('a key that a provider makes', () => {
       because: { code: 'UNDO_UNSAFE', facts: { step: 'create', secret: world.plan.path } },
     });
     expect(world.state.because?.facts['finding']).toMatch(/names the identity/);
+    expect(failures(world).map(([code]) => code)).toEqual(['STEP_FAILED', 'UNDO_UNSAFE']);
     expect(ofRotation(world).map(({ dead }) => dead)).toEqual([false]);
   });
 
@@ -160,6 +162,35 @@ describe('a create that is taken back', () => {
     expect(world.state.status).toBe('rolled_back');
     expect(world.memory.target.live()).toEqual(['billing_a']);
     expect(world.oracle.violations).toEqual([]);
+  });
+
+  it('destroys what a provider said it made where it cannot list', () => {
+    const world = new World(aScenario({ ...refusingAtCanary, capabilities: { ...provider, list: false } }));
+    world.run();
+
+    expect(world.state.status).toBe('rolled_back');
+    expect(world.memory.target.live()).toEqual(['billing_a']);
+  });
+
+  it('keeps the new one alive where nobody knows whether it was promoted and the old one is refused', () => {
+    const world = new World(
+      aScenario({
+        ends: 'parked',
+        meddle: (at, { authority, method }) => {
+          if (authority?.step === 'promote' && method === 'moveCurrent' && at.state.status === 'running')
+            throw keyturnError('STORE_UNAVAILABLE');
+          if (authority?.step === 'stage' && method === 'retirePending')
+            at.memory.target.changeByHand(at.old!.identity, {
+              value: Secret.fromText('a-persons-own-idea-00000000000'),
+            });
+          return undefined;
+        },
+      }),
+    );
+    world.run();
+
+    expect(world.state).toMatchObject({ status: 'parked', because: { code: 'UNDO_UNSAFE' } });
+    expect(world.memory.target.live()).toContain('billing_b');
   });
 
   it('leaves alone what carries the tag of another rotation, and what is dead', () => {

@@ -248,6 +248,15 @@ const wrong: Wrong = [
     /^I13 disable is taken back and nobody has decided to turn back/,
   ],
   [
+    'a half-done create that is taken back and no gate can go on from',
+    staged.after(
+      staged.at('StepIntended', 'create'),
+      { kind: 'StepFailed', step: 'create', code: 'ADMIN_REFUSED', facts: {}, certain: true, retryInMs: null },
+      { kind: 'UndoIntended', step: 'create', attempt: 2 },
+    ),
+    /^I13 create is taken back and nobody has decided to turn back/,
+  ],
+  [
     'an executor that repeats what may still happen',
     staged.after(
       disabling,
@@ -338,4 +347,7 @@ it('only a promote that says what people had said is asked for the age of its lo
   expect(judge(staged.change(disabling, { event: { standing } }).later(disabling, tenMinutes + 1))).not.toContainEqual(
     old,
   );
+  const late = asked.later(promoting, tenMinutes + 1_000).events;
+  const withSlack = judgeHistory([late], { ...strict, slackMs: 1_000 });
+  expect(withSlack.map(({ invariant }) => invariant)).not.toContain('I1');
 });

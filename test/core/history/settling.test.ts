@@ -100,6 +100,13 @@ describe('what an executor left behind at the store', () => {
   });
 });
 
+it('what an executor left behind at a target that can fence is settled by a raised fence, and by nothing else', () => {
+  const takenOver = Journal.of('staged-rotation-1-taken-over');
+
+  expect(judge(takenOver.planned(able({ settleMs: Number.MAX_SAFE_INTEGER })))).toEqual([]);
+  expect(judge(repeated('create', 1))).toContain('I4 it is closed and create of epoch 1 may still happen');
+});
+
 describe('what an executor left behind at a target that cannot fence', () => {
   it('is repeated at once where the value is ours', () => {
     expect(judge(repeated('create', 1).planned(slowTarget))).toEqual([]);
