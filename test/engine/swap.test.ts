@@ -195,6 +195,19 @@ describe('a swap that is taken back', () => {
     expect(world.oracle.violations).toEqual([]);
   });
 
+  it('without an old credential takes a label that reads as off already as a read, and asks the store', () => {
+    const world = inPlace({
+      ...refusingAtDrain,
+      startsWithout: true,
+      meddle: (at, request) => (swapping(at, request, 'read', 'rolling_back') ? { answer: null } : undefined),
+    });
+    world.run();
+
+    expect(failures(world)).toEqual([]);
+    expect(world.state.status).toBe('rolled_back');
+    expect(world.current()).toBe(null);
+  });
+
   it('without an old credential destroys nothing that the label was put on meanwhile', () => {
     const world = movedAt('moveCurrent', { startsWithout: true });
     world.run();
