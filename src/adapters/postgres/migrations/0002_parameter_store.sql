@@ -236,8 +236,8 @@ LANGUAGE plpgsql SET lock_timeout = '5s' AS $$
 DECLARE
   v_environment text;
 BEGIN
-  -- Under this lock no rotation begins.
-  SELECT s.environment INTO v_environment FROM keyturn.secrets AS s WHERE s.secret = p_secret FOR UPDATE;
+  -- Under this lock no rotation begins. A write of one that has closed still names the secret, and is not waited for here.
+  SELECT s.environment INTO v_environment FROM keyturn.secrets AS s WHERE s.secret = p_secret FOR NO KEY UPDATE;
   IF NOT FOUND THEN
     outcome := 'unknown';
     RETURN;
