@@ -12,8 +12,8 @@ const isLong = process.env['KEYTURN_TEST_LONG'] === '1';
  * twice as much again. More of them are for `npm run sim`.
  */
 const length = isLong
-  ? { seeds: 10_000, twiceBelow: 2_000, processes: 2 }
-  : { seeds: 3_000, twiceBelow: 300, processes: 2 };
+  ? { seeds: 50_000, twiceBelow: 10_000, processes: 2 }
+  : { seeds: 10_000, twiceBelow: 300, processes: 2 };
 
 /** What was violated, each with the command that replays it. */
 const told = ({ findings }: Tally) =>
