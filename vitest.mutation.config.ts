@@ -5,7 +5,12 @@ import house from './vitest.config.js';
 export default defineConfig({
   ...(house.resolve === undefined ? {} : { resolve: house.resolve }),
   test: {
-    include: ['test/core/**/*.test.ts', 'test/engine/{advance,run-step,session}.test.ts'],
+    include: [
+      'test/core/**/*.test.ts',
+      'test/engine/{advance,run-step,session}.test.ts',
+      // Of the steps: whole rotations in memory, driven by hand.
+      'test/engine/{create,label-moves,replaced-value,rewound,stale-read,swap,undone-create}.test.ts',
+    ],
     testTimeout: 60_000,
   },
 });

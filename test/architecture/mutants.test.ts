@@ -10,13 +10,24 @@ const { mutate } = JSON.parse(readFileSync(join(root, 'stryker.config.json'), 'u
   readonly mutate: readonly string[];
 };
 
-test.each(mutate)('%s is there to be mutated', (file) => {
-  expect(readFileSync(join(root, file), 'utf8')).not.toBe('');
+/** A file, and of what is too long to be mutated as a whole the first and the last line that are. */
+const places = mutate.map((entry) => {
+  const [file = '', first, last] = entry.split(/[:-](?=\d)/);
+  return { entry, file, range: first === undefined ? null : ([Number(first), Number(last)] as const) };
+});
+
+test.each(places)('$entry is there to be mutated', ({ file, range }) => {
+  const lines = readFileSync(join(root, file), 'utf8').split('\n');
+  expect(lines.length).toBeGreaterThan(1);
+  if (range === null) return;
+  // Whole functions: a range that a change of the file has moved is found here.
+  expect(lines[range[0] - 1]).toMatch(/^(export )?function |^ {2}\w+\(.*\{$/);
+  expect(lines[range[1] - 1]).toMatch(/^( {2})?\}$/);
 });
 
 // The run that proves the list takes minutes; this says at once that a line it speaks of is no longer there.
 test.each(listed)('a listed mutant changes what stands in $file: $from', ({ file, from, to }) => {
-  expect(mutate).toContain(file);
+  expect(places.map((each) => each.file)).toContain(file);
   expect(onOneLine(readFileSync(join(root, file), 'utf8'))).toContain(from);
   expect(to).not.toBe(from);
 });

@@ -4,6 +4,7 @@ import { type ErrorCode, type ErrorFacts, keyturnError } from '../../src/core/er
 import { renderCredential } from '../../src/core/credential.js';
 import { Secret } from '../../src/core/secret.js';
 import type { EngineRequest } from '../../src/engine/request.js';
+import { create } from '../../workflows/steps/create.js';
 import { answers } from '../support/evidence.js';
 import { ableCapabilities } from '../support/plans.js';
 import { aScenario, bothLive } from './driven.js';
@@ -31,6 +32,10 @@ function nameByHand({ memory, plan, old }: World, identity: string): void {
   const document = renderCredential({ identity, value: old!.value }, plan.fields);
   memory.store.moveByHand(plan.secret, memory.store.putByHand(plan.secret, document));
 }
+
+it('says that it touches the target, so that a fence is raised or time passes before it is settled', () => {
+  expect(create.touches).toEqual(['target']);
+});
 
 it('what `current` names is not made anew, and a person is told where to look', () => {
   let isNamed = false;
@@ -143,6 +148,80 @@ describe('a key that a provider makes', () => {
 });
 
 describe('a create that is taken back', () => {
+  it('destroys a key whose value nobody has, and tries no login with it', () => {
+    let logins = 0;
+    const world = new World(
+      aScenario({
+        capabilities: provider,
+        ends: 'rolled_back',
+        meddle: (at, request) => {
+          if (creating(at, request, 'probe', 'rolling_back')) logins += 1;
+          if (!creating(at, request, 'create')) return;
+          const scope = { ...request.authority!, signal: new AbortController().signal, deadlineMs: 1 };
+          void at.memory.target.port.create(scope, { identity: at.plan.principal });
+          return { answer: { identity: at.plan.principal, value: Secret.fromText('short') } };
+        },
+      }),
+    );
+    world.run();
+
+    expect(logins).toBe(0);
+    expect(failures(world).map(([code]) => code)).toEqual(['VALUE_UNFIT']);
+    expect(world.state.status).toBe('rolled_back');
+    expect(world.memory.target.live()).toEqual(['billing_a']);
+  });
+
+  it('leaves alone what a person has pointed `current` at again after it was promoted and taken back', () => {
+    const finding = '`current` names the identity that would be destroyed';
+    let isNamed = false;
+    const world = new World(
+      aScenario({
+        answer: (_, phase) => ({ answer: phase === 'drain' ? 'refused' : 'proved', reason: 'a test' }),
+        ends: 'parked',
+        meddle: (at, request) => {
+          if (isNamed || !creating(at, request, 'open', 'rolling_back')) return;
+          isNamed = true;
+          at.memory.store.moveByHand(at.plan.secret, 2);
+        },
+      }),
+    );
+    world.run();
+
+    expect(world.state).toMatchObject({ status: 'parked', because: { code: 'UNDO_UNSAFE', facts: { finding } } });
+    expect(bothLive(world)).toBe(true);
+  });
+
+  it('is not done where the target did not destroy what it was told to', () => {
+    const world = new World(
+      aScenario({
+        ...refusingAtCanary,
+        capabilities: { ...ableCapabilities, disable: false },
+        ends: 'parked',
+        meddle: (at, request) => (creating(at, request, 'destroy', 'rolling_back') ? { answer: undefined } : undefined),
+      }),
+    );
+    world.run();
+
+    expect(world.state).toMatchObject({ status: 'parked', because: { code: 'UNDONE_STILL_ALIVE' } });
+  });
+
+  it('switches on at once what a person has pointed `current` at while it was switched off', () => {
+    const world = new World(
+      aScenario({
+        ...refusingAtCanary,
+        ends: 'parked',
+        meddle: (at, request) => {
+          if (creating(at, request, 'disable', 'rolling_back')) nameByHand(at, 'billing_b');
+          return undefined;
+        },
+      }),
+    );
+    world.run();
+
+    expect(failures(world).map(([code]) => code)).toEqual(['UNDO_UNSAFE']);
+    expect(bothLive(world)).toBe(true);
+  });
+
   it('destroys what it proposed where the target cannot list', () => {
     const unlisted = { ...ableCapabilities, list: false };
     const listed: string[] = [];

@@ -3,6 +3,7 @@ import type { Capabilities } from '../../src/core/capabilities.js';
 import type { ErrorCode } from '../../src/core/errors.js';
 import type { EndpointAnswer } from '../../src/core/observation.js';
 import type { EngineRequest } from '../../src/engine/request.js';
+import { swap } from '../../workflows/steps/swap.js';
 import { answers } from '../support/evidence.js';
 import { ableCapabilities } from '../support/plans.js';
 import { aScenario, command, told } from './driven.js';
@@ -92,6 +93,10 @@ describe('a swap', () => {
 
     expect(failures(world)[0]?.slice(0, 2)).toEqual(['StepFailed swap', 'KEYRING_DENIED']);
     expect(world.memory.target.accepts(world.old!)).toBe(true);
+  });
+
+  it('says that it touches both the target and the store, so that both settle what it left behind', () => {
+    expect(swap.touches).toEqual(['target', 'store']);
   });
 
   it('says what it moved, and `previous` is on the old version', () => {
