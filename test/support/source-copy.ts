@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,6 +28,9 @@ const engine = [
   'package.json',
 ];
 
+/** Everything that a suite needs. */
+const whole = ['src', 'rotators', 'workflows', 'test', 'tsconfig.json', 'package.json', 'vitest.config.ts'];
+
 /** A copy of the engine and of one rig that runs it, in which faults are planted one at a time. */
 export class SourceCopy {
   readonly #folder: string;
@@ -36,10 +39,26 @@ export class SourceCopy {
     this.#folder = folder;
   }
 
+  /** Where it is. */
+  get folder(): string {
+    return this.#folder;
+  }
+
+  /** All of it, with the packages of the original. Whoever makes it removes it. */
+  static async whole(): Promise<SourceCopy> {
+    const copy = await SourceCopy.#of(whole);
+    await symlink(join(repository, 'node_modules'), join(copy.folder, 'node_modules'));
+    return copy;
+  }
+
   /** `rig`: the folder of its tests, `test/sim` for one. Whoever makes it removes it. */
   static async make(rig: string): Promise<SourceCopy> {
+    return SourceCopy.#of([...engine, rig]);
+  }
+
+  static async #of(paths: readonly string[]): Promise<SourceCopy> {
     const folder = await mkdtemp(join(tmpdir(), 'keyturn-copy-'));
-    for (const path of [...engine, rig]) await cp(join(repository, path), join(folder, path), { recursive: true });
+    for (const path of paths) await cp(join(repository, path), join(folder, path), { recursive: true });
     return new SourceCopy(folder);
   }
 
