@@ -186,6 +186,17 @@ test('a writer that waits behind a takeover is refused', async () => {
   }
 });
 
+test('nothing is written under the lease of another rotation', async () => {
+  const secret = await fixture.freshSecret();
+  const scope = await fixture.begin(secret);
+  const { rotationId } = (await fixture.begin(await fixture.freshSecret())).plan;
+  const foreign = scopeOf(secret, rotationId, scope.fence.epoch);
+
+  await expect(fixture.store.putPending(foreign, credential())).rejects.toMatchObject({ code: 'STORE_STALE' });
+
+  expect(await rowsOf('SELECT 1 FROM keyturn.versions WHERE secret = $1', secret)).toEqual([]);
+});
+
 test('every move of a label stays in its history', async () => {
   const secret = await fixture.freshSecret();
   const first = await put(secret, credential());
