@@ -12,7 +12,7 @@ const isLong = process.env['KEYTURN_TEST_LONG'] === '1';
  * twice as much again. More of them are for `npm run sim`.
  */
 const length = isLong
-  ? { seeds: 50_000, twiceBelow: 10_000, processes: 2 }
+  ? { seeds: 100_000, twiceBelow: 10_000, processes: 2 }
   : { seeds: 10_000, twiceBelow: 300, processes: 2 };
 
 /** What was violated, each with the command that replays it. */
