@@ -1,8 +1,9 @@
 import type pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
+import { postgresJournal } from '../../../src/adapters/postgres/journal.js';
 import type { RotationEvent } from '../../../src/core/rotation.js';
 import type { Appended } from '../../../src/ports/journal.js';
-import { Executor, planFor } from '../../../src/testing/journal-harness.js';
+import { Executor, planFor, ttlMs } from '../../../src/testing/journal-harness.js';
 import { eventually } from '../../support/eventually.js';
 import { type State, freshState, harnessOf } from './state.js';
 
@@ -73,4 +74,24 @@ test('a guarded commit that waited until its evidence was too old is stale', asy
   const guard = { guard: { guardSeq, notBeforeMs: 0, notAfterMs } };
   const until = `extract(epoch FROM clock_timestamp()) * 1000 > ${notAfterMs}`;
   expect(await append(executor, client, { guard, until })).toMatchObject({ kind: 'stale' });
+});
+
+test('who takes over waits for a commit that is under way, finds it in the journal, and has his time from then on', async () => {
+  const state = await freshState();
+  const executor = await Executor.start(harnessOf(state), planFor('taken'));
+  const client = await state.admin.connect();
+  onTestFinished(() => client.release());
+  await client.query('BEGIN');
+  await executor.through(postgresJournal(client)).append([intended]);
+  await state.admin.query('UPDATE keyturn.leases SET expires_at = clock_timestamp()');
+
+  const taken = state.leases.acquire({ rotationId: 'taken-1', holder: 'worker-2', ttlMs });
+  await eventually('the taker waits', async () => isWaitedFor(client));
+  const now = await client.query<{ ms: number }>('SELECT keyturn.to_ms(clock_timestamp()) AS ms');
+  await client.query('COMMIT');
+
+  expect(await taken).toMatchObject({ kind: 'granted' });
+  expect((await state.journal.load('taken-1'))?.events.at(-1)?.event).toEqual(intended);
+  const until = await state.admin.query<{ ms: number }>('SELECT keyturn.to_ms(expires_at) AS ms FROM keyturn.leases');
+  expect(until.rows[0]?.ms).toBeGreaterThanOrEqual((now.rows[0]?.ms ?? 0) + ttlMs);
 });
