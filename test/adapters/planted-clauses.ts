@@ -214,12 +214,6 @@ export const plantedClauses: readonly PlantedClause[] = [
     'AND $2 > -1\n             AND NOT EXISTS',
   ),
   clause(
-    'the sweep starts what is declared no more',
-    sweep,
-    'WHERE declared AND next_due_at <= now()',
-    'WHERE next_due_at <= now()',
-  ),
-  clause(
     'a due time is moved twice',
     sweep,
     'AND next_due_at IS NOT DISTINCT FROM keyturn.from_ms($2) RETURNING 1',

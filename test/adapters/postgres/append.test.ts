@@ -43,6 +43,14 @@ test('each event has its audit row, by whoever caused it', async () => {
   ]);
 });
 
+test('nothing is appended under the lease of another rotation', async () => {
+  const state = await freshState();
+  const executor = await Executor.start(harnessOf(state), planFor('foreign'));
+  await state.admin.query(`UPDATE keyturn.leases SET rotation_id = 'another'`);
+
+  expect(await executor.append([intended])).toEqual({ kind: 'lost' });
+});
+
 test('an append is one statement, and so one round trip and one commit', async () => {
   const state = await freshState();
   const executor = await Executor.start(harnessOf(state), planFor('one'));
