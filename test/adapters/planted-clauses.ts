@@ -19,7 +19,10 @@ const clause = (name: string, file: string, find: string, replace: string): Plan
   replace,
 });
 
-/** Every clause of the journal, the leases, the outbox and the store that keeps something from happening. */
+/**
+ * Every clause of the journal, the leases, the outbox and the store that keeps something from happening. Not among them is
+ * what only lets an index be used: what has ended, or is declared no more, has no due time either.
+ */
 export const plantedClauses: readonly PlantedClause[] = [
   // Asking for a rotation.
   clause('accept locks no secret', journal, 'PERFORM FROM secrets WHERE secret = v_secret FOR NO KEY UPDATE;', ''),
@@ -194,12 +197,6 @@ export const plantedClauses: readonly PlantedClause[] = [
     sweep,
     'AND NOT EXISTS (SELECT FROM keyturn.leases l WHERE l.secret = r.secret AND NOT l.released AND l.expires_at > now())',
     '',
-  ),
-  clause(
-    'the sweep rings for what has ended',
-    sweep,
-    'WHERE r.closed_at IS NULL AND r.due_at <= now()',
-    'WHERE r.due_at <= now()',
   ),
   clause(
     'the sweep rings before the time',
