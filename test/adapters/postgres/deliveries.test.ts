@@ -57,6 +57,17 @@ test('each endpoint of the environment is told of the same webhook, with a seque
   });
 });
 
+test('an endpoint of another environment, though it has the same name, is told nothing', async () => {
+  const state = await freshState();
+  await endpoints(state, 'a');
+  const staging = { environment: 'staging', name: 'a', url: 'https://staging.example/hook' };
+  await state.registry.declare({ environment: 'staging', secrets: [], targets: [], endpoints: [staging] });
+
+  await (await Executor.start(harnessOf(state), planFor('ours'))).commit([canary]);
+
+  expect((await taken(state)).map(({ url }) => url)).toEqual(['https://a.example/hook']);
+});
+
 test('a refused commit tells nobody', async () => {
   const state = await freshState();
   await endpoints(state, 'a');
