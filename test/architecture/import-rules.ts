@@ -24,6 +24,7 @@ const libraries: Readonly<Record<string, readonly string[]>> = {
   postgres: ['pg', 'node-pg-migrate'],
   http: ['undici', 'standardwebhooks'],
   cron: ['cron-parser'],
+  aws: ['@aws-sdk/client-kms', '@aws-sdk/client-ssm'],
 };
 
 /** The client library of each rotator. A rotator that is not named here has none. */

@@ -1,9 +1,11 @@
-import { type KeyObject, createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { type KeyObject, randomBytes } from 'node:crypto';
 import { lengthPrefixed } from '../../core/length-prefixed.js';
 import type { SealContext } from '../../ports/keyring.js';
+import { decrypt, encrypt } from './aead.js';
+import { deriveKey } from './derived-key.js';
 
 /*
- * A sealed value, in bytes:
+ * A value sealed under a key file, in bytes:
  *
  *    0   1  format: 1
  *    1   1  algorithm: 1 = AES-256-GCM for the value and for wrapping its data key
@@ -92,8 +94,7 @@ export function openEnvelope(
 }
 
 function wrappingKeyOf(master: KeyObject, { environment, secret }: SealContext): Uint8Array {
-  const info = lengthPrefixed(['keyturn-wrap-v1', environment, secret]);
-  return new Uint8Array(hkdfSync('sha256', master, new Uint8Array(0), info, 32));
+  return deriveKey(master, ['keyturn-wrap-v1', environment, secret]);
 }
 
 function aad(purpose: 'wrap' | 'value', keyId: Uint8Array, context: SealContext): Uint8Array {
@@ -107,34 +108,4 @@ function aad(purpose: 'wrap' | 'value', keyId: Uint8Array, context: SealContext)
     context.rotation,
     context.slot,
   ]);
-}
-
-interface Encrypted {
-  readonly nonce: Uint8Array;
-  readonly ciphertext: Uint8Array;
-  readonly tag: Uint8Array;
-}
-
-function encrypt(key: Uint8Array, plaintext: Uint8Array, context: Uint8Array): Encrypted {
-  const nonce = randomBytes(12);
-  const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: 16 });
-  cipher.setAAD(context);
-  // GCM is a stream: `update` gives everything, `final` nothing.
-  const ciphertext = cipher.update(plaintext);
-  cipher.final();
-  return { nonce, ciphertext, tag: cipher.getAuthTag() };
-}
-
-function decrypt(key: Uint8Array, context: Uint8Array, { nonce, ciphertext, tag }: Encrypted): Uint8Array | undefined {
-  const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: 16 });
-  decipher.setAAD(context);
-  decipher.setAuthTag(tag);
-  const plaintext = decipher.update(ciphertext);
-  try {
-    decipher.final();
-    return plaintext;
-  } catch {
-    plaintext.fill(0);
-    return undefined;
-  }
 }
