@@ -15,7 +15,7 @@ export interface DeliveryPorts {
  * Sends one webhook whose time has come and writes down how it went. A ring for another time does nothing.
  *
  * What did not arrive is logged: nobody looks at an endpoint that stays silent. By its name, because an address may hold
- * what only its owner should know.
+ * what only its owner should know. A try that was overtaken is nothing to look at.
  */
 export async function deliver(deliveryId: string, { deliveries, sender, log }: DeliveryPorts): Promise<void> {
   const delivery = await deliveries.take(deliveryId, TAKE_FOR_MS);
@@ -23,9 +23,10 @@ export async function deliver(deliveryId: string, { deliveries, sender, log }: D
   const startedMs = performance.now();
   const { outcome, status, reason, retryAfterMs } = await sender.send(delivery);
   const tookMs = Math.round(performance.now() - startedMs);
-  const againInMs = outcome === 'failed' ? redeliverInMs(delivery.attempt, retryAfterMs) : null;
-  await deliveries.record(delivery, { outcome, status, tookMs, againInMs });
-  if (outcome === 'delivered') return;
+  const putOffMs = outcome === 'failed' ? redeliverInMs(delivery.attempt, retryAfterMs) : null;
+  const recording = await deliveries.record(delivery, { outcome, status, tookMs, againInMs: putOffMs });
+  if (outcome === 'delivered' || recording === 'late') return;
+  const againInMs = recording === 'moved' ? 0 : putOffMs;
   const { environment, endpoint, attempt } = delivery;
   const how = status === null ? { reason } : { status };
   const facts = { deliveryId, environment, endpoint, attempt, ...how, tookMs };

@@ -173,7 +173,7 @@ export interface SweepQueries {
 export interface Deliveries {
   /** Takes a delivery whose time has come, for at most `forMs`. *Returns* null where there is nothing to do now. */
   take(deliveryId: string, forMs: number): Promise<Delivery | null>;
-  /** Writes how it went. `againInMs` null: not again. `gone` disables the endpoint, unless it has another address now. */
+  /** Writes how it went. `againInMs` null: not again. `gone` silences the endpoint, unless it has another address now. */
   record(
     delivery: Pick<Delivery, 'deliveryId' | 'url'>,
     result: {
@@ -182,8 +182,14 @@ export interface Deliveries {
       readonly tookMs: number;
       readonly againInMs: number | null;
     },
-  ): Promise<void>;
+  ): Promise<Recording>;
 }
+
+/**
+ * What became of a try's answer. `moved`: an address that the endpoint no longer has is gone; the delivery is due again at
+ * once, at the new one. `late`: another try has said how the delivery ended, and nothing was changed.
+ */
+export type Recording = 'written' | 'moved' | 'late';
 
 /** One webhook to one endpoint. */
 export interface Delivery {

@@ -245,10 +245,11 @@ export const plantedClauses: readonly PlantedClause[] = [
   clause(
     'a late answer changes how it ended',
     deliveries,
-    'WHERE delivery_id = $1 AND outcome IS NULL',
-    'WHERE delivery_id = $1',
+    'WHERE delivery_id = $1 AND outcome IS NULL FOR NO KEY UPDATE',
+    'WHERE delivery_id = $1 FOR NO KEY UPDATE',
   ),
   clause('who is gone at an old address is gone', deliveries, 'AND e.url = $2', "AND $2::text <> ''"),
+  clause('what an old address did not want is told to nobody', deliveries, 'moved ? 0 : failedForMs', 'failedForMs'),
   // People.
   clause(
     'a command is not seen by guards',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { deliver } from '../../src/engine/deliver.js';
-import type { Deliveries, Delivery, WebhookSender } from '../../src/ports/operations.js';
+import type { Deliveries, Delivery, Recording, WebhookSender } from '../../src/ports/operations.js';
 
 const delivery: Delivery = {
   deliveryId: 'd1',
@@ -13,12 +13,19 @@ const delivery: Delivery = {
   nowMs: 0,
 };
 
-async function delivered(taken: Delivery | null, answer: Awaited<ReturnType<WebhookSender['send']>>) {
+async function delivered(
+  taken: Delivery | null,
+  answer: Awaited<ReturnType<WebhookSender['send']>>,
+  recording: Recording = 'written',
+) {
   const sent: Delivery[] = [];
   const recorded: unknown[] = [];
   const deliveries: Deliveries = {
     take: async () => taken,
-    record: async ({ deliveryId }, result) => void recorded.push({ deliveryId, ...result }),
+    record: async ({ deliveryId }, result) => {
+      recorded.push({ deliveryId, ...result });
+      return recording;
+    },
   };
   const sender: WebhookSender = {
     send: async (each) => {
@@ -90,6 +97,25 @@ describe('a webhook', () => {
         [line[0], expect.objectContaining({ ...line[1], environment: 'test', endpoint: 'chat' })],
       ]);
       expect(JSON.stringify(warned)).not.toMatch(/of-the-endpoint|the body|example/);
+    },
+  );
+
+  it('that an old address did not want is logged as due again, and its endpoint not as gone', async () => {
+    const { warned } = await delivered(
+      delivery,
+      { outcome: 'gone', status: 410, reason: null, retryAfterMs: null },
+      'moved',
+    );
+    expect(warned).toEqual([
+      ['a webhook failed', expect.objectContaining({ endpoint: 'chat', status: 410, againInMs: 0 })],
+    ]);
+  });
+
+  it.each(['failed', 'gone'] as const)(
+    'that has %s after another try said how it ended is not logged',
+    async (outcome) => {
+      const { warned } = await delivered(delivery, { outcome, status: 410, reason: null, retryAfterMs: null }, 'late');
+      expect(warned).toEqual([]);
     },
   );
 

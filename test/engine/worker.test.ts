@@ -37,7 +37,7 @@ function aWorker(change: Partial<WorkerParts> = {}, plan = aPlan()) {
       },
       stop: async () => undefined,
     },
-    deliveries: { take: async () => null, record: async () => undefined },
+    deliveries: { take: async () => null, record: async () => 'written' },
     sender: { send: async () => ({ outcome: 'delivered', status: 204, reason: null, retryAfterMs: null }) },
     sweep: (own) =>
       new Sweep(

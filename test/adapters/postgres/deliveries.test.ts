@@ -158,7 +158,7 @@ test('what happens while an endpoint is gone is told to the others and never to 
   expect((await taken(state)).map(({ endpoint }) => endpoint)).toEqual(['b']);
 });
 
-test('an endpoint that was given another address while the old one answered that it is gone is told', async () => {
+test('an endpoint that was given another address while the old one answered that it is gone is told everything', async () => {
   const state = await freshState();
   await endpoints(state, 'a');
   const executor = await Executor.start(harnessOf(state), planFor('moved'));
@@ -167,10 +167,19 @@ test('an endpoint that was given another address while the old one answered that
   const elsewhere = { environment, name: 'a', url: 'https://elsewhere.example' };
   await state.registry.declare({ environment, secrets: [], targets: [], endpoints: [elsewhere] });
 
-  await state.deliveries.record(old!, { outcome: 'gone', status: 410, tookMs: 1, againInMs: null });
+  const gone = { outcome: 'gone', status: 410, tookMs: 1, againInMs: null } as const;
+  expect(await state.deliveries.record(old!, gone)).toBe('moved');
   await executor.commit([parked], { dueInMs: null });
 
-  expect(await taken(state)).toMatchObject([{ url: elsewhere.url }]);
+  const told = (await taken(state)).map(({ url, attempt, body }) => [
+    url,
+    attempt,
+    (JSON.parse(body) as WebhookBody).type,
+  ]);
+  expect(told.sort()).toEqual([
+    [elsewhere.url, 1, 'rotation.parked'],
+    [elsewhere.url, 2, 'rotation.canary'],
+  ]);
 });
 
 test('an endpoint that is declared no more is told nothing, and of what happens meanwhile never', async () => {
@@ -197,7 +206,8 @@ test.each([
   ['failed for now', { outcome: 'failed', status: 503, againInMs: 5_000 }],
   ['failed for good', { outcome: 'failed', status: 400, againInMs: null }],
   ['delivered', { outcome: 'delivered', status: 202, againInMs: null }],
-] as const)('a delivery that was delivered stays so where a slower try says that it %s', async (_, late) => {
+  ['found its endpoint gone', { outcome: 'gone', status: 410, againInMs: null }],
+] as const)('a delivery stays delivered where a slower try says that it %s, and the next is told', async (_, late) => {
   const state = await freshState();
   const harness = harnessOf(state);
   await endpoints(state, 'a');
@@ -209,10 +219,12 @@ test.each([
   const id = slow?.deliveryId ?? '';
   await state.deliveries.record(sentToA(id), { outcome: 'delivered', status: 204, tookMs: 8, againInMs: null });
 
-  await state.deliveries.record(sentToA(id), { ...late, tookMs: 70_000 });
+  expect(await state.deliveries.record(sentToA(id), { ...late, tookMs: 70_000 })).toBe('late');
   await harness.pass(10 ** 9);
 
   expect(await ring(state)).toEqual([]);
   const { rows } = await state.admin.query('SELECT outcome, status, latency_ms FROM keyturn.deliveries');
   expect(rows).toEqual([{ outcome: 'delivered', status: 204, latency_ms: 8 }]);
+  await (await Executor.start(harness, planFor('next'))).commit([canary]);
+  expect(await taken(state)).toMatchObject([{ endpoint: 'a', attempt: 1 }]);
 });
