@@ -29,9 +29,10 @@ export class LeaseKeeper {
     return this.#lost.signal;
   }
 
-  keep(lease: Lease): void {
+  /** From now on it is renewed. It is believed from `askedAtMs` on, of `performance.now()`: the database counts from no earlier. */
+  keep(lease: Lease, askedAtMs: number): void {
     if (lease.kind !== 'granted') return;
-    this.#believedUntilMs = performance.now() + this.#leaseMs;
+    this.#believedUntilMs = askedAtMs + this.#leaseMs;
     let asking = false;
     this.#timer = setInterval(() => {
       if (performance.now() >= this.#believedUntilMs) return this.#lose();

@@ -58,8 +58,9 @@ async function answerTo(
   const member = port[question.method];
   if (member === undefined) throw new TypeError(`port ${question.port} has no ${question.method}`);
   if (question.authority === null) {
+    const askedAtMs = performance.now();
     const answer: unknown = await member.call(port, ...question.args);
-    if (question.port === 'leases' && question.method === 'acquire') keeper.keep(answer as Lease);
+    if (question.port === 'leases' && question.method === 'acquire') keeper.keep(answer as Lease, askedAtMs);
     if (question.port === 'leases' && question.method === 'release') keeper.stop();
     return answer;
   }

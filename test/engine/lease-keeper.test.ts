@@ -31,7 +31,7 @@ afterEach(() => vi.useRealTimers());
 describe('a lease that is kept', () => {
   it('is renewed well before it ends, for as long as work runs', async () => {
     const { asked, keeper } = leasesOf(() => true);
-    keeper.keep(granted);
+    keeper.keep(granted, performance.now());
     await vi.advanceTimersByTimeAsync(renewMs * 10);
     expect(asked).toHaveLength(10);
     expect(asked[0]).toEqual({ secret: 'test:/billing/db', epoch: 4, ttlMs: leaseMs });
@@ -41,7 +41,7 @@ describe('a lease that is kept', () => {
 
   it('is asked for no more once the work has stopped, as often as it is stopped', async () => {
     const { asked, keeper } = leasesOf(() => true);
-    keeper.keep(granted);
+    keeper.keep(granted, performance.now());
     keeper.stop();
     keeper.stop();
     await vi.advanceTimersByTimeAsync(renewMs * 3);
@@ -52,7 +52,7 @@ describe('a lease that is kept', () => {
 
   it('is not asked for twice at once', async () => {
     const { asked, keeper } = leasesOf(() => new Promise(() => undefined));
-    keeper.keep(granted);
+    keeper.keep(granted, performance.now());
     await vi.advanceTimersByTimeAsync(renewMs * 3);
     expect(asked).toHaveLength(1);
     keeper.stop();
@@ -62,7 +62,7 @@ describe('a lease that is kept', () => {
 describe('a lease is lost', () => {
   it('as soon as the database says so', async () => {
     const { keeper } = leasesOf(() => false);
-    keeper.keep(granted);
+    keeper.keep(granted, performance.now());
     await vi.advanceTimersByTimeAsync(renewMs);
     expect(keeper.signal.aborted).toBe(true);
     expect(vi.getTimerCount()).toBe(0);
@@ -73,7 +73,7 @@ describe('a lease is lost', () => {
     ['never answers', () => new Promise<boolean>(() => undefined)],
   ])('once the database %s for a whole lease, and not before', async (_, answer) => {
     const { keeper } = leasesOf(answer);
-    keeper.keep(granted);
+    keeper.keep(granted, performance.now());
     await vi.advanceTimersByTimeAsync(leaseMs - 1);
     expect(keeper.signal.aborted).toBe(false);
     await vi.advanceTimersByTimeAsync(renewMs);
@@ -83,7 +83,7 @@ describe('a lease is lost', () => {
   it('counted from when the last renewal that succeeded was asked for', async () => {
     let down = false;
     const { keeper } = leasesOf(() => (down ? unreachable() : true));
-    keeper.keep(granted);
+    keeper.keep(granted, performance.now());
     await vi.advanceTimersByTimeAsync(renewMs * 4);
     down = true;
     await vi.advanceTimersByTimeAsync(leaseMs - 1);
@@ -92,9 +92,17 @@ describe('a lease is lost', () => {
     expect(keeper.signal.aborted).toBe(true);
   });
 
+  it('counted from when it was asked for, where no renewal succeeds', () => {
+    const { keeper } = leasesOf(unreachable);
+    keeper.keep(granted, performance.now() - leaseMs + 1);
+    expect(keeper.signal.aborted).toBe(false);
+    vi.advanceTimersByTime(1);
+    expect(keeper.signal.aborted).toBe(true);
+  });
+
   it('as soon as anybody looks where the process stood still, before any timer runs', () => {
     const { keeper } = leasesOf(() => true);
-    keeper.keep(granted);
+    keeper.keep(granted, performance.now());
     const stoodStill = vi.spyOn(performance, 'now').mockReturnValue(performance.now() + leaseMs);
     try {
       expect(keeper.signal.aborted).toBe(true);
@@ -106,7 +114,7 @@ describe('a lease is lost', () => {
   it('not by one answer that went missing', async () => {
     let tries = 0;
     const { keeper } = leasesOf(() => ((tries += 1) % 2 === 1 ? unreachable() : true));
-    keeper.keep(granted);
+    keeper.keep(granted, performance.now());
     await vi.advanceTimersByTimeAsync(renewMs * 20);
     expect(keeper.signal.aborted).toBe(false);
     keeper.stop();
@@ -115,7 +123,7 @@ describe('a lease is lost', () => {
 
 it('what was not granted is not kept', async () => {
   const { asked, keeper } = leasesOf(() => true);
-  keeper.keep({ kind: 'busy', againInMs: 5 });
+  keeper.keep({ kind: 'busy', againInMs: 5 }, performance.now());
   await vi.advanceTimersByTimeAsync(renewMs * 3);
   expect(asked).toEqual([]);
 });

@@ -145,6 +145,20 @@ describe('a lease', () => {
     expect(asked).toBe(1);
   });
 
+  it('that lasted no longer than its grant took to arrive is lost before anything is asked', async () => {
+    const asked: Scope[] = [];
+    const ports = portsWith((scope) => void asked.push(scope));
+    const acquire: typeof ports.leases.acquire = async (wanted) => {
+      const lease = await ports.leases.acquire(wanted);
+      await new Promise((resolve) => setTimeout(resolve, options.leaseMs));
+      return lease;
+    };
+    const work = perform(leased(), { ...ports, leases: { ...ports.leases, acquire } }, options);
+    await vi.advanceTimersByTimeAsync(options.leaseMs);
+    expect(await work).toEqual(['LEASE_LOST', 'LEASE_LOST']);
+    expect(asked).toEqual([]);
+  });
+
   it('is renewed while a call takes its time', async () => {
     let renewed = 0;
     const slow = () => new Promise((resolve) => setTimeout(() => resolve('slow'), 20_000));

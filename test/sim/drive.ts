@@ -52,6 +52,7 @@ export class Drive {
   #waitsUnder: EngineRequest['authority'] = null;
   #isOver = false;
   #lease: { readonly secret: string; readonly epoch: number } | null = null;
+  #sentMs = 0;
   #believedUntilMs = 0;
   #isRenewing = false;
   #isLost = false;
@@ -125,6 +126,7 @@ export class Drive {
 
   #send(request: EngineRequest, dies: boolean): void {
     const call = this.#call;
+    this.#sentMs = this.#time.nowMs;
     const { totalMs, untilEffectMs } = this.#process.latency(request);
     const { callDeadlineMs } = this.#process;
     if (request.authority !== null && totalMs >= callDeadlineMs) {
@@ -174,7 +176,7 @@ export class Drive {
   #keep(lease: Lease): void {
     if (lease.kind !== 'granted') return;
     this.#lease = { secret: lease.secret, epoch: lease.fence.epoch };
-    this.#believedUntilMs = this.#time.nowMs + this.#process.leaseMs;
+    this.#believedUntilMs = this.#sentMs + this.#process.leaseMs;
     this.#tickLater(this.#process.leaseMs * RENEW_FRACTION);
   }
 
