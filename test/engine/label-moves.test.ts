@@ -1,6 +1,7 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { VersionSelector } from '../../src/ports/step-ports.js';
-import { aScenario } from './driven.js';
+import { ableCapabilities } from '../support/plans.js';
+import { aScenario, command } from './driven.js';
 import { World } from './world.js';
 
 /** A rotation in whose promote one read of a version, or of `current`, shows another value than there is. */
@@ -36,4 +37,54 @@ it('a version that somebody has put anew under its number is not promoted', () =
 it('promote is not done while `current` reads as something else', () => {
   const world = promotingOnto((selector) => selector === 'current');
   expect(parkings(world)).toEqual(['ALIAS_MOVED']);
+});
+
+describe('a label that a person moves onto a credential while the last questions before its end are answered', () => {
+  it('finds the old one alive: it is not destroyed, and the rotation waits until the label is back', () => {
+    let moved = false;
+    const world = new World(
+      aScenario({
+        capabilities: { ...ableCapabilities, disable: false },
+        ends: 'parked',
+        meddle: (at, { authority, method }) => {
+          if (moved || authority?.step !== 'watch' || method !== 'usage') return undefined;
+          moved = true;
+          at.memory.store.moveByHand(at.plan.secret, 1);
+          return undefined;
+        },
+      }),
+    );
+    world.run();
+
+    expect(parkings(world)).toEqual(['ALIAS_MOVED']);
+    expect(world.memory.target.accepts(world.current()!)).toBe(true);
+
+    world.memory.store.moveByHand(world.plan.secret, 2);
+    command(world, 'resume');
+    world.run();
+    expect(world.state.status).toBe('completed');
+    expect(world.memory.target.live()).toEqual(['billing_b']);
+  });
+
+  it.each([
+    ['', ableCapabilities],
+    [' where nothing can be switched off', { ...ableCapabilities, disable: false }],
+  ])('finds the new one alive on the way back%s', (_, capabilities) => {
+    const world = new World(
+      aScenario({
+        capabilities,
+        answer: (__, phase) => ({ answer: phase === 'canary' ? 'refused' : 'proved', reason: 'a test' }),
+        ends: 'parked',
+        meddle: (at, { authority, method }) => {
+          if (authority?.step === 'create' && method === 'usage') at.memory.store.moveByHand(at.plan.secret, 2);
+          return undefined;
+        },
+      }),
+    );
+    world.run();
+
+    expect(parkings(world)).toEqual(['UNDO_UNSAFE']);
+    expect(world.current()?.identity).toBe('billing_b');
+    expect(world.memory.target.accepts(world.current()!)).toBe(true);
+  });
 });

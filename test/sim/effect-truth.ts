@@ -18,6 +18,8 @@ export interface Before {
   readonly current: StoredVersion | null;
   readonly credential: Credential | null;
   readonly wasOff: boolean;
+  /** True where a person has moved the label since this executor last looked at it. */
+  readonly isMovedSince: boolean;
   readonly versions: number;
 }
 
@@ -28,6 +30,7 @@ export function lookBefore({ ground, identity, method, scope }: Effect): Before 
     current,
     credential: current === null ? null : ground.credentialIn(current),
     wasOff: identity !== null && ground.target.switchedOff().includes(identity),
+    isMovedSince: (ground.handMove?.atMs ?? -1) >= (ground.readsOfEpoch.get(scope.fence.epoch) ?? 0),
     versions: method === 'putPending' ? ground.store.versionsOf(ground.secret.id, scope.plan.rotationId) : 0,
   };
 }
@@ -104,9 +107,11 @@ function* judgeMove(ground: Ground, life: Life, where: string): Generator<Broken
 function* judgeCompensation(effect: Effect, before: Before, life: Life, where: string): Generator<Broken> {
   const { ground, identity, method, scope } = effect;
   if (method !== 'disable' && method !== 'destroy') return;
-  const lookedMs = ground.readsOfEpoch.get(scope.fence.epoch) ?? 0;
-  const isMovedSince = ground.handMove !== null && ground.handMove.atMs >= lookedMs;
-  if (before.credential?.identity === identity && !isMovedSince && scope.plan.capabilities.overlap !== 'one-live')
+  if (
+    before.credential?.identity === identity &&
+    !before.isMovedSince &&
+    scope.plan.capabilities.overlap !== 'one-live'
+  )
     yield { invariant: 'I13', what: `${where} ${method}s what current names` };
   const { disable, overlap } = scope.plan.capabilities;
   const compensates = life.decision === 'roll-back' && scope.fence.epoch === life.newestEpoch;

@@ -81,6 +81,8 @@ export class Oracle implements Witness {
         this.#say('I9', `${method} of epoch ${scope.fence.epoch} was taken by the store without a lease`);
       if (identity === null) return;
       if (method === 'create' || method === 'destroy') ground.remade(identity);
+      // No executor can see what a person does to the label between its last look and the end of the request.
+      if (before.isMovedSince && before.credential?.identity === identity) ground.touched.add(identity);
       // Switching on brings back neither a role that was dropped nor a password that was changed.
       if (method === 'enable') ground.lateOff.delete(identity);
     };
@@ -90,7 +92,10 @@ export class Oracle implements Witness {
     const life = [...this.#lives.values()].findLast((each) => each.isOpen && each.plan.secret === secret);
     if (life === undefined || !life.hasPassedPreflight) return null;
     const version = life.promotedMs === null ? (life.old?.version ?? null) : life.version;
-    const isOff = life.plan.capabilities.disable && (life.disabledMs !== null || life.openIntent === 'disable');
+    const isOff =
+      life.plan.capabilities.disable &&
+      life.decision !== 'roll-back' &&
+      (life.disabledMs !== null || life.openIntent === 'disable');
     return { identities: [life.old?.identity ?? null, life.identity], system: life.system, version, isOff };
   }
 

@@ -110,6 +110,12 @@ function* destroyNew(plan: Plan, identity: string, promotion: Promotion): Steps<
   const usage = yield* ask('target', 'usage', identity);
   if (plan.capabilities.endsSessions && usage.kind === 'known' && usage.sessions > 0)
     throw keyturnError('TARGET_BUSY', { target: plan.target });
+  // The target may have taken long over these questions: nothing slow stands between the last look and the end.
+  const last = guardUndoCreate(yield* readNamed(plan), { identity, digest: null });
+  if (last !== undefined) {
+    if (plan.capabilities.disable) yield* ask('target', 'enable', identity);
+    throw unsafe(last);
+  }
   yield* ask('target', 'destroy', identity, { createdBy: plan.rotationId });
   if (value === null) return;
   const answers = yield* ask('target', 'probe', { identity, value });

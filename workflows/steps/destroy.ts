@@ -36,7 +36,10 @@ export type Destroyed = {
   readonly proof: readonly EndpointAnswer[];
 };
 
-/** The old credential is removed, and a login with it must be refused: only then is the rotation complete. */
+/**
+ * The old credential is removed, and a login with it must be refused: only then is the rotation complete. A label that
+ * a person has moved meanwhile stops it: who moved it may want the old one.
+ */
 export const destroy: Final<Before, Destroyed> = {
   touches: ['target'],
   guard: {
@@ -58,6 +61,9 @@ export const destroy: Final<Before, Destroyed> = {
     if (old === null) return { output: { proof: [] } };
     if (old.createdBy === null && !plan.adopted)
       throw keyturnError('NOT_OURS', { identity: old.identity, target: plan.target });
+    // The gate's last questions to the target may have taken long, and a repetition comes later still.
+    const current = yield* ask('store', 'read', 'current');
+    if (current?.digest !== before.stage.digest) throw keyturnError('ALIAS_MOVED', { secret: plan.path });
     yield* ask('target', 'destroy', old.identity, { createdBy: old.createdBy });
     return { output: { proof: yield* proveDead(plan, old) } };
   },
