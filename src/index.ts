@@ -3,6 +3,8 @@ export {
   type ConsumerInput,
   type Duration,
   type EnvironmentInput,
+  type KeyringInput,
+  type KmsInput,
   type PolicyInput,
   type SecretInput,
   type SettingInput,

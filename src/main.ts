@@ -5,14 +5,17 @@ import { assertMigrated, migrate } from './adapters/postgres/migrate.js';
 import { putInitial } from './adapters/postgres/store/put-by-person.js';
 import type { Doors, Where } from './cli/doors.js';
 import { processTerminal } from './cli/terminal.js';
+import { openKeyring } from './main/keyring.js';
 import { type Variables, assertQueueUrl, configFileOf, configOf, urlsOf } from './main/settings.js';
-import { openHistory, openKeyring, onceKnown, openState, withPool } from './main/state.js';
+import { openHistory, onceKnown, openState, withPool } from './main/state.js';
 import { version } from './main/version.js';
 
 /** Joins the sides for the command line. Reads the environment; opens nothing before it is asked for. */
 export function createDoors(variables: Variables = process.env): Doors {
   // The loader that node-pg-migrate brings leaves a folder for its cache among the temporary files unless told not to.
   process.env['JITI_FS_CACHE'] ??= 'false';
+  // The AWS SDK says on stderr which Node it will need one day: that is ours to know, not the operator's.
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
   const principal = `local:${userInfo().username}`;
   const terminal = processTerminal();
   const urls = (where: Where) => urlsOf(variables, where);

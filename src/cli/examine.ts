@@ -1,4 +1,4 @@
-import type { Config, EnvironmentConfig, SecretConfig } from '../config/config.js';
+import { type Config, type EnvironmentConfig, type SecretConfig, masterKeyName } from '../config/config.js';
 import { cureOf, isKeyturnError, sentenceOf } from '../core/errors.js';
 import type { Finding } from '../core/observation.js';
 import type { Check } from './doors.js';
@@ -18,8 +18,8 @@ export interface Examinable {
   readonly config: () => Promise<Config>;
   /** Reachable, migrated, and where it was. */
   readonly database: () => Promise<void>;
-  /** There, ours alone, and the one this database was sealed with, where the database can be asked. */
-  readonly keyring: (config: Config, standing: Standing) => Promise<void>;
+  /** There, ours alone to use, and the one this database was sealed with, where the database can be asked. */
+  readonly keyring: (config: Config, standing: Standing) => Promise<readonly Finding[]>;
   readonly queue: (standing: Standing) => Promise<Looked>;
   /** May we speak to this address, as this environment allows? */
   readonly address: (environment: EnvironmentConfig, url: string) => Promise<readonly Finding[]>;
@@ -50,10 +50,7 @@ export async function* examine(parts: Examinable): AsyncGenerator<Check> {
   if (config === undefined) return;
   const { environments } = config;
   const loaded = config;
-  const keyring = await check(`master key ${config.keyring.file}`, async () => {
-    await parts.keyring(loaded, standing);
-    return [];
-  });
+  const keyring = await check(`master key ${masterKeyName(config.keyring)}`, () => parts.keyring(loaded, standing));
   yield keyring;
   for (const environment of Object.values(environments)) {
     for (const { name, url } of addressesOf(environment)) {

@@ -9,9 +9,31 @@ export interface Config {
   readonly file: string;
   /** Its folder: what relative paths and `file(…)` references are relative to. */
   readonly folder: string;
-  readonly keyring: { /** Absolute. */ readonly file: string };
+  readonly keyring: KeyringConfig;
   /** By name; without a prototype. */
   readonly environments: Readonly<Record<string, EnvironmentConfig>>;
+}
+
+/** See {@link Config}. */
+export type KeyringConfig = MasterKeyConfig & {
+  /** The master key before this one; null: nothing is left that it has sealed. */
+  readonly previous: MasterKeyConfig | null;
+};
+
+/** See {@link Config}. */
+export type MasterKeyConfig =
+  | { readonly kind: 'file' /** Absolute. */; readonly file: string }
+  | {
+      readonly kind: 'kms';
+      readonly key: string;
+      readonly region: string;
+      /** Null: that of the region. */
+      readonly endpoint: string | null;
+    };
+
+/** How people call a master key: its file, or its name at KMS and where that is. */
+export function masterKeyName(key: MasterKeyConfig): string {
+  return key.kind === 'file' ? key.file : `${key.key} (${key.region})`;
 }
 
 /** See {@link Config}. */

@@ -7,12 +7,31 @@ export type Duration = string;
 
 /** What `keyturn.config.ts` exports. Unknown keys are refused. */
 export interface ConfigInput {
-  readonly keyring: {
-    /** The master key. Relative to the configuration file; mode 0600 or it is refused. Made by `keyturn init`. */
-    readonly file: string;
-  };
+  readonly keyring: KeyringInput;
   /** By name. A secret belongs to exactly one, and there is no default one. */
   readonly environments: Readonly<Record<string, EnvironmentInput>>;
+}
+
+/** Where the master key is: in a file, or in AWS KMS. One of the two. */
+export interface KeyringInput {
+  /** The master key. Relative to the configuration file; mode 0600 or it is refused. Made by `keyturn init`. */
+  readonly file?: string;
+  readonly kms?: KmsInput;
+  /**
+   * The master key before this one, while `keyturn store rewrap` moves from it: a key file, or a key of KMS. What it has
+   * sealed can be read until then. Default: there is none.
+   */
+  readonly previous?: string | { readonly kms: KmsInput };
+}
+
+/** A symmetric key of AWS KMS. Credentials are found where the AWS SDK looks for them: a role, the environment, a profile. */
+export interface KmsInput {
+  /** An alias (`alias/keyturn`), a key id, or the ARN of either. */
+  readonly key: string;
+  /** `eu-central-1`. */
+  readonly region: string;
+  /** Where KMS answers. Default: the public endpoint of the region. */
+  readonly endpoint?: string;
 }
 
 /** A named set of targets, secrets and consumers. */

@@ -7,7 +7,14 @@ import type { Policy } from '../core/policy.js';
 import { defaultPolicy } from '../core/policy.js';
 import { Secret } from '../core/secret.js';
 import type { Calendar } from '../ports/operations.js';
-import type { Config, EnvironmentConfig, SecretConfig, TargetConfig } from './config.js';
+import type {
+  Config,
+  EnvironmentConfig,
+  KeyringConfig,
+  MasterKeyConfig,
+  SecretConfig,
+  TargetConfig,
+} from './config.js';
 import { replaceReferences } from './references.js';
 import type { ShapedConfig, ShapedPolicy, ShapedSecret } from './schema.js';
 import { configSchema, isName } from './schema.js';
@@ -42,9 +49,20 @@ export function parseConfig(exported: unknown, options: ParseOptions): Config {
   return freeze({
     file: options.file,
     folder,
-    keyring: { file: resolve(folder, shaped.data.keyring.file) },
+    keyring: keyringOf(shaped.data.keyring, folder),
     environments,
   });
+}
+
+function keyringOf({ newest, previous }: ShapedConfig['keyring'], folder: string): KeyringConfig {
+  return {
+    ...masterKeyOf(newest, folder),
+    previous: previous === null ? null : masterKeyOf(previous, folder),
+  };
+}
+
+function masterKeyOf(key: ShapedConfig['keyring']['newest'], folder: string): MasterKeyConfig {
+  return typeof key === 'string' ? { kind: 'file', file: resolve(folder, key) } : { kind: 'kms', ...key.kms };
 }
 
 /** Where the checks put what they find. */

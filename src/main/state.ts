@@ -2,7 +2,6 @@ import { createHash, randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import { type BullmqWakeups, bullmqWakeups } from '../adapters/bullmq/wakeups.js';
 import { calendar } from '../adapters/cron/calendar.js';
-import { localKeyring } from '../adapters/local-keyring/local-keyring.js';
 import { createPool } from '../adapters/postgres/connection.js';
 import { postgresHistory } from '../adapters/postgres/history.js';
 import { checkInstallation } from '../adapters/postgres/installation.js';
@@ -10,14 +9,12 @@ import { postgresIntake } from '../adapters/postgres/intake.js';
 import { assertMigrated } from '../adapters/postgres/migrate.js';
 import { postgresOperations } from '../adapters/postgres/operations.js';
 import { postgresRegistry } from '../adapters/postgres/registry.js';
-import { checkKeyId } from '../adapters/postgres/store/key-id.js';
 import { postgresSweep } from '../adapters/postgres/sweep.js';
 import { postgresViews } from '../adapters/postgres/views.js';
 import type { History, State } from '../cli/doors.js';
 import type { Config, SecretConfig } from '../config/config.js';
 import { registerConfig } from '../config/register.js';
 import { isKeyturnError } from '../core/errors.js';
-import type { Keyring } from '../ports/keyring.js';
 import type { Wakeups } from '../ports/wakeups.js';
 import { type Urls, assertQueueUrl, workflows } from './settings.js';
 
@@ -102,13 +99,6 @@ export async function withPool<T>(url: string, use: (pool: pg.Pool) => Promise<T
 export async function assertUsable(pool: pg.Pool): Promise<void> {
   await assertMigrated(pool);
   await checkInstallation(pool);
-}
-
-/** The keyring of a configuration. *Errors* those of the key file; `KEY_WRONG`. */
-export async function openKeyring(config: Config, pool: pg.Pool): Promise<Keyring> {
-  const keyring = await localKeyring(config.keyring.file);
-  await checkKeyId(pool, keyring, config.keyring.file);
-  return keyring;
 }
 
 /** Puts what is declared into the database. The clock of this machine says only when a new schedule begins to count. */

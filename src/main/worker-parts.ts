@@ -23,9 +23,10 @@ import type { WorkerParts } from '../engine/worker.js';
 import { logJournal } from '../telemetry/log-journal.js';
 import { createLog } from '../telemetry/log.js';
 import { toldJournal } from '../telemetry/told-journal.js';
+import { openKeyring } from './keyring.js';
 import { consumersOf, senderOf } from './outside.js';
 import { type Urls, type Variables, assertQueueUrl, levelOf, workflows } from './settings.js';
-import { assertUsable, newRotationId, openKeyring, register, scheduledRotationId } from './state.js';
+import { assertUsable, newRotationId, register, scheduledRotationId } from './state.js';
 import { targetsOf } from './targets.js';
 
 /** What the parts of a worker are made for. */

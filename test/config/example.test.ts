@@ -41,7 +41,7 @@ test('names with quotes, backslashes and line breaks in them are written as they
 
     const config = await loadConfig(file, options);
 
-    expect(config.keyring.file).toBe(join(file, '..', `${odd}\n.key`));
+    expect(config.keyring).toMatchObject({ file: join(file, '..', `${odd}\n.key`) });
     expect(config.environments['demo']?.secrets['/demo/billing/db']?.config['admin']).toEqual({
       username: odd,
       password: { $ref: `${adminPassword.from}:${adminPassword.name}` },

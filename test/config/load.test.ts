@@ -34,7 +34,7 @@ test('TypeScript loads in a folder without node_modules', async () => {
   const config = await loadConfig(path, options);
 
   expect(Object.keys(config.environments)).toEqual(['demo']);
-  expect(config.keyring.file).toBe(join(folder, 'keyturn.key'));
+  expect(config.keyring).toMatchObject({ file: join(folder, 'keyturn.key') });
 });
 
 test('JavaScript loads', async () => {

@@ -90,9 +90,24 @@ describe('a sound configuration', () => {
     expect(secret.id).toBe('demo:/demo/db');
     expect(secret.workflow).toEqual({ name: 'staged-rotation', number: 2 });
     expect(secret.policy.graceMs).toBe(60_000);
-    expect(config.keyring.file).toBe('/etc/keyturn/keyturn.key');
+    expect(config.keyring).toEqual({ kind: 'file', file: '/etc/keyturn/keyturn.key', previous: null });
     expect([config, config.environments, secret, secret.policy.retry].every(Object.isFrozen)).toBe(true);
     expect(Object.isFrozen(rotator)).toBe(false);
+  });
+
+  test('takes a key of KMS, by alias, id or ARN, and the master key before it', () => {
+    const arn = 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab';
+    for (const key of ['alias/keyturn', 'mrk-1234abcd12ab34cd56ef1234567890ab', arn, arn.replace(/key.*/, 'alias/k')]) {
+      const kms = { key, region: 'eu-central-1' };
+      const { keyring } = parseConfig({ ...configWith({}), keyring: { kms, previous: './old.key' } }, options);
+
+      expect(keyring).toEqual({
+        kind: 'kms',
+        ...kms,
+        endpoint: null,
+        previous: { kind: 'file', file: '/etc/keyturn/old.key' },
+      });
+    }
   });
 
   test('reads durations as milliseconds', () => {
@@ -211,6 +226,28 @@ describe('a configuration is refused', () => {
     ).toMatch(/\.schedule: expected a cron expression/);
     expect(refusal({ keyring: { file: 'k' } }).problems).toMatch(/^environments: /);
     expect(refusal(undefined).code).toBe('CONFIG_INVALID');
+  });
+
+  test.each<readonly [unknown, string]>([
+    [{}, "keyring: expected one of the two: file: './keyturn.key', or kms: {"],
+    [{ file: 'k', kms: { key: 'alias/k', region: 'eu-west-1' } }, 'keyring: expected one of the two'],
+    [{ kms: { key: 'keyturn', region: 'eu-west-1' } }, 'keyring.kms.key: expected alias/NAME, a key id, or the ARN'],
+    [
+      { kms: { key: 'alias/aws/ssm', region: 'eu-west-1' } },
+      'keyring.kms.key: alias/aws/… belongs to a service of AWS',
+    ],
+    [{ kms: { key: 'alias/k', region: 'Frankfurt' } }, 'keyring.kms.region: expected a region such as eu-central-1'],
+    [
+      { kms: { key: 'arn:aws:kms:eu-west-1:111122223333:alias/k', region: 'eu-central-1' } },
+      'keyring.kms.key: this key is in eu-west-1; name that region',
+    ],
+    [
+      { kms: { key: 'alias/k', region: 'eu-west-1', endpoint: 'ftp://kms' } },
+      'keyring.kms.endpoint: expected an http or https address',
+    ],
+    [{ file: 'k', previous: { kms: { key: 'x', region: 'eu-west-1' } } }, 'keyring.previous.kms.key: expected alias/'],
+  ])('for a keyring of %j', (keyring, problem) => {
+    expect(refusal({ ...configWith({}), keyring }).problems).toContain(problem);
   });
 
   test('for something that is not a rotator', () => {

@@ -15,11 +15,6 @@ export interface KmsKey {
 
 /** A key of AWS KMS as a master key. */
 export interface KmsKeyService extends KeyService {
-  /**
-   * Asks by dry runs whether this key can be used under a context. Makes nothing, opens nothing, and is no seal either:
-   * who may seal may still be denied to open. *Returns* a finding for each call that would fail.
-   */
-  examine(context: SealContext): Promise<readonly Finding[]>;
   /** Lets go of its connections. *Repeat*: harmless. */
   close(): void;
 }
@@ -48,9 +43,66 @@ function ignore(): void {
  * *Errors* those of {@link KeyService.generate}.
  */
 export async function kmsKeyService(named: KmsKey, context: SealContext): Promise<KmsKeyService> {
-  const client = new KMSClient({
-    region: named.region,
-    ...(named.endpoint === null ? {} : { endpoint: named.endpoint }),
+  const client = clientOf(named);
+  try {
+    const keyId = await followAlias(client, named.key, context);
+    return new KmsKeyServiceOf(client, keyId);
+  } catch (error) {
+    client.destroy();
+    throw error;
+  }
+}
+
+/**
+ * Asks by dry runs whether a key can be used under these contexts. Makes nothing and opens nothing.
+ * *Returns* a finding for each call that would fail, told once however many contexts it fails under.
+ */
+export async function examineKmsKey(named: KmsKey, contexts: readonly SealContext[]): Promise<readonly Finding[]> {
+  const client = clientOf(named);
+  const key = named.key;
+  try {
+    const findings = new Map<string, Finding>();
+    for (const context of contexts) {
+      const { secret } = context;
+      const found = await Promise.all([
+        wouldFail({ action: 'kms:GenerateDataKey', key, secret }, (options) =>
+          client.send(new GenerateDataKeyCommand({ ...dataKeyOf(key, context), DryRun: true }), options),
+        ),
+        wouldFail({ action: 'kms:Decrypt', key, secret }, (options) =>
+          client.send(new DecryptCommand({ ...withoutCiphertext(key, context), DryRun: true }), options),
+        ),
+      ]);
+      for (const finding of found.flat()) findings.set(finding.sentence, finding);
+    }
+    return [...findings.values()];
+  } finally {
+    client.destroy();
+  }
+}
+
+/** Asks about the permission alone: there may be nothing yet that was sealed. */
+const withoutCiphertext = (key: string, context: SealContext) => ({
+  KeyId: key,
+  EncryptionContext: encryptionContext(context),
+  DryRunModifiers: ['IGNORE_CIPHERTEXT' as const],
+});
+
+/** A dry run never answers: it throws that it would have, or why not. */
+async function wouldFail(call: KmsCall, ask: Ask<unknown>): Promise<readonly Finding[]> {
+  try {
+    await ask({ abortSignal: AbortSignal.timeout(callMs) });
+    return [];
+  } catch (thrown) {
+    if (wouldSucceed(thrown)) return [];
+    const { code, facts } = kmsFailure(thrown, call);
+    return [{ sentence: `${code}: ${sentenceOf(code, facts)}`, cure: cureOf(code, facts) }];
+  }
+}
+
+function clientOf({ region, endpoint }: KmsKey): KMSClient {
+  return new KMSClient({
+    region,
+    ...(endpoint === null ? {} : { endpoint }),
     maxAttempts,
     logger: silent,
     requestHandler: {
@@ -60,13 +112,6 @@ export async function kmsKeyService(named: KmsKey, context: SealContext): Promis
       logger: silent,
     },
   });
-  try {
-    const keyId = await followAlias(client, named.key, context);
-    return new KmsKeyServiceOf(client, keyId);
-  } catch (error) {
-    client.destroy();
-    throw error;
-  }
 }
 
 /** The ARN behind a name. A data key tells it, and needs no permission that sealing does not need. */
@@ -112,34 +157,8 @@ class KmsKeyServiceOf implements KmsKeyService {
     return key;
   }
 
-  async examine(context: SealContext): Promise<readonly Finding[]> {
-    const sealing = this.#wouldFail(this.#call('kms:GenerateDataKey', context), (options) =>
-      this.#client.send(new GenerateDataKeyCommand({ ...dataKeyOf(this.keyId, context), DryRun: true }), options),
-    );
-    const opening = this.#wouldFail(this.#call('kms:Decrypt', context), (options) =>
-      this.#client.send(
-        new DecryptCommand({ ...this.#named(context), DryRun: true, DryRunModifiers: ['IGNORE_CIPHERTEXT'] }),
-        options,
-      ),
-    );
-    return (await Promise.all([sealing, opening])).flat();
-  }
-
   close(): void {
     this.#client.destroy();
-  }
-
-  /** A dry run never answers: it throws that it would have, or why not. */
-  async #wouldFail(call: KmsCall, ask: Ask<unknown>): Promise<readonly Finding[]> {
-    try {
-      await ask({ abortSignal: AbortSignal.timeout(callMs) });
-      return [];
-    } catch (thrown) {
-      if (wouldSucceed(thrown)) return [];
-      const error = kmsFailure(thrown, call);
-      const { code, facts } = error;
-      return [{ sentence: `${code}: ${sentenceOf(code, facts)}`, cure: cureOf(code, facts) }];
-    }
   }
 
   #named(context: SealContext) {

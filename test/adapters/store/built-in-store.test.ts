@@ -2,13 +2,14 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { migrate } from '../../../src/adapters/postgres/migrate.js';
-import { checkKeyId } from '../../../src/adapters/postgres/store/key-id.js';
+import { type KnownKeys, keyringRow } from '../../../src/adapters/postgres/store/keyring-row.js';
 import { putInitial } from '../../../src/adapters/postgres/store/put-by-person.js';
 import { postgresSealed } from '../../../src/adapters/postgres/store/sealed.js';
 import { postgresStore } from '../../../src/adapters/postgres/store/store.js';
 import { postgresStoreReader } from '../../../src/adapters/postgres/store/versions.js';
 import { renderCredential } from '../../../src/core/credential.js';
 import { Secret, sameSecret } from '../../../src/core/secret.js';
+import type { Keyring } from '../../../src/ports/keyring.js';
 import { eventually } from '../../support/eventually.js';
 import { freshDatabase, sharedPostgres } from '../../support/postgres.js';
 import type { StoreFixture } from './store-fixture.js';
@@ -283,14 +284,21 @@ test('a value sealed beside the journal opens for its rotation and slot only', a
   await expect(async () => port.open(scope, 'moved')).rejects.toMatchObject({ code: 'KEYRING_DENIED' });
 });
 
+const knows = ({ keyId }: Keyring, named = 'a', digestKey: Uint8Array | null = null): KnownKeys => ({
+  keyIds: [keyId],
+  named,
+  first: async () => ({ keyId, digestKey }),
+});
+
 describe('the master key of a database', () => {
   test('is written down at the first start and compared ever after', async () => {
     const [ours, theirs] = [await freshKeyring(), await freshKeyring()];
 
-    await checkKeyId(fixture.pool, ours, '/keys/a.key');
-    await checkKeyId(fixture.pool, ours, '/keys/a.key');
+    const { keyId } = ours;
+    await keyringRow(fixture.pool, knows(ours, '/keys/a.key'));
 
-    await expect(checkKeyId(fixture.pool, theirs, '/keys/b.key')).rejects.toMatchObject({
+    expect(await keyringRow(fixture.pool, knows(ours, '/keys/a.key'))).toMatchObject({ keyId, isMoved: false });
+    await expect(keyringRow(fixture.pool, knows(theirs, '/keys/b.key'))).rejects.toMatchObject({
       code: 'KEY_WRONG',
       facts: { file: '/keys/b.key' },
     });
@@ -300,9 +308,19 @@ describe('the master key of a database', () => {
     await fixture.pool.query('DELETE FROM keyturn.keyring');
     const keyrings = await Promise.all(Array.from({ length: 6 }, freshKeyring));
 
-    const starts = await Promise.allSettled(keyrings.map((keyring) => checkKeyId(fixture.pool, keyring, 'a')));
+    const starts = await Promise.allSettled(keyrings.map((keyring) => keyringRow(fixture.pool, knows(keyring))));
 
     expect(starts.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+  });
+
+  test('has one digest key, where two first starts race', async () => {
+    await fixture.pool.query('DELETE FROM keyturn.keyring');
+    const keyring = await freshKeyring();
+    const made = [1, 2, 3, 4, 5, 6].map((byte) => Buffer.of(byte));
+
+    const rows = await Promise.all(made.map((each) => keyringRow(fixture.pool, knows(keyring, 'a', each))));
+
+    expect(new Set(rows.map(({ digestKey }) => Buffer.from(digestKey ?? []).toString('hex'))).size).toBe(1);
   });
 });
 
@@ -344,7 +362,7 @@ test('the role of the worker does all of it and can change no version and no his
     const { version } = await store.putPending(scope, credential());
     await store.moveCurrent(scope, { from: old, to: version, previous: old });
     await store.retirePending(scope, version);
-    await checkKeyId(pool, fixture.keyring, 'a');
+    await keyringRow(pool, knows(fixture.keyring));
 
     expect(await store.read(scope, 'current')).toMatchObject({ version });
     for (const forbidden of [
