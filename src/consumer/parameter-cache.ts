@@ -128,7 +128,6 @@ export class ParameterCache<T> implements CachedReader<T> {
     const { startedMs } = asked;
     const { ttlMs, olderMs, firstBackOffMs } = this.#limits;
     entry.failures = 0;
-    entry.notBeforeMs = -Infinity;
     if (startedMs >= this.#quietUntilMs) this.#throttlings = 0;
 
     const heldVersion = entry.held?.reading.version ?? 0;
@@ -157,7 +156,7 @@ export class ParameterCache<T> implements CachedReader<T> {
     if (isThrottling(error)) {
       this.#throttlings += 1;
       const delayMs = backOffMs({ firstMs, maxMs, failures: this.#throttlings, chance: this.#random() });
-      this.#quietUntilMs = Math.max(this.#quietUntilMs, nowMs + delayMs);
+      this.#quietUntilMs = nowMs + delayMs;
     }
     const heldForMs = this.#isUsable(entry, nowMs) ? nowMs - entry.readMs : undefined;
     if (heldForMs === undefined) entry.held = undefined;
