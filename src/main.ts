@@ -5,9 +5,9 @@ import { assertMigrated, migrate } from './adapters/postgres/migrate.js';
 import { putInitial } from './adapters/postgres/store/put-by-person.js';
 import type { Doors, Where } from './cli/doors.js';
 import { processTerminal } from './cli/terminal.js';
-import { openKeyring } from './main/keyring.js';
+import { openKeyring, rewrap } from './main/keyring.js';
 import { type Variables, assertQueueUrl, configFileOf, configOf, urlsOf } from './main/settings.js';
-import { openHistory, onceKnown, openState, withPool } from './main/state.js';
+import { assertUsable, openHistory, onceKnown, openState, withPool } from './main/state.js';
 import { version } from './main/version.js';
 
 /** Joins the sides for the command line. Reads the environment; opens nothing before it is asked for. */
@@ -41,6 +41,13 @@ export function createDoors(variables: Variables = process.env): Doors {
         const put = { secret: secret.id, value, by: principal, reason: 'put by a person' };
         return onceKnown(secret, pool, () => putInitial({ pool, keyring }, put));
       }),
+    rewrap: async (where, { tell }) => {
+      const declared = await config(where);
+      return withPool((await urls(where)).database, async (pool) => {
+        await assertUsable(pool);
+        return rewrap(declared, pool, { by: principal, tell });
+      });
+    },
     examine: async function* (where) {
       const { doctor } = await import('./main/doctor.js');
       yield* doctor({ variables, urls: () => urls(where), config: () => config(where) });

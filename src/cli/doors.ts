@@ -107,6 +107,11 @@ export interface Doors {
     where: Where,
     put: { readonly config: Config; readonly secret: SecretConfig; readonly value: Secret },
   ): Promise<{ readonly version: number }>;
+  /**
+   * Seals everything under the master key of the configuration that is still under the one before. *Repeat*: goes on
+   * where it broke off. *Errors* `USAGE` where no key before is named, `PRIVILEGE_MISSING`, and those of the keyring.
+   */
+  rewrap(where: Where, options: { readonly tell: (moved: number) => void }): Promise<Rewrapped>;
   /** Brings the state database and the queue to this version. *Repeat*: harmless. */
   migrate(where: Where, options: { readonly appRole: string | undefined }): Promise<void>;
   worker(where: Where, options: WorkerOptions): Promise<Running>;
@@ -117,6 +122,14 @@ export interface Doors {
   makeKeyFile(path: string): Promise<void>;
   /** *Returns* its exit code. */
   demo(options: { readonly json: boolean }): Promise<number>;
+}
+
+/** What `keyturn store rewrap` has done. */
+export interface Rewrapped {
+  /** Values that are under the new master key now and were not before. */
+  readonly moved: number;
+  /** Values that neither key opens, by their table and row. */
+  readonly unopened: readonly string[];
 }
 
 /** How a worker works. */

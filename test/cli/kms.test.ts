@@ -1,63 +1,6 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { eventually } from '../support/eventually.js';
-import { doubleCredentials } from '../support/kms-double/aws-credentials.js';
-import { KmsDouble } from '../support/kms-double/kms-double.js';
-import { type RunningKeyturn, keyturn, startKeyturn } from './keyturn.js';
-import { type Workspace, workspace } from './workspace.js';
-
-const alias = 'alias/keyturn';
-const rotate = ['rotate', '/demo/billing/db', '--env', 'demo', '--reason', 'a test'] as const;
-const workerArgs = ['worker', '--health-port', 'off'] as const;
-
-interface KmsPlace {
-  readonly place: Workspace;
-  readonly kms: KmsDouble;
-  readonly arn: string;
-  readonly options: Workspace['options'];
-  readonly run: Workspace['run'];
-  readonly worker: () => Promise<RunningKeyturn>;
-  readonly change: (from: string, to: string) => Promise<void>;
-}
-
-/** A workspace without a key file, whose master key is in a KMS of its own. */
-async function kmsPlace(): Promise<KmsPlace> {
-  const kms = await KmsDouble.start();
-  onTestFinished(() => kms.close());
-  const arn = kms.keys.create(kms.region);
-  kms.keys.alias(alias, arn);
-  const place = await workspace();
-  await rm(join(place.folder, 'keyturn.key'));
-  const file = join(place.folder, 'keyturn.config.ts');
-  const change = async (from: string, to: string): Promise<void> => {
-    const text = await readFile(file, 'utf8');
-    expect(text).toContain(from);
-    await writeFile(file, text.replace(from, to));
-  };
-  const key = `{ kms: { key: '${alias}', region: '${kms.region}', endpoint: '${kms.endpoint}' } }`;
-  await change(`{ file: './keyturn.key' }`, key);
-  const options = { cwd: place.folder, env: { ...place.options.env, ...doubleCredentials } };
-  return {
-    place,
-    kms,
-    arn,
-    options,
-    run: (...args) => keyturn(args, options),
-    worker: () => startKeyturn(workerArgs, options, /Working/),
-    change,
-  };
-}
-
-const statusOf = async ({ place }: KmsPlace): Promise<Readonly<Record<string, unknown>>> => {
-  const [row] = await place.ask(
-    'SELECT rotation_id AS id, status, step, code FROM keyturn.rotations ORDER BY requested_at DESC LIMIT 1',
-  );
-  return row ?? {};
-};
-
-const currentOf = async ({ place }: KmsPlace): Promise<unknown> =>
-  (await place.ask("SELECT version FROM keyturn.labels WHERE label = 'current'"))[0]?.['version'];
+import { type KmsPlace, alias, currentOf, kmsPlace, rotate, statusOf, workerArgs } from './kms-place.js';
 
 /** The roles that can log in, with what they log in with. */
 const loginsOf = async ({ place }: KmsPlace): Promise<readonly unknown[]> => {

@@ -23,7 +23,9 @@ export type KmsTrouble =
   /** Done, and then the connection ends without an answer. */
   | 'lose-answer'
   /** Not done, and the connection ends. */
-  | 'reset';
+  | 'reset'
+  /** Nothing is ever answered. */
+  | 'hold';
 
 interface RequestBody {
   readonly KeyId?: string;
@@ -47,8 +49,10 @@ export class KmsDouble {
   readonly given: Buffer[] = [];
   readonly #server = createServer((request, response) => void this.#serve(request, response));
   readonly #denied = new Map<string, (context: EncryptionContext) => boolean>();
-  readonly #troubles: KmsTrouble[] = [];
+  readonly #troubles: (KmsTrouble | undefined)[] = [];
   readonly region = 'eu-central-1';
+  /** How many requests wait for an answer they will not get. */
+  held = 0;
 
   /** Starts it on a port of its own. The caller closes it. */
   static async start(): Promise<KmsDouble> {
@@ -71,9 +75,14 @@ export class KmsDouble {
     this.#denied.delete(operation);
   }
 
-  /** What happens to the next requests, one after the other; then all is well again. */
-  trouble(...troubles: readonly KmsTrouble[]): void {
+  /** What happens to the next requests, one after the other; then all is well again. Undefined: the answer. */
+  trouble(...troubles: readonly (KmsTrouble | undefined)[]): void {
     this.#troubles.push(...troubles);
+  }
+
+  /** All is well again from now on. */
+  endTrouble(): void {
+    this.#troubles.length = 0;
   }
 
   /** *Repeat*: harmless. */
@@ -90,6 +99,7 @@ export class KmsDouble {
     const text = Buffer.concat(chunks).toString();
     const trouble = this.#troubles.shift();
     if (trouble === 'reset') return void request.socket.destroy();
+    if (trouble === 'hold') return void (this.held += 1);
     try {
       const answer = this.#answer(request, text, trouble);
       if (trouble === 'lose-answer') return void request.socket.destroy();
