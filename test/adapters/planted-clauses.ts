@@ -10,6 +10,7 @@ const store = 'src/adapters/postgres/migrations/0002_parameter_store.sql';
 const sweep = 'src/adapters/postgres/sweep.ts';
 const leases = 'src/adapters/postgres/leases.ts';
 const operations = 'src/adapters/postgres/operations.ts';
+const standing = 'src/adapters/postgres/standing.ts';
 const deliveries = 'src/adapters/postgres/deliveries.ts';
 
 const clause = (name: string, file: string, find: string, replace: string): PlantedClause => ({
@@ -42,8 +43,8 @@ export const plantedClauses: readonly PlantedClause[] = [
   clause(
     'accept writes no audit row',
     journal,
-    'p_plan->>\'reason\', v_event || \'{"seq": 1, "epoch": 0}\');',
-    'p_plan->>\'reason\', v_event || \'{"seq": 1, "epoch": 0}\'); DELETE FROM audit WHERE rotation_id = v_id;',
+    "VALUES (v_at, p_plan->>'environment', v_secret, v_id, p_plan->>'requestedBy', 'RotationRequested',\n            p_plan->>'reason', v_event || '{\"seq\": 1, \"epoch\": 0}');",
+    "SELECT v_at, p_plan->>'environment', v_secret, v_id, p_plan->>'requestedBy', 'RotationRequested',\n            p_plan->>'reason', v_event || '{\"seq\": 1, \"epoch\": 0}' WHERE false;",
   ),
   // Claims.
   clause('a claim does not look who holds it', journal, 'WHERE key = v_key AND open;', 'WHERE key = v_key AND false;'),
@@ -67,6 +68,7 @@ export const plantedClauses: readonly PlantedClause[] = [
     'IF NOT l.released AND l.expires_at > v_now AND l.holder <> p_holder THEN',
     'IF l.expires_at > v_now AND l.holder <> p_holder THEN',
   ),
+  clause('acquire locks no target', journal, 'AND target = s.target FOR NO KEY UPDATE;', 'AND target = s.target;'),
   clause('acquire fills a target', journal, 'IF v_at_work >= t.concurrency THEN', 'IF v_at_work > t.concurrency THEN'),
   clause(
     'a lease that has ended takes a place',
@@ -211,6 +213,12 @@ export const plantedClauses: readonly PlantedClause[] = [
     'AND $2 > -1\n             AND NOT EXISTS',
   ),
   clause(
+    'the sweep rings for a webhook again at once',
+    sweep,
+    "AND (d.rung_at IS NULL OR d.rung_at <= now() - $2 * interval '1 millisecond')",
+    'AND $2 > -1',
+  ),
+  clause(
     'a due time is moved twice',
     sweep,
     'AND next_due_at IS NOT DISTINCT FROM keyturn.from_ms($2) RETURNING 1',
@@ -264,6 +272,13 @@ export const plantedClauses: readonly PlantedClause[] = [
     'held_at = clock_timestamp()',
   ),
   clause('a release is not seen by guards', operations, 'held_at = NULL, guard_seq = guard_seq + 1', 'held_at = NULL'),
+  clause(
+    'a command waits for no decision',
+    operations,
+    '(SELECT secret FROM keyturn.rotations WHERE rotation_id = $1)\n     FOR NO KEY UPDATE',
+    '(SELECT secret FROM keyturn.rotations WHERE rotation_id = $1)',
+  ),
+  clause('who looks behind an effect waits for no hold', standing, 's.secret = $2 FOR SHARE', 's.secret = $2'),
   clause('a command is taken after the end', operations, 'if (found.isClosed) throw', 'if (false) throw'),
   clause(
     'a cancel is taken after destroy was decided',

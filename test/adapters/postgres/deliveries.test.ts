@@ -92,6 +92,17 @@ test('a delivery is taken by one at a time and again after its time', async () =
   expect([again?.attempt, again?.webhookId]).toEqual([2, takes.find((each) => each !== null)?.webhookId]);
 });
 
+test('a delivery that somebody rang for is not rung for again until nobody came', async () => {
+  const state = await freshState();
+  await endpoints(state, 'a');
+  await (await Executor.start(harnessOf(state), planFor('rung'))).commit([canary]);
+  const rung = async () => (await state.sweep.undelivered(100, 30_000)).length;
+
+  expect([await rung(), await rung()]).toEqual([1, 0]);
+  await harnessOf(state).pass(30_000);
+  expect(await rung()).toBe(1);
+});
+
 test('a delivery that failed is due again when it was put off to, one that was delivered never', async () => {
   const state = await freshState();
   const harness = harnessOf(state);
