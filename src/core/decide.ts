@@ -1,6 +1,6 @@
 import { contextOf } from './context.js';
 import type { ErrorClass, ErrorCode, ErrorFacts } from './errors.js';
-import { catalogue } from './errors.js';
+import { catalogue, isKeyTrouble } from './errors.js';
 import type { Json } from './json.js';
 import type { Plan } from './plan.js';
 import { endlessRetryDelayMs, retryDelayMs } from './retry.js';
@@ -299,7 +299,9 @@ export function onError(
   const failures = stepState(state, at.step).failures + 1;
   const { retry } = state.plan.policy;
   const key = `${state.plan.rotationId}:${at.step}`;
-  const whatNext: ErrorClass = catalogue[code].class;
+  // A gate after promote that cannot read what it compares has learned nothing, and going back needs the same key.
+  const isBlind = at.direction === 'do' && step.kind === 'gate' && step.whenBlind === 'park' && isKeyTrouble(code);
+  const whatNext: ErrorClass = isBlind ? 'retry' : catalogue[code].class;
   const failed = (retryInMs: number | null): RotationEvent => ({
     kind: at.direction === 'undo' ? 'UndoFailed' : 'StepFailed',
     step: at.step,

@@ -205,6 +205,11 @@ export function isUsageError(code: ErrorCode): boolean {
   return 'usage' in catalogue[code];
 }
 
+/** True where the keyring could not open or seal, for whatever reason. */
+export function isKeyTrouble(code: ErrorCode): boolean {
+  return code.startsWith('KEYRING_');
+}
+
 /** A fact that is an empty text takes the space before it along. */
 function fill(template: string, facts: ErrorFacts): string {
   return template.replace(/( ?)\{(\w+)\}/g, (_, space: string, name: string) => (facts[name] === '' ? '' : `${space}${String(facts[name] ?? '?')}`));

@@ -58,6 +58,31 @@ test.each([
   180_000,
 );
 
+test('after promote a disabled key is waited for, and the rotation completes once it is back', async () => {
+  const at = await kmsPlace();
+  await at.worker();
+  expect((await at.run(...rotate, '--wait')).code).toBe(0);
+  const retry = "retry: { first: '100ms', max: '200ms', attemptsPerCycle: 1000 }";
+  await at.change("grace: '0s'", `grace: '5s', ${retry}`);
+  await at.run(...rotate);
+  await eventually('the rotation drains', async () => (await statusOf(at))['step'] === 'drain', { maxMs: 60_000 });
+
+  at.kms.keys.put(at.arn, 'Disabled');
+  const failed = `SELECT FROM keyturn.journal WHERE kind = 'StepFailed' AND event->>'code' = 'KEYRING_KEY_DISABLED'`;
+  await eventually('the gate has looked in vain', async () => (await at.place.ask(failed)).length > 2, {
+    maxMs: 60_000,
+  });
+
+  expect(await statusOf(at)).toMatchObject({ status: 'running', step: 'drain' });
+  expect(await currentOf(at)).toBe(2);
+  expect(await loginsOf(at)).toHaveLength(2);
+  at.kms.keys.put(at.arn, 'Enabled');
+  await eventually('the rotation completes', async () => (await statusOf(at))['status'] === 'completed', {
+    maxMs: 60_000,
+  });
+  expect(await loginsOf(at)).toHaveLength(1);
+}, 180_000);
+
 test('doctor asks by dry runs, and names what is missing before the first rotation', async () => {
   const at = await kmsPlace();
 

@@ -140,6 +140,32 @@ describe('an error of the class undo', () => {
   });
 });
 
+// INVARIANTS F15: before promote the rotation rolls back, drain is extended.
+describe('a master key that cannot be used', () => {
+  const blind: ErrorCode = 'KEYRING_KEY_DISABLED';
+
+  it.each(['look', 'make'])('turns the rotation back at %s', (step) => {
+    expect(after({ step }, blind)).toEqual([
+      ends('StepFailed', blind, true),
+      { kind: 'RollbackDecided', code: blind, facts },
+    ]);
+  });
+
+  it('keeps a gate after promote looking, and parks it when the budget is spent', () => {
+    expect(after({ step: 'drain' }, blind)).toEqual([tries('StepFailed', blind, true)]);
+    expect(after({ step: 'drain', failures: 1 }, blind)).toEqual([
+      ends('StepFailed', blind, true),
+      { kind: 'Parked', code: blind, facts },
+    ]);
+  });
+
+  it('parks in an undo, and once destroying is decided', () => {
+    const parked = { kind: 'Parked', code: blind, facts };
+    expect(after({ step: 'make', direction: 'undo' }, blind)).toEqual([ends('UndoFailed', blind, true), parked]);
+    expect(after({ step: 'end' }, blind)).toEqual([ends('StepFailed', blind, true), parked]);
+  });
+});
+
 describe('an error of the class park', () => {
   it.each([
     ['look', 'do'],
