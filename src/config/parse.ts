@@ -18,7 +18,7 @@ import type {
 import { replaceReferences } from './references.js';
 import type { ShapedConfig, ShapedPolicy, ShapedSecret } from './schema.js';
 import { configSchema, isName } from './schema.js';
-import { secretPathFault } from './secret-path.js';
+import { pathFault } from '../core/parameter-path.js';
 
 /** What the check of a configuration stands on. */
 export interface ParseOptions {
@@ -113,7 +113,7 @@ function checkSecret(
   const { problems, options } = checking;
   const at = ['environments', environment, 'secrets', path];
   const before = problems.length;
-  const fault = secretPathFault(path);
+  const fault = pathFault(path);
   if (fault !== undefined) problems.push(problem(at, fault));
   if (input.schedule !== undefined) checkSchedule(input.schedule, [...at, 'schedule'], checking);
   refuseTwice(input.consumers, [...at, 'consumers'], problems);

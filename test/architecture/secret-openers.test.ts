@@ -23,6 +23,9 @@ const openers: Readonly<Record<string, string>> = {
   'src/adapters/http/consumer-proof.ts': 'compares the proof of a consumer with the one the value gives, in bytes',
   'src/adapters/http/consumer-words.ts': 'looks for the value in what a consumer says, in bytes',
   'src/adapters/http/signing.ts': 'signs webhooks and challenges, in bytes',
+  'src/adapters/postgres/store/parameters.ts': 'the tier of a parameter follows from how many bytes its value has',
+  'src/ssm-server/answer.ts': 'who may read a value is given it, in JSON',
+  'src/ssm-server/sigv4.ts': 'derives the key that signs a request from the bytes of an access key',
   'src/adapters/local-keyring/local-keyring.ts': 'seals values and makes their digests, in bytes',
 };
 

@@ -9,14 +9,32 @@ CREATE TABLE keyturn.keyring (
   at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
--- A version never changes; it goes when 100 newer ones have come.
+-- What the store holds, by `environment:/path`: secrets under management, and whatever else was put there by the wire
+-- protocol. A secret has its row from its first version on. `name` is what the first put wrote: SSM takes `x` and `/x`
+-- for the same and answers with the one it was made with.
+CREATE TABLE keyturn.parameters (
+  parameter text PRIMARY KEY,
+  environment text NOT NULL,
+  path text COLLATE "C" NOT NULL,
+  name text NOT NULL,
+  type text NOT NULL DEFAULT 'SecureString' CHECK (type IN ('String', 'StringList', 'SecureString')),
+  tags jsonb NOT NULL DEFAULT '{}',
+  CHECK (parameter = environment || ':' || path),
+  CHECK (path LIKE '/%')
+);
+CREATE UNIQUE INDEX parameters_by_path ON keyturn.parameters (environment, path);
+
+-- A version never changes; it goes when 100 newer ones have come, or with its parameter. `secret` names the parameter.
+-- details: what a put says beside the value (description, tier, …); put_by: the principal, a rotation or a person.
 -- rotation_id names the rotation that put it; where a person did, put_id is a random number instead. Whichever it is
 -- binds the seal, because the number of the version is not known yet when the value is sealed.
 CREATE TABLE keyturn.versions (
-  secret text NOT NULL REFERENCES keyturn.secrets,
+  secret text NOT NULL REFERENCES keyturn.parameters,
   version integer NOT NULL CHECK (version > 0),
   rotation_id text COLLATE "C",
   put_id text,
+  put_by text NOT NULL,
+  details jsonb NOT NULL DEFAULT '{}',
   sealed bytea NOT NULL CHECK (octet_length(sealed) BETWEEN 1 AND 65536),
   digest text NOT NULL CHECK (digest ~ '^[0-9a-f]{32}$'),
   at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -26,10 +44,10 @@ CREATE TABLE keyturn.versions (
 
 CREATE UNIQUE INDEX versions_one_per_rotation ON keyturn.versions (secret, rotation_id) WHERE rotation_id IS NOT NULL;
 
--- Where each label is now. A null version: nowhere.
+-- Where each label is now. A null version: nowhere. Rotations move `pending`, `current` and `previous`.
 CREATE TABLE keyturn.labels (
   secret text NOT NULL,
-  label text NOT NULL CHECK (label IN ('pending', 'current', 'previous')),
+  label text NOT NULL CHECK (label ~ '^[A-Za-z_.-][A-Za-z0-9_.-]{0,99}$'),
   version integer,
   PRIMARY KEY (secret, label),
   FOREIGN KEY (secret, version) REFERENCES keyturn.versions (secret, version)
@@ -116,7 +134,7 @@ $$;
 -- store_add(...): adds the next version. Returns its number; null where there is no room (see store_prune).
 -- The caller holds the lock of the secret's store.
 CREATE FUNCTION keyturn.store_add(
-  p_secret text, p_rotation text, p_put_id text, p_sealed bytea, p_digest text
+  p_secret text, p_rotation text, p_put_id text, p_sealed bytea, p_digest text, p_by text
 ) RETURNS integer
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -126,8 +144,11 @@ BEGIN
   IF NOT keyturn.store_prune(p_secret, p_rotation IS NULL) THEN
     RETURN NULL;
   END IF;
-  INSERT INTO keyturn.versions (secret, version, rotation_id, put_id, sealed, digest)
-  VALUES (p_secret, v_version, p_rotation, p_put_id, p_sealed, p_digest);
+  INSERT INTO keyturn.parameters (parameter, environment, path, name)
+  SELECT s.secret, s.environment, s.path, s.path FROM keyturn.secrets AS s WHERE s.secret = p_secret
+  ON CONFLICT (parameter) DO UPDATE SET type = excluded.type WHERE parameters.type <> excluded.type;
+  INSERT INTO keyturn.versions (secret, version, rotation_id, put_id, put_by, sealed, digest)
+  VALUES (p_secret, v_version, p_rotation, p_put_id, p_by, p_sealed, p_digest);
   RETURN v_version;
 END
 $$;
@@ -153,7 +174,7 @@ BEGIN
       outcome := 'repeated';
       RETURN;
     END IF;
-    version := keyturn.store_add(p_secret, p_rotation, NULL, p_sealed, p_digest);
+    version := keyturn.store_add(p_secret, p_rotation, NULL, p_sealed, p_digest, p_rotation);
     digest := p_digest;
     IF version IS NULL THEN
       outcome := 'limit';
@@ -253,7 +274,7 @@ BEGIN
     outcome := 'moved';
     RETURN;
   END IF;
-  version := keyturn.store_add(p_secret, NULL, p_put_id, p_sealed, p_digest);
+  version := keyturn.store_add(p_secret, NULL, p_put_id, p_sealed, p_digest, p_by);
   IF version IS NULL THEN
     outcome := 'limit';
     RETURN;

@@ -1,4 +1,5 @@
 import { keyturnError } from '../../../core/errors.js';
+import type { Secret } from '../../../core/secret.js';
 import type { Keyring, SealContext } from '../../../ports/keyring.js';
 import type { Label, StoredVersion, VersionSelector } from '../../../ports/step-ports.js';
 import { type StorePool, ask } from './failure.js';
@@ -44,12 +45,16 @@ export function environmentOf(secret: string): string {
   return secret.slice(0, secret.indexOf(':'));
 }
 
-interface VersionRow {
-  readonly version: number;
+/** What the value of a stored version is opened with. */
+interface SealedRow {
   readonly rotation_id: string | null;
   readonly put_id: string | null;
   readonly sealed: Uint8Array;
   readonly digest: string;
+}
+
+interface VersionRow extends SealedRow {
+  readonly version: number;
   readonly labels: readonly Label[];
 }
 
@@ -66,7 +71,8 @@ export async function readVersion(
     pool,
     `SELECT v.version, v.rotation_id, v.put_id, v.sealed, v.digest,
             ARRAY(SELECT l.label FROM keyturn.labels AS l
-                   WHERE l.secret = v.secret AND l.version = v.version ORDER BY l.label) AS labels
+                   WHERE l.secret = v.secret AND l.version = v.version
+                     AND l.label IN ('pending', 'current', 'previous') ORDER BY l.label) AS labels
        FROM keyturn.versions AS v
       WHERE v.secret = $1
         AND v.version = ${
@@ -75,11 +81,21 @@ export async function readVersion(
     [secret, selector],
   );
   if (row === undefined) return null;
-  const put = row.rotation_id === null ? { putId: row.put_id ?? '' } : { rotationId: row.rotation_id };
-  const value = await keyring.open(row.sealed, sealContext(secret, put));
+  const value = await openVersion({ keyring }, secret, row);
+  return { version: row.version, value, digest: row.digest, rotationId: row.rotation_id, labels: row.labels };
+}
+
+/** The value of a stored version. *Errors* `KEYRING_DENIED`, also where it is not what its digest says. */
+export async function openVersion(
+  { keyring }: Pick<StoreParts, 'keyring'>,
+  secret: string,
+  { rotation_id: rotationId, put_id: putId, sealed, digest }: SealedRow,
+): Promise<Secret> {
+  const put = rotationId === null ? { putId: putId ?? '' } : { rotationId };
+  const value = await keyring.open(sealed, sealContext(secret, put));
   // The digest decides what is the same; a changed one must not pass for another value's.
-  if (keyring.digest(value, { environment: environmentOf(secret), secret }) !== row.digest) {
+  if (keyring.digest(value, { environment: environmentOf(secret), secret }) !== digest) {
     throw keyturnError('KEYRING_DENIED', { secret });
   }
-  return { version: row.version, value, digest: row.digest, rotationId: row.rotation_id, labels: row.labels };
+  return value;
 }

@@ -2,13 +2,13 @@ const maxLevels = 15;
 const maxCharacters = 900;
 
 /**
- * Says why a text is no path of a secret; `undefined` where it is one.
+ * Says why a text is no path of a secret or another parameter; `undefined` where it is one.
  *
  * The grammar is that of AWS Systems Manager names, so that every store can hold every secret: `/prod/billing/db`,
  * ASCII letters, digits, `.`, `-` and `_`, at most 15 levels, and not beginning with `aws` or `ssm`.
  * https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
  */
-export function secretPathFault(path: string): string | undefined {
+export function pathFault(path: string): string | undefined {
   if (!path.startsWith('/')) return 'a path begins with /';
   if (path.length > maxCharacters) return `a path has at most ${maxCharacters} characters`;
   if (/\p{Cc}/u.test(path)) return 'a path has no control characters';

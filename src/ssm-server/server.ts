@@ -1,0 +1,206 @@
+import { randomUUID } from 'node:crypto';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { type ErrorCode, isKeyturnError, keyturnError } from '../core/errors.js';
+import type { Parameters, StoreAccess } from '../ports/parameters.js';
+import { AccessRecord } from './access-record.js';
+import { Call, type Operation } from './call.js';
+import { Callers } from './caller.js';
+import {
+  addTagsToResource,
+  deleteParameter,
+  deleteParameters,
+  listTagsForResource,
+  removeTagsFromResource,
+} from './operations/keeping.js';
+import { labelParameterVersion, putParameter, unlabelParameterVersion } from './operations/putting.js';
+import {
+  describeParameters,
+  getParameter,
+  getParameterHistory,
+  getParameters,
+  getParametersByPath,
+} from './operations/reading.js';
+import { WireError } from './wire-error.js';
+
+/** What the store is served with. */
+export interface StoreServerOptions {
+  readonly parameters: Parameters;
+  readonly access: StoreAccess;
+  readonly address: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** PEM of certificate and key; null: plain HTTP. */
+  readonly tls: { readonly cert: string; readonly key: string } | null;
+  /** Told of an error of ours: its code, never what was asked. */
+  readonly onError: (code: string) => void;
+  /** Never goes back. Milliseconds. Default: of this process. */
+  readonly monotonicMs?: () => number;
+}
+
+/** A server that accepts connections. */
+export interface StoreServer {
+  /** `http://127.0.0.1:4583`. */
+  readonly url: string;
+  /** Accepts nothing more and resolves when requests in work are answered. *Repeat*: harmless. */
+  readonly close: () => Promise<void>;
+}
+
+/** `X-Amz-Target: AmazonSSM.GetParameter`. */
+const operations: Readonly<Record<string, Operation>> = {
+  PutParameter: putParameter,
+  GetParameter: getParameter,
+  GetParameters: getParameters,
+  GetParametersByPath: getParametersByPath,
+  GetParameterHistory: getParameterHistory,
+  DescribeParameters: describeParameters,
+  DeleteParameter: deleteParameter,
+  DeleteParameters: deleteParameters,
+  LabelParameterVersion: labelParameterVersion,
+  UnlabelParameterVersion: unlabelParameterVersion,
+  AddTagsToResource: addTagsToResource,
+  RemoveTagsFromResource: removeTagsFromResource,
+  ListTagsForResource: listTagsForResource,
+};
+
+/** The largest put, every character of it escaped, with its tags and policies. Bytes. */
+const bodyLimit = 262_144;
+
+/**
+ * Serves the built-in store by the wire protocol of AWS Systems Manager Parameter Store: JSON 1.1 over HTTP, every request
+ * signed (Signature Version 4), every access written down before it is answered.
+ *
+ * *Errors* `ADDRESS_IN_USE`, `SETTING_INVALID` where it cannot listen.
+ * https://docs.aws.amazon.com/systems-manager/latest/APIReference/Welcome.html
+ */
+export async function startStoreServer(options: StoreServerOptions): Promise<StoreServer> {
+  const { address, port, tls } = options;
+  // Its type says for which kind of server it is; what is used of it is the same.
+  const server = fastify({
+    logger: false,
+    bodyLimit,
+    requestTimeout: 10_000,
+    frameworkErrors: (_error, _request, reply) =>
+      void answerError(
+        reply as unknown as FastifyReply,
+        new WireError('ValidationException', 'The request cannot be read.'),
+      ),
+    ...(tls === null ? {} : { https: tls }),
+  }) as unknown as FastifyInstance;
+  routes(server, options);
+  try {
+    const url = await server.listen({ host: address, port });
+    return { url, close: async () => server.close() };
+  } catch (error) {
+    await server.close();
+    throw unlistened(error, `${address}:${port}`);
+  }
+}
+
+function routes(server: FastifyInstance, options: StoreServerOptions): void {
+  const { access, onError, monotonicMs = () => performance.now() } = options;
+  const service = { options, callers: new Callers(access, monotonicMs), record: new AccessRecord(access) };
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  server.addHook('onRequest', (_request, reply, done) => {
+    reply.header('x-amzn-requestid', randomUUID()).header('cache-control', 'no-store');
+    done();
+  });
+  server.post('/', async (request, reply) => {
+    try {
+      const answer = await serve(service, request);
+      return await reply.code(200).type('application/x-amz-json-1.1').send(JSON.stringify(answer));
+    } catch (error) {
+      return await answerError(reply, told(error, onError));
+    }
+  });
+  // What goes wrong before a route is found or a body is read.
+  server.setErrorHandler(async (error: { readonly statusCode?: number }, _request, reply) => {
+    const isLarge = error.statusCode === 413;
+    const known = (error.statusCode ?? 500) < 500;
+    if (!known) onError('internal');
+    if (isLarge)
+      return answerError(reply, new WireError('RequestEntityTooLargeException', 'The request is too large.', 413));
+    return answerError(
+      reply,
+      known
+        ? new WireError('ValidationException', 'The request cannot be read.')
+        : new WireError('InternalServerError', '', 500),
+    );
+  });
+  server.setNotFoundHandler(async (_request, reply) => answerError(reply, unknownOperation()));
+}
+
+interface Service {
+  readonly options: StoreServerOptions;
+  readonly callers: Callers;
+  readonly record: AccessRecord;
+}
+
+async function serve({ options, callers, record }: Service, request: FastifyRequest): Promise<object> {
+  const { headers } = request;
+  const [service, action = ''] = String(headers['x-amz-target'] ?? '').split('.');
+  const operation = service === 'AmazonSSM' && Object.hasOwn(operations, action) ? operations[action] : undefined;
+  if (operation === undefined) throw unknownOperation();
+  if (request.url !== '/') throw unknownOperation();
+  const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+  const caller = await callers.identify({ headers, body });
+  const call = new Call(caller, action, request.ip, options.parameters);
+  try {
+    const answer = await operation.run(call, parse(body));
+    if (!call.isRecorded) await record.note(notes(call, 'done'));
+    return answer;
+  } catch (error) {
+    await record.note(notes(call, told(error, () => {}).type));
+    throw error;
+  }
+}
+
+/** One for each parameter that was given away or refused; one without where the request never came to name any. */
+function notes({ caller, touched, writer, environment }: Call, outcome: string) {
+  const asked = touched.length === 0 ? [{ path: null, version: null }] : touched;
+  return asked.map(({ path, version }) => ({
+    environment,
+    ...writer,
+    principal: caller.key.principal,
+    path,
+    version,
+    outcome,
+  }));
+}
+
+function parse(body: Buffer): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) as unknown;
+  } catch {
+    throw new WireError('SerializationException', 'The request body is not JSON.');
+  }
+}
+
+/** What the caller is told of an error. Ours are told by what they mean for them. */
+function told(error: unknown, onError: (code: string) => void): WireError {
+  if (error instanceof WireError) return error;
+  const code: ErrorCode | 'internal' = isKeyturnError(error) ? error.code : 'internal';
+  onError(code);
+  if (code === 'KEYRING_DENIED') return new WireError('InvalidKeyId', 'The keyring cannot open or seal this value.');
+  return new WireError('InternalServerError', 'An error occurred on the server side.', 500);
+}
+
+const unknownOperation = (): WireError => new WireError('UnknownOperationException', '', 404);
+
+function answerError(reply: FastifyReply, { type, message, status }: WireError): FastifyReply {
+  return reply
+    .code(status)
+    .type('application/x-amz-json-1.1')
+    .header('x-amzn-errortype', type)
+    .send(JSON.stringify({ __type: type, message }));
+}
+
+function unlistened(error: unknown, where: string): Error {
+  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'EADDRINUSE') return keyturnError('ADDRESS_IN_USE', { address: where });
+  return keyturnError('SETTING_INVALID', {
+    setting: 'the address of the store',
+    finding: `${where} cannot be listened on (${typeof code === 'string' ? code : 'unknown'})`,
+    cure: 'Name an address of this machine and a port that this user may open.',
+  });
+}
