@@ -4,6 +4,7 @@ import type pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import { createKeyFile } from '../../../src/adapters/local-keyring/key-file.js';
 import { migrate } from '../../../src/adapters/postgres/migrate.js';
+import { addAccessKey, postgresStoreAccess } from '../../../src/adapters/postgres/store/access.js';
 import { putInitial } from '../../../src/adapters/postgres/store/put-by-person.js';
 import { sealedTables } from '../../../src/adapters/postgres/store/rewrap.js';
 import { postgresSealed } from '../../../src/adapters/postgres/store/sealed.js';
@@ -247,6 +248,22 @@ test('the role of a worker may not rewrap, and is told who may', async () => {
     await fixture.pool.query(`DROP OWNED BY ${role}`);
     await fixture.pool.query(`DROP ROLE ${role}`);
   }
+});
+
+test('access keys of the store move too', async () => {
+  const { pool } = await freshFixture();
+  const freshKey = await keyFiles();
+  const [before, after] = [await freshKey(), await freshKey()];
+  const keyId = 'AKIATESTTESTTESTTEST';
+  const secret = Secret.fromText(randomBytes(30).toString('base64'));
+  const given = { principal: 'reader', environment: 'test', grants: [], requestsPerSecond: 40, by: 'ada' };
+  await addAccessKey({ pool, keyring: await openKeyring(configOf(before), pool) }, { keyId, secret, ...given });
+
+  expect(await rewrap(configOf(after, before), pool, by)).toEqual({ moved: 1, unopened: [] });
+
+  const access = postgresStoreAccess({ pool, keyring: await openKeyring(configOf(after), pool) });
+  const found = await access.find(keyId);
+  expect(sameSecret(found!.secret, secret)).toBe(true);
 });
 
 test('without a key before there is nothing to move from', async () => {

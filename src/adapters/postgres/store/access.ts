@@ -125,7 +125,8 @@ export async function revokeAccessKey(
   return rows.length > 0;
 }
 
-const keyContext = (environment: string, keyId: string): SealContext => ({
+/** What the seal of an access key's secret half is bound to. */
+export const keyContext = (environment: string, keyId: string): SealContext => ({
   environment,
   secret: 'access-key',
   rotation: 'store',

@@ -1,5 +1,6 @@
 import { isKeyturnError, keyturnError } from '../../../core/errors.js';
 import type { SealContext } from '../../../ports/keyring.js';
+import { keyContext } from './access.js';
 import { type StorePool, ask } from './failure.js';
 import { sealContext } from './versions.js';
 
@@ -84,6 +85,16 @@ const places: readonly Place[] = [
       rotation,
       slot: String(slot),
     }),
+  },
+  {
+    table: 'access_keys',
+    beforeAll: ['', ''],
+    others: `SELECT k.key_id AS one, '' AS two, k.sealed, k.environment, '' AS secret, NULL AS rotation, NULL AS put
+               FROM keyturn.access_keys AS k
+              WHERE (k.key_id, '') > ($2, $3) AND substring(k.sealed FROM 3 FOR 8) <> $1
+              ORDER BY k.key_id LIMIT $4`,
+    replace: `UPDATE keyturn.access_keys SET sealed = $1 WHERE sealed = $2 AND key_id = $3 AND $4 = ''`,
+    contextOf: ({ one: keyId, environment }) => keyContext(environment, keyId),
   },
 ];
 
