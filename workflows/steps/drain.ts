@@ -20,7 +20,7 @@ export const drain: Gate<Before, DrainFacts, Drain> = {
   *observe({ plan, before, moment, previous }): Steps<DrainFacts> {
     const consumers = yield* challenge(plan, 'drain', before.stage.version, moment.nowMs, previous?.consumers ?? []);
     const seen = yield* lookAtNew(plan, before.create.identity);
-    const old = yield* lookAtOld(before.preflight.old, seen.atMs, previous?.lastOpenedMs ?? null);
+    const old = yield* lookAtOld(before.preflight.old, previous?.lastOpenedMs ?? null);
     return { ...seen, ...old, consumers };
   },
   judge: ({ plan, before, moment }, facts) =>

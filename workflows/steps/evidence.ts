@@ -25,15 +25,18 @@ export function* lookAtNew(plan: Plan, identity: string): Steps<EvidenceFacts> {
   return { atMs, guardSeq, current, answers, system };
 }
 
-/** Who uses the old credential, and the newest opening of a session with it that any look has seen. */
+/**
+ * Who uses the old credential, and the newest opening of a session with it that any look has seen. An age counts back
+ * from after the answer: from before it, a slow look would take the session for older than it is.
+ */
 export function* lookAtOld(
   old: OldCredential | null,
-  nowMs: number,
   lastOpenedMs: number | null,
 ): Steps<{ readonly usage: Usage | null; readonly lastOpenedMs: number | null }> {
   // Also of one that was refused before this rotation began: sessions survive the password they were opened with.
   const usage = old === null ? null : yield* ask('target', 'usage', old.identity);
   if (usage?.kind !== 'known' || usage.youngestAgeMs === null) return { usage, lastOpenedMs };
+  const { nowMs } = yield* ask('standing', 'read');
   return { usage, lastOpenedMs: Math.max(lastOpenedMs ?? 0, nowMs - usage.youngestAgeMs) };
 }
 

@@ -36,7 +36,7 @@ export const watch: Gate<Before, WatchFacts, Watch> = {
     const seen = yield* lookAtNew(plan, before.create.identity);
     if (old === null) return { ...seen, oldAnswers: null, again: null };
     if (blind) {
-      const { usage, lastOpenedMs } = yield* lookAtOld(old, seen.atMs, previous?.again?.lastOpenedMs ?? null);
+      const { usage, lastOpenedMs } = yield* lookAtOld(old, previous?.again?.lastOpenedMs ?? null);
       return { ...seen, oldAnswers: null, again: { atMs: seen.atMs, consumers, usage, lastOpenedMs } };
     }
     return { ...seen, oldAnswers: yield* ask('target', 'probe', yield* openStored(plan, old.version)), again: null };
