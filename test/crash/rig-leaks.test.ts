@@ -27,10 +27,15 @@ describe('the scan at the end of the process rig', () => {
     worker.signal('SIGUSR2');
     const planted = join(rig.installation.folder, 'worker-1', 'planted');
     await eventually('it has planted both', async () => access(planted).then(() => true), { maxMs: 60_000 });
-    const target = new pg.Client(rig.targetServer.url('postgres'));
-    await target.connect();
-    await target.query(`CREATE TABLE planted AS SELECT '${canary()}' AS value`);
-    await target.end();
+    for (const [table, url] of [
+      ['planted_at_target', rig.targetServer.url('postgres')],
+      ['planted_in_state', rig.straight.stateUrl],
+    ] as const) {
+      const client = new pg.Client(url);
+      await client.connect();
+      await client.query(`CREATE TABLE public.${table} AS SELECT '${canary()}' AS value`);
+      await client.end();
+    }
     // What is planted is no hit of this run.
     vi.stubEnv(tallyVariable, undefined);
     onTestFinished(() => void vi.unstubAllEnvs());
@@ -42,6 +47,7 @@ describe('the scan at the end of the process rig', () => {
 
     expect(told).toContain('"sink":"worker-1/stdout"');
     expect(told).toContain('"sink":"worker-1/planted"');
-    expect(told).toContain('"sink":"postgres public.planted"');
+    expect(told).toContain('"sink":"postgres public.planted_at_target"');
+    expect(told).toContain('"sink":"keyturn_state public.planted_in_state"');
   });
 });

@@ -18,6 +18,9 @@ interface Row {
   readonly outcome: string | null;
 }
 
+/** As if who took them still had his time: nobody else sends what a dead one has left, however long the others take. */
+const hold = `UPDATE keyturn.deliveries SET next_at = clock_timestamp() + interval '1 day' WHERE outcome IS NULL`;
+
 /** Somebody has waited until those are due again whose sender died. */
 const letTimePass = `UPDATE keyturn.deliveries SET next_at = clock_timestamp(), rung_at = NULL WHERE outcome IS NULL`;
 
@@ -59,6 +62,7 @@ describe('a worker that is killed while it sends webhooks', () => {
             { maxMs: patienceMs },
           );
           await victim.kill();
+          await rig.pool.query(hold);
         }
         const rows = await rowsIn(rig);
         expect(rows.map(({ outcome }) => outcome)).toEqual(rows.map(() => null));
@@ -84,7 +88,9 @@ describe('a worker that is killed while it sends webhooks', () => {
           const types = told.filter(({ data }) => data.rotation === rotationId).map(({ type }) => type);
           expect(types.toSorted()).toEqual(['rotation.canary', 'rotation.completed', 'rotation.promoted']);
         }
-        reportFigure(context, `webhooks whose sender was killed on ${queue}: ${rows.length}, 0 lost`);
+        const arrivedIds = new Set(hook.received.map(({ headers }) => headers['webhook-id']));
+        const lost = rows.filter(({ webhookId }) => !arrivedIds.has(webhookId)).length;
+        reportFigure(context, `webhooks whose sender was killed on ${queue}: ${rows.length}, ${lost} lost`);
       },
     );
   }

@@ -12,8 +12,18 @@ import { scopeOf, storeFixture } from './store-fixture.js';
 
 let fixture: StoreFixture;
 
+/** How long a wait may be is not tried here, and a machine that stands still for a while must not end one. */
+const waitLong = `DO $$
+  DECLARE waiting regprocedure;
+  BEGIN
+    FOR waiting IN SELECT oid FROM pg_proc WHERE pronamespace = 'keyturn'::regnamespace AND 'lock_timeout=5s' = ANY (proconfig) LOOP
+      EXECUTE format('ALTER FUNCTION %s SET lock_timeout = ''1min''', waiting);
+    END LOOP;
+  END $$`;
+
 beforeAll(async () => {
   fixture = await storeFixture();
+  await fixture.pool.query(waitLong);
 });
 
 afterAll(() => fixture.close());
