@@ -44,7 +44,16 @@ export interface ParameterPut {
 }
 
 /** Why a put changed nothing. `managed`: rotations alone write it; `untyped`: a new one needs a type. */
-export type PutRefusal = 'managed' | 'exists' | 'type' | 'untyped' | 'immutable' | 'downgrade' | 'size' | 'policies' | 'limit';
+export type PutRefusal =
+  | 'managed'
+  | 'exists'
+  | 'type'
+  | 'untyped'
+  | 'immutable'
+  | 'downgrade'
+  | 'size'
+  | 'policies'
+  | 'limit';
 
 /** One version of a parameter, its value still sealed. */
 export interface ParameterVersion {
