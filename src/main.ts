@@ -62,6 +62,22 @@ export function createDoors(variables: Variables = process.env): Doors {
       const { startUp } = await import('./main/up.js');
       return startUp({ variables, where, ...options });
     },
+    serveStore: async (where, listen) => {
+      const { serveStore } = await import('./main/store-server.js');
+      return serveStore({ variables, urls: await urls(where), config: await config(where), listen });
+    },
+    makeToken: async (where, token) => {
+      const { makeToken } = await import('./main/store-server.js');
+      return makeToken(await urls(where), await config(where), token);
+    },
+    tokens: async (where) => {
+      const { tokens } = await import('./main/store-server.js');
+      return tokens(await urls(where));
+    },
+    revokeToken: async (where, token) => {
+      const { revokeToken } = await import('./main/store-server.js');
+      return revokeToken(await urls(where), token);
+    },
     demo: async ({ json }) => {
       const { startDemo } = await import('./main/demo.js');
       return startDemo({ terminal, json });

@@ -2,12 +2,14 @@ import type { Readable, Writable } from 'node:stream';
 import type { Config, SecretConfig } from '../config/config.js';
 import type { Finding } from '../core/observation.js';
 import type { KeyturnError } from '../core/errors.js';
+import type { PathGrant } from '../core/path-grant.js';
 import type { Plan } from '../core/plan.js';
 import type { Secret } from '../core/secret.js';
 import type { KnownWorkflow } from '../core/history/violation.js';
 import type { HistoryReader } from '../ports/history.js';
 import type { Accepted } from '../ports/journal.js';
 import type { Operations, Views } from '../ports/operations.js';
+import type { AccessKey, KnownAccessKey } from '../ports/parameters.js';
 
 /** Where a command looks for its configuration and its database. */
 export interface Where {
@@ -58,8 +60,42 @@ export interface Running {
   stop(): Promise<void>;
 }
 
+/** Where the store is served by the wire protocol of SSM. */
+export interface StoreListen {
+  readonly address: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** Files in PEM; null: plain HTTP. */
+  readonly tls: { readonly cert: string; readonly key: string } | null;
+  /** True: plain HTTP also where others could listen in. */
+  readonly plain: boolean;
+}
+
+/** The store, served until it is stopped. */
+export interface Serving {
+  /** `http://127.0.0.1:4583`. */
+  readonly storeUrl: string;
+  /** Answers what is in work and ends. */
+  stop(): Promise<void>;
+}
+
+/** A new access key for the store. */
+export interface NewToken {
+  readonly environment: string;
+  /** Who it is for; undefined: a name made of the key. */
+  readonly principal: string | undefined;
+  readonly grants: readonly PathGrant[];
+  readonly requestsPerSecond: number;
+  readonly by: string;
+}
+
+/** An access key as it is shown once. */
+export type MadeAccessKey = Omit<AccessKey, 'nowMs'>;
+
 /** What `keyturn up` has made, for the person to read. */
 export interface Up extends Running {
+  /** Where the store is served; null: nowhere. */
+  readonly storeUrl: string | null;
   readonly configFile: string;
   /** Files it has made, because they were not there. */
   readonly made: readonly string[];
@@ -115,7 +151,20 @@ export interface Doors {
   /** Brings the state database and the queue to this version. *Repeat*: harmless. */
   migrate(where: Where, options: { readonly appRole: string | undefined }): Promise<void>;
   worker(where: Where, options: WorkerOptions): Promise<Running>;
-  up(where: Where, options: WorkerOptions & { readonly progress: Progress }): Promise<Up>;
+  up(
+    where: Where,
+    options: WorkerOptions & { readonly progress: Progress; readonly store: StoreListen | null },
+  ): Promise<Up>;
+  /** *Errors* `ADDRESS_IN_USE`, `SETTING_INVALID`, and those of state and keyring. */
+  serveStore(where: Where, listen: StoreListen): Promise<Serving>;
+  makeToken(where: Where, token: NewToken): Promise<MadeAccessKey>;
+  /** The newest first. */
+  tokens(where: Where): Promise<readonly KnownAccessKey[]>;
+  /** *Errors* `UNKNOWN_TOKEN`. */
+  revokeToken(
+    where: Where,
+    token: { readonly keyId: string; readonly by: string; readonly reason: string },
+  ): Promise<void>;
   /** One check after the other; a check that cannot be made is a finding. */
   examine(where: Where): AsyncIterable<Check>;
   /** Makes a master key. *Errors* `KEY_FILE_INVALID` where there is a file already. */

@@ -5,9 +5,10 @@ import { doctor } from './commands/doctor.js';
 import { init } from './commands/init.js';
 import { followCommand, history, status } from './commands/look.js';
 import { rotate } from './commands/rotate.js';
-import { demo, migrate, up, worker } from './commands/serve.js';
+import { demo, migrate, serve, up, worker } from './commands/serve.js';
 import { cancel, hold, restored, resume, rollback } from './commands/steer.js';
 import { store } from './commands/store.js';
+import { token } from './commands/token.js';
 import type { Doors, Where } from './doors.js';
 import type { Common } from './output.js';
 import { Output, exit } from './output.js';
@@ -37,6 +38,7 @@ const commands: readonly Register[] = [
   up,
   migrate,
   worker,
+  serve,
   doctor,
   rotate,
   status,
@@ -47,6 +49,7 @@ const commands: readonly Register[] = [
   rollback,
   hold,
   store,
+  token,
   audit,
   restored,
 ];

@@ -164,6 +164,15 @@ export interface AccessKey {
   readonly nowMs: number;
 }
 
+/** An access key without its secret half. */
+export interface KnownAccessKey extends Omit<AccessKey, 'secret' | 'nowMs'> {
+  readonly madeBy: string;
+  /** ISO 8601, the database's time. */
+  readonly madeAt: string;
+  /** Null: it is in force. */
+  readonly revokedAt: string | null;
+}
+
 /** One read, or one refusal, to be written down. */
 export interface Access extends Writer {
   readonly environment: string | null;

@@ -14,6 +14,7 @@ const openers: Readonly<Record<string, string>> = {
   'rotators/postgres/session.ts': 'the driver logs in with a string, forgotten once the login is over',
   'src/adapters/memory/ports.ts': 'stands in for the keyring and seals by copying the bytes',
   'src/adapters/memory/store.ts': 'tells versions apart by a digest of their bytes',
+  'src/cli/commands/token.ts': 'shows the secret half of a new access key, once, to who made it',
   'src/core/credential.ts': 'writes and reads the document that consumers parse',
   'src/core/scrub.ts': 'a value can only be cut out of a text by whoever knows it',
   'src/core/secret.ts': 'the type itself',

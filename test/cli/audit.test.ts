@@ -67,7 +67,7 @@ test('real rotations are judged clean, and what a superuser changes afterwards i
   timeout: 600_000,
 }, async () => {
   const cwd = await temporaryFolder();
-  const up = await startKeyturn(['up', '--health-port', '0'], { cwd }, /Keyturn is up/);
+  const up = await startKeyturn(['up', '--health-port', '0', '--store-port', 'off'], { cwd }, /Keyturn is up/);
   const { databaseUrl } = JSON.parse(readFileSync(join(cwd, '.keyturn', 'up.json'), 'utf8')) as { databaseUrl: string };
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();

@@ -156,7 +156,10 @@ test('a level that is none is told by doctor, and refused before anything is mad
 
   const examined = await keyturn(['doctor'], { ...place.options, env });
   const worker = await keyturn(['worker', '--health-port', 'off'], { ...place.options, env });
-  const up = await keyturn(['up', '--health-port', '0'], { cwd, env: { KEYTURN_LOG_LEVEL: 'loud' } });
+  const up = await keyturn(['up', '--health-port', '0', '--store-port', 'off'], {
+    cwd,
+    env: { KEYTURN_LOG_LEVEL: 'loud' },
+  });
 
   const told = 'SETTING_INVALID: KEYTURN_LOG_LEVEL cannot be used: it is no level';
   const cure = 'Set it to one of: debug, info, warn, error.';

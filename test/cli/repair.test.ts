@@ -15,7 +15,7 @@ const rotate = ['rotate', '/demo/billing/db', '--env', 'demo', '--reason', 'a te
 
 test('a first credential is made, and one that somebody killed is repaired only when it is asked for', async () => {
   const cwd = await temporaryFolder();
-  const up = await startKeyturn(['up', '--health-port', '0'], { cwd }, /Keyturn is up/);
+  const up = await startKeyturn(['up', '--health-port', '0', '--store-port', 'off'], { cwd }, /Keyturn is up/);
   const { databaseUrl } = JSON.parse(readFileSync(join(cwd, '.keyturn', 'up.json'), 'utf8')) as { databaseUrl: string };
   const pool = openPool(databaseUrl, 2);
   const keyring = await localKeyring(join(cwd, 'keyturn.key'));

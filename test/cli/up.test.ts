@@ -8,7 +8,7 @@ const rotation = ['rotate', '/demo/billing/db', '--env', 'demo', '--reason', 'a 
 
 test('in an empty folder up makes everything, other commands find it, and it comes back as it was', async () => {
   const cwd = await temporaryFolder();
-  const up = ['up', '--health-port', '0'] as const;
+  const up = ['up', '--health-port', '0', '--store-port', 'off'] as const;
   const first = await startKeyturn(up, { cwd }, /Keyturn is up/);
   const healthUrl = /health +(\S+)/.exec(first.output().stdout)?.[1] ?? '';
 
@@ -49,7 +49,7 @@ test('in an empty folder up makes everything, other commands find it, and it com
 
 test('up ends when its PostgreSQL does, names the log, and can be started again', async () => {
   const cwd = await temporaryFolder();
-  const up = ['up', '--health-port', '0'] as const;
+  const up = ['up', '--health-port', '0', '--store-port', 'off'] as const;
   const first = await startKeyturn(up, { cwd }, /Keyturn is up/);
 
   process.kill(
@@ -68,7 +68,9 @@ test('up ends when its PostgreSQL does, names the log, and can be started again'
 test('up that is told to end while it starts ends in order', async () => {
   const cwd = await temporaryFolder();
   const cluster = join(cwd, '.keyturn', 'cluster');
-  const starting = await startKeyturn(['up', '--health-port', '0'], { cwd }, () => existsSync(cluster));
+  const starting = await startKeyturn(['up', '--health-port', '0', '--store-port', 'off'], { cwd }, () =>
+    existsSync(cluster),
+  );
 
   const { code, stderr } = await starting.stop();
 

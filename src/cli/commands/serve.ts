@@ -1,11 +1,13 @@
 import type { Command } from 'commander';
+import { keyturnError } from '../../core/errors.js';
 import type { Doors, WorkerOptions } from '../doors.js';
 import { numberOf } from '../number-option.js';
 import { exit } from '../output.js';
 import { withProgress } from '../progress.js';
 import type { Register } from '../program.js';
+import { storeListen, withStoreOptions } from '../store-options.js';
 
-interface ServeOptions {
+interface WorkOptions {
   readonly concurrency: string;
   readonly healthPort: string;
 }
@@ -41,26 +43,57 @@ export const worker: Register = (program, action) =>
     }),
   );
 
+/** `keyturn serve --store` */
+export const serve: Register = (program, action) =>
+  withStoreOptions(
+    program
+      .command('serve')
+      .description('answer requests until stopped: the store, by the wire protocol of AWS SSM')
+      .option('--store', 'serve the built-in store', false),
+    { mayBeOff: false },
+  ).action(
+    action(async ({ doors, where, output }, command: Command) => {
+      if (!command.opts<{ readonly store: boolean }>().store) {
+        const finding = 'say what is to be served: --store is all there is; there is no HTTP API yet';
+        throw keyturnError('USAGE', { finding, command: 'serve' });
+      }
+      const told = interruption(doors);
+      const listen = storeListen(command);
+      if (listen === null)
+        throw keyturnError('USAGE', { finding: '--store-port off serves nothing', command: 'serve' });
+      const serving = await doors.serveStore(where, listen);
+      output.answer({ storeUrl: serving.storeUrl }, `Serving the store at ${serving.storeUrl}. Stop with Ctrl-C.`);
+      await told;
+      await serving.stop();
+      return exit.done;
+    }),
+  );
+
 /** `keyturn up` */
 export const up: Register = (program, action) =>
-  withWorkerOptions(
-    program
-      .command('up')
-      .description('everything in one process, with a PostgreSQL of its own unless KEYTURN_DATABASE_URL is set'),
+  withStoreOptions(
+    withWorkerOptions(
+      program
+        .command('up')
+        .description('everything in one process, with a PostgreSQL of its own unless KEYTURN_DATABASE_URL is set'),
+    ),
+    { mayBeOff: true },
   ).action(
     action(async ({ doors, where, output }, command: Command) => {
       const told = interruption(doors);
+      const store = storeListen(command);
       const running = await withProgress(output, 'starting', (progress) =>
-        doors.up(where, { ...workerOptions(command), progress }),
+        doors.up(where, { ...workerOptions(command), store, progress }),
       );
-      const { configFile, made, isEmbedded, healthUrl } = running;
+      const { configFile, made, isEmbedded, healthUrl, storeUrl } = running;
       output.answer(
-        { configFile, made, isEmbedded, healthUrl },
+        { configFile, made, isEmbedded, healthUrl, storeUrl },
         [
           ...made.map((path) => `made      ${path}`),
           `config    ${configFile}`,
           `database  ${isEmbedded ? `embedded, in ${where.data}` : 'as KEYTURN_DATABASE_URL says'}`,
           `health    ${healthUrl ?? 'not served'}`,
+          `store     ${storeUrl ?? 'not served'}`,
           'Keyturn is up. In another terminal of this folder: keyturn status',
           'Stop with Ctrl-C.',
         ].join('\n'),
@@ -91,7 +124,7 @@ function withWorkerOptions(command: Command): Command {
 }
 
 function workerOptions(command: Command): WorkerOptions {
-  const { concurrency, healthPort } = command.opts<ServeOptions>();
+  const { concurrency, healthPort } = command.opts<WorkOptions>();
   return {
     concurrency: numberOf(concurrency, { name: '--concurrency', min: 1, max: 1000, command: command.name() }),
     healthPort:

@@ -1,7 +1,7 @@
 import type { PathGrant } from '../../../core/path-grant.js';
 import type { Secret } from '../../../core/secret.js';
 import type { SealContext } from '../../../ports/keyring.js';
-import type { StoreAccess } from '../../../ports/parameters.js';
+import type { KnownAccessKey, StoreAccess } from '../../../ports/parameters.js';
 import { ask } from './failure.js';
 import type { StoreParts } from './versions.js';
 
@@ -80,18 +80,6 @@ export async function addAccessKey({ pool, keyring }: StoreParts, key: NewAccess
       `for ${principal}`,
     ],
   );
-}
-
-/** An access key without its secret half. */
-export interface KnownAccessKey {
-  readonly keyId: string;
-  readonly environment: string;
-  readonly principal: string;
-  readonly grants: readonly PathGrant[];
-  readonly requestsPerSecond: number;
-  readonly madeBy: string;
-  readonly madeAt: string;
-  readonly revokedAt: string | null;
 }
 
 /** Every access key there was, the newest first. */
