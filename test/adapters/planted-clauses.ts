@@ -13,6 +13,9 @@ const operations = 'src/adapters/postgres/operations.ts';
 const standing = 'src/adapters/postgres/standing.ts';
 const deliveries = 'src/adapters/postgres/deliveries.ts';
 
+const sends = 'src/adapters/postgres/store/sends.ts';
+const rate = 'src/adapters/postgres/store/rate.ts';
+
 const clause = (name: string, file: string, find: string, replace: string): PlantedClause => ({
   name,
   file,
@@ -369,5 +372,46 @@ export const plantedClauses: readonly PlantedClause[] = [
     store,
     'WHERE s.secret = p_secret FOR NO KEY UPDATE;',
     'WHERE s.secret = p_secret;',
+  ),
+
+  // Writes to a store outside.
+  clause('a write outside is sent by who was taken over', sends, 'AND epoch = $3 AND NOT released', 'AND NOT released'),
+  clause('a write outside is sent by who gave the lease back', sends, 'AND NOT released AND', 'AND'),
+  clause(
+    'a write outside is sent under a lease that ran out',
+    sends,
+    ' AND expires_at > clock_timestamp() FOR',
+    ' FOR',
+  ),
+  clause(
+    'a write outside does not wait for a takeover',
+    sends,
+    'expires_at > clock_timestamp() FOR SHARE',
+    'expires_at > clock_timestamp()',
+  ),
+  clause(
+    'a put outside waits for that of an earlier rotation',
+    sends,
+    'WHERE secret = $1 AND rotation_id = $2 AND sent_at',
+    'WHERE secret = $1 AND $2::text IS NOT NULL AND sent_at',
+  ),
+  clause(
+    'the note of a later put is taken back',
+    sends,
+    'sent_at = NULL WHERE secret = $1 AND rotation_id = $2',
+    'sent_at = NULL WHERE secret = $1 AND $2::text IS NOT NULL',
+  ),
+  clause(
+    'a token costs nothing',
+    rate,
+    'greatest(told.free_at, clock.now) + told.interval',
+    'greatest(told.free_at, clock.now)',
+  ),
+  clause('what is not granted costs a token', rate, 'ELSE told.free_at END', 'ELSE told.free_at + told.interval END'),
+  clause(
+    'a bucket waits for a clock that went back',
+    rate,
+    "(SELECT $2::float8 * interval '1 millisecond' AS interval,\n                                   least(r.free_at, clock.now + $4::float8 * interval '1 millisecond') AS free_at",
+    "(SELECT $2::float8 * interval '1 millisecond' AS interval,\n                                   r.free_at + $4::float8 * interval '0 millisecond' AS free_at",
   ),
 ];
