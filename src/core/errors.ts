@@ -29,6 +29,7 @@ export const catalogue = {
   TARGET_BUSY: { class: 'retry', sentence: 'target {target} was busy with the same principal', cure: 'Nothing to do; Keyturn retries by itself.' },
   TARGET_THROTTLED: { class: 'retry', sentence: 'target {target} asked us to slow down', cure: 'Nothing to do; raise the limit at the target if this repeats.' },
   STORE_UNAVAILABLE: { class: 'retry', sentence: 'the parameter store did not answer', cure: 'Check the store; Keyturn retries by itself.' },
+  CLOCK_SKEWED: { class: 'retry', sentence: 'the clocks of this worker, the database and the store are {skewMs} ms apart, and {maxSkewMs} ms are allowed', cure: 'Set the clock that is wrong (NTP); nothing is written to the store until then, and Keyturn retries by itself.' },
   KEYRING_UNAVAILABLE: { class: 'retry', sentence: 'the keyring did not answer', cure: 'Check the key service; Keyturn retries by itself.' },
   KEYRING_THROTTLED: { class: 'retry', sentence: 'the key service asked us to slow down', cure: 'Nothing to do; raise the request quota of the key service if this repeats.' },
   KEYRING_CREDENTIALS_MISSING: { class: 'retry', sentence: 'no credentials for the key service could be had, or they have expired', cure: 'Give the worker a role, or credentials where the AWS SDK looks for them; Keyturn retries by itself.' },

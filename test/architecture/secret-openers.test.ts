@@ -25,6 +25,8 @@ const openers: Readonly<Record<string, string>> = {
   'src/adapters/http/consumer-words.ts': 'looks for the value in what a consumer says, in bytes',
   'src/adapters/http/signing.ts': 'signs webhooks and challenges, in bytes',
   'src/adapters/postgres/store/parameters.ts': 'the tier of a parameter follows from how many bytes its value has',
+  'src/adapters/aws/ssm-calls.ts': 'the SDK takes the value of a put as text',
+  'src/adapters/aws/ssm-value.ts': 'counts the bytes of a document and looks for what SSM refuses in it',
   'src/ssm-server/answer.ts': 'who may read a value is given it, in JSON',
   'src/ssm-server/sigv4.ts': 'derives the key that signs a request from the bytes of an access key',
   'src/adapters/local-keyring/local-keyring.ts': 'seals values and makes their digests, in bytes',
