@@ -6,6 +6,7 @@ import { putInitial } from './adapters/postgres/store/put-by-person.js';
 import type { Doors, Where } from './cli/doors.js';
 import { processTerminal } from './cli/terminal.js';
 import { openKeyring, rewrap } from './main/keyring.js';
+import { openStore } from './main/store.js';
 import { type Variables, assertQueueUrl, configFileOf, configOf, urlsOf } from './main/settings.js';
 import { assertUsable, openHistory, onceKnown, openState, withPool } from './main/state.js';
 import { version } from './main/version.js';
@@ -27,6 +28,8 @@ export function createDoors(variables: Variables = process.env): Doors {
     configFile: (where) => configFileOf(variables, where),
     config,
     state: async (where, options) => openState(await urls(where), options),
+    store: async (where, environment) =>
+      openStore({ config: await config(where), environment, url: (await urls(where)).database }),
     history: async (where) => openHistory(await urls(where)),
     migrate: async (where, { appRole }) => {
       const { database, queue } = await urls(where);

@@ -9,7 +9,7 @@ import type { KnownWorkflow } from '../core/history/violation.js';
 import type { HistoryReader } from '../ports/history.js';
 import type { Accepted } from '../ports/journal.js';
 import type { Operations, Views } from '../ports/operations.js';
-import type { AccessKey, KnownAccessKey } from '../ports/parameters.js';
+import type { Access, AccessKey, KnownAccessKey, Parameters as ParametersPort } from '../ports/parameters.js';
 
 /** Where a command looks for its configuration and its database. */
 export interface Where {
@@ -26,6 +26,8 @@ export interface Terminal {
   readonly stderr: Writable;
   /** True where a person is looking at stdout. */
   readonly isInteractive: boolean;
+  /** True where this descriptor is a terminal. */
+  readonly isTerminal: (fd: number) => boolean;
   /** Settles when the process is asked to end (SIGINT, SIGTERM). */
   readonly interrupted: AbortSignal;
 }
@@ -42,6 +44,17 @@ export interface State {
   ring(rotationId: string): Promise<void>;
   /** A new id for a rotation: sorts by time. */
   newRotationId(): string;
+  close(): Promise<void>;
+}
+
+/** The parameters of one environment, opened for a command. */
+export interface OpenStore {
+  readonly environment: string;
+  readonly parameters: ParametersPort;
+  /** The paths of the secrets under management: rotations alone write them. */
+  managed(): Promise<ReadonlySet<string>>;
+  /** Resolves once it is written down for good. *Errors* `STORE_UNAVAILABLE`. */
+  note(accesses: readonly Access[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -133,6 +146,11 @@ export interface Doors {
    * *Errors* `SETTING_MISSING`, `STATE_UNAVAILABLE`, `DATABASE_UNMIGRATED`, `DATABASE_MOVED`.
    */
   state(where: Where, options?: { readonly acceptMoved: boolean }): Promise<State>;
+  /**
+   * Opens the parameters of an environment, whose store is the built-in one.
+   * *Errors* those of {@link Doors.state}, `UNKNOWN_ENVIRONMENT`, and those of the keyring.
+   */
+  store(where: Where, environment: string): Promise<OpenStore>;
   /** Opens the state database to read histories; of a copy as well, because judging changes nothing. */
   history(where: Where): Promise<History>;
   /**

@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty';
 import type { Terminal } from './doors.js';
 
 /** The process's own terminal. Signals are listened to from the first time somebody asks whether one came. */
@@ -10,6 +11,7 @@ export function processTerminal(): Terminal {
     stdout: process.stdout,
     stderr: process.stderr,
     isInteractive: process.stdout.isTTY,
+    isTerminal: isatty,
     get interrupted() {
       if (interrupted === undefined) {
         const controller = new AbortController();

@@ -1,0 +1,69 @@
+import { type Secret, openSecret } from '../core/secret.js';
+import type { ParameterDetails } from '../ports/parameters.js';
+
+/** Of the advanced tier. */
+const maxBytes = 8_192;
+
+/** What is wrong with a value, and what to do about it. */
+export interface ValueFault {
+  readonly finding: string;
+  readonly cure: string;
+}
+
+/**
+ * Says why a plain parameter cannot have this value: readers of the wire protocol get it as JSON, and what was declared
+ * of the parameter holds. *Returns* `undefined` where it can. Nothing of the value is ever in the answer.
+ */
+export function valueFault(value: Secret, { dataType, allowedPattern }: ParameterDetails): ValueFault | undefined {
+  const bytes = openSecret(value);
+  if (bytes.length === 0) return { finding: 'the value is empty', cure: 'Give it by --file or on standard input.' };
+  if (bytes.length > maxBytes) {
+    return { finding: `the value has more than ${maxBytes} bytes`, cure: 'Keep it elsewhere, and here where it is.' };
+  }
+  const text = textOf(bytes);
+  if (text === undefined) return { finding: 'the value is no UTF-8 text', cure: 'Put it in Base64.' };
+  if (/\{\{.*\}\}/s.test(text)) {
+    return { finding: 'the value has {{ }} in it, which SSM takes for a reference', cure: 'Put it without them.' };
+  }
+  if (!hasForm(text, dataType)) {
+    return { finding: `the value is not ${dataType}, as its data type says`, cure: 'Give one that is.' };
+  }
+  if (allowedPattern !== undefined && allowedPattern !== '' && !new RegExp(allowedPattern, 'u').test(text)) {
+    return { finding: 'the value does not match the allowed pattern of the parameter', cure: 'Give one that does.' };
+  }
+  return undefined;
+}
+
+/** True where a value ends in a line break, which `echo` adds and few applications expect. */
+export const endsInLineBreak = (value: Secret): boolean => openSecret(value).at(-1) === 10;
+
+function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** JSON with comments is taken as it is: nobody reads it here. */
+function hasForm(text: string, dataType: string | undefined): boolean {
+  switch (dataType) {
+    case 'json':
+      return isJson(text);
+    case 'url':
+      return URL.canParse(text);
+    case 'aws:ec2:image':
+      return /^ami-[0-9a-f]{8,17}$/.test(text);
+    default:
+      return true;
+  }
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
