@@ -13,6 +13,7 @@ import { version } from './main/version.js';
 
 /** Joins the sides for the command line. Reads the environment; opens nothing before it is asked for. */
 export function createDoors(variables: Variables = process.env): Doors {
+  const given = { ...variables };
   // The loader that node-pg-migrate brings leaves a folder for its cache among the temporary files unless told not to.
   process.env['JITI_FS_CACHE'] ??= 'false';
   // The AWS SDK says on stderr which Node it will need one day: that is ours to know, not the operator's.
@@ -25,6 +26,7 @@ export function createDoors(variables: Variables = process.env): Doors {
     terminal,
     version: version(),
     principal,
+    variables: given,
     configFile: (where) => configFileOf(variables, where),
     config,
     state: async (where, options) => openState(await urls(where), options),

@@ -137,6 +137,8 @@ export interface Doors {
   readonly version: string;
   /** Who is asking: `local:<os user>`. */
   readonly principal: string;
+  /** The environment this process was given, as it was before anything was set in it. */
+  readonly variables: Readonly<Record<string, string | undefined>>;
   /** Where the configuration is, or would be: absolute. */
   configFile(where: Where): string;
   /** *Errors* those of `loadConfig`. */

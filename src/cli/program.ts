@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { keyturnError } from '../core/errors.js';
 import { audit } from './commands/audit.js';
 import { doctor } from './commands/doctor.js';
+import { exec } from './commands/exec.js';
 import { init } from './commands/init.js';
 import { followCommand, history, status } from './commands/look.js';
 import { rotate } from './commands/rotate.js';
@@ -21,6 +22,8 @@ export interface Call {
   readonly common: Common;
   /** The arguments that are not options, as they were given. */
   readonly args: readonly (string | undefined)[];
+  /** Everything that was typed after `keyturn`. */
+  readonly typed: readonly string[];
 }
 
 /** Wraps a command's action: its result becomes the exit code, what it throws becomes one line. */
@@ -50,6 +53,7 @@ const commands: readonly Register[] = [
   hold,
   store,
   token,
+  exec,
   audit,
   restored,
 ];
@@ -74,8 +78,8 @@ export async function runCli(args: readonly string[], doors: Doors): Promise<num
       const output = new Output(doors.terminal, common);
       const where = { config: common.config, data: common.data };
       try {
-        const args = given.slice(0, -2) as readonly (string | undefined)[];
-        code = await action({ doors, where, output, common, args }, command);
+        const operands = given.slice(0, -2) as readonly (string | undefined)[];
+        code = await action({ doors, where, output, common, args: operands, typed: args }, command);
       } catch (error) {
         code = output.fail(error);
       }
@@ -123,8 +127,9 @@ export function tellUncaught(error: unknown, args: readonly string[], doors: Doo
   return outputOf(args, doors).fail(error);
 }
 
-/** Where parsing failed nothing was parsed: the two that matter for an error are looked for by hand. */
-function outputOf(args: readonly string[], { terminal }: Doors): Output {
+/** Where parsing failed nothing was parsed: the two that matter for an error are looked for by hand, before any `--`. */
+function outputOf(given: readonly string[], { terminal }: Doors): Output {
+  const args = given.includes('--') ? given.slice(0, given.indexOf('--')) : given;
   const common = { json: args.includes('--json'), verbose: args.includes('--verbose'), config: undefined, data: '' };
   return new Output(terminal, common);
 }

@@ -58,6 +58,25 @@ export class StoreSession {
     }
   }
 
+  /**
+   * The version of every parameter below a path that its readers should have: `current` of a secret under management, the
+   * newest of the rest. `withheld` are secrets under management that have no current version yet.
+   */
+  async inForce(
+    path: string,
+  ): Promise<{ readonly found: readonly ParameterVersion[]; readonly withheld: readonly string[] }> {
+    const { environment, parameters } = this.open;
+    const isBelow = (each: string): boolean => path === '/' || each.startsWith(`${path}/`);
+    const managed = [...(await this.open.managed())].filter(isBelow);
+    const plain = (await this.below(path)).filter((each) => !managed.includes(each.path));
+    const asked = managed.map((each) => ({ path: each, selector: 'current' }));
+    const current = asked.length === 0 ? [] : await parameters.read(environment, asked);
+    return {
+      found: [...plain, ...current.filter((each) => typeof each !== 'string')],
+      withheld: managed.filter((_, index) => typeof current[index] === 'string'),
+    };
+  }
+
   /** Every version of a parameter that is kept, oldest first. *Errors* `UNKNOWN_PARAMETER`. */
   async history(path: string): Promise<readonly ParameterVersion[]> {
     const { environment, parameters } = this.open;
