@@ -5,10 +5,18 @@ import type { ParameterVersion, Parameters, Writer } from '../ports/parameters.j
 import { type Caller, authorise, authoriseTree } from './caller.js';
 import { WireError, invalid } from './wire-error.js';
 
+/** A parameter that was asked for, as it is written down. */
+export interface Touched {
+  readonly path: string;
+  readonly version: number | null;
+  /** Where this one ended otherwise than the whole call: the name of the error. */
+  readonly outcome?: string;
+}
+
 /** What an operation is carried out with: who asks, the parameters of their environment, and what is to be written down. */
 export class Call {
   /** What was read or refused, for the record. */
-  readonly touched: { readonly path: string | null; readonly version: number | null }[] = [];
+  readonly touched: Touched[] = [];
   /** True where the record was made in the transaction of a write. */
   isRecorded = false;
   readonly environment: string;
@@ -59,9 +67,14 @@ export class Call {
     authorise(this.caller, this.action, verb, path);
   }
 
-  /** Notes which versions were given away: that replaces what was asked for. */
+  /** Notes which versions were given away: that replaces what was asked for, where there was anything to give. */
   gave(versions: readonly ParameterVersion[]): void {
-    this.touched.splice(0, Infinity, ...versions.map(({ path, version }) => ({ path, version })));
+    if (versions.length > 0) this.ended(versions.map(({ path, version }) => ({ path, version })));
+  }
+
+  /** Notes how each ended: that replaces what was asked for. */
+  ended(each: readonly Touched[]): void {
+    this.touched.splice(0, Infinity, ...each);
   }
 }
 

@@ -18,7 +18,13 @@ function isWellFormed(value: string): boolean {
 export const parameterName = text(2048, 1);
 
 /** How many a page holds. */
-export const maxResults = (most: number) => z.int().min(1).max(most).default(most);
+export const maxResults = (most: number) =>
+  z
+    .int()
+    .min(1)
+    .max(most)
+    .nullish()
+    .transform((given) => given ?? most);
 
 export const nextToken = text(4096, 1).nullish();
 

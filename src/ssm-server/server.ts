@@ -3,7 +3,7 @@ import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify }
 import { type ErrorCode, isKeyturnError, keyturnError } from '../core/errors.js';
 import type { Parameters, StoreAccess } from '../ports/parameters.js';
 import { AccessRecord } from './access-record.js';
-import { Call, type Operation } from './call.js';
+import { Call, type Operation, type Touched } from './call.js';
 import { Callers } from './caller.js';
 import {
   addTagsToResource,
@@ -157,14 +157,14 @@ async function serve({ options, callers, record }: Service, request: FastifyRequ
 
 /** One for each parameter that was given away or refused; one without where the request never came to name any. */
 function notes({ caller, touched, writer, environment }: Call, outcome: string) {
-  const asked = touched.length === 0 ? [{ path: null, version: null }] : touched;
-  return asked.map(({ path, version }) => ({
+  const asked: readonly Partial<Touched>[] = touched.length === 0 ? [{}] : touched;
+  return asked.map((each) => ({
     environment,
     ...writer,
     principal: caller.key.principal,
-    path,
-    version,
-    outcome,
+    path: each.path ?? null,
+    version: each.version ?? null,
+    outcome: each.outcome ?? outcome,
   }));
 }
 

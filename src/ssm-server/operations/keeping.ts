@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Call, type Operation, managed, notFound } from '../call.js';
+import { type Call, type Operation, type Touched, managed, notFound } from '../call.js';
 import { parameterName, readInput, tagList, text } from '../input.js';
 import { WireError, invalid } from '../wire-error.js';
 
@@ -10,19 +10,9 @@ export const deleteParameter: Operation = {
   async run(call, given) {
     const { path } = call.plain(readInput(deleteInput, given).Name, 'delete');
     const outcome = await call.parameters.delete(call.environment, path, call.writer);
-    switch (outcome) {
-      case 'done':
-        call.isRecorded = true;
-        return {};
-      case 'managed':
-        throw managed();
-      case 'missing':
-        throw notFound();
-      case 'protected':
-        throw isProtected();
-      default:
-        return outcome satisfies never;
-    }
+    if (outcome !== 'done') throw undeleted[outcome]();
+    call.isRecorded = true;
+    return {};
   },
 };
 
@@ -33,19 +23,25 @@ export const deleteParameters: Operation = {
   async run(call, given) {
     const names = [...new Set(readInput(deleteManyInput, given).Names)];
     const paths = names.map((name) => call.plain(name, 'delete').path);
-    call.touched.length = 0;
     const [deleted, kept]: [string[], string[]] = [[], []];
+    // What is gone is written down with its going; the others are written down at the end, or where it breaks off.
+    const left: Touched[] = [];
     for (const [index, path] of paths.entries()) {
       const outcome = await call.parameters.delete(call.environment, path, call.writer);
+      if (outcome !== 'done') left.push({ path, version: null, outcome: undeleted[outcome]().type });
       (outcome === 'done' ? deleted : kept).push(names[index] ?? '');
+      call.ended([...left, ...paths.slice(index + 1).map((each) => ({ path: each, version: null }))]);
     }
-    call.isRecorded = true;
+    call.isRecorded = kept.length === 0;
     return { DeletedParameters: deleted, InvalidParameters: kept };
   },
 };
 
 const isProtected = (): WireError =>
   invalid('The parameter is protected: its tag keyturn:protected or keyturn:immutable is true.');
+
+/** Why a parameter was not deleted. */
+const undeleted = { managed, missing: notFound, protected: isProtected } as const;
 
 const resource = { ResourceType: text(64), ResourceId: text(2_048, 1) };
 

@@ -36,7 +36,9 @@ export const putParameter: Operation = {
     const tags = tagsOf(input, overwrite);
     refuseUnfit(input);
     const details = detailsOf(input);
-    await refuseMismatch(call, path, input);
+    const known = await detailsNow(call, path);
+    refuseOtherData(input.DataType ?? known.dataType ?? 'text', input.Value);
+    refuseMismatch(input.AllowedPattern ?? known.allowedPattern, input.Value);
     const value = Secret.fromText(input.Value);
     const put = await call.parameters.put(
       call.environment,
@@ -69,7 +71,7 @@ function tagsOf({ Tags }: PutInput, overwrite: boolean): Readonly<Record<string,
   return Object.fromEntries(Tags.map(({ Key, Value }) => [Key, Value]));
 }
 
-function refuseUnfit({ Value, KeyId, Type, DataType }: PutInput): void {
+function refuseUnfit({ Value, KeyId, Type }: PutInput): void {
   if (Buffer.byteLength(Value) > most.bytes) {
     throw invalid(`The parameter value has at most ${most.bytes} bytes in the advanced tier.`);
   }
@@ -83,7 +85,6 @@ function refuseUnfit({ Value, KeyId, Type, DataType }: PutInput): void {
       );
     }
   }
-  refuseOtherData(DataType ?? 'text', Value);
 }
 
 /** Values of a declared form must have it. */
@@ -133,18 +134,17 @@ function detailsOf({ Description, AllowedPattern, DataType, Policies }: PutInput
   };
 }
 
-/** The pattern of this put, or the one that the parameter has already. */
-async function refuseMismatch(call: Call, path: string, { Value, AllowedPattern }: PutInput): Promise<void> {
-  const pattern = AllowedPattern ?? (await patternNow(call, path));
-  if (pattern === undefined || pattern === '') return;
-  if (!matches(pattern, Value)) {
-    throw new WireError('ParameterPatternMismatchException', 'Parameter value failed to satisfy its AllowedPattern.');
-  }
+/** What the parameter was declared to be by an earlier put: it holds until a put says otherwise. */
+async function detailsNow(call: Call, path: string): Promise<ParameterDetails> {
+  const [found] = await call.parameters.read(call.environment, [{ path, selector: null }]);
+  return typeof found === 'object' ? found.details : {};
 }
 
-async function patternNow(call: Call, path: string): Promise<string | undefined> {
-  const [found] = await call.parameters.read(call.environment, [{ path, selector: null }]);
-  return typeof found === 'object' ? found.details.allowedPattern : undefined;
+function refuseMismatch(pattern: string | undefined, value: string): void {
+  if (pattern === undefined || pattern === '') return;
+  if (!matches(pattern, value)) {
+    throw new WireError('ParameterPatternMismatchException', 'Parameter value failed to satisfy its AllowedPattern.');
+  }
 }
 
 /** The longest a pattern may take. A pattern that goes back and forth for ever would stand the whole server still. Milliseconds. */

@@ -39,8 +39,13 @@ export const getParameters: Operation = {
     const names = [...new Set(Names)];
     const asked = names.map((name) => call.named(name, 'read'));
     const found = await call.parameters.read(call.environment, asked);
-    const versions = found.filter((each): each is ParameterVersion => typeof each !== 'string');
-    call.gave(versions);
+    call.ended(
+      found.map((each, index) =>
+        typeof each === 'string'
+          ? { path: asked[index]?.path ?? '', version: null, outcome: missingNames[each] }
+          : { path: each.path, version: each.version },
+      ),
+    );
     const answers = await Promise.all(
       found.map(async (each, index) => {
         if (typeof each === 'string') return null;
@@ -135,7 +140,6 @@ export const describeParameters: Operation = {
       { after: readToken(input.NextToken, 'string'), limit: input.MaxResults + 1 },
     );
     const page = found.slice(0, input.MaxResults);
-    call.touched.push({ path: null, version: null });
     return {
       ...nextOf(found, page, ({ path }) => path),
       Parameters: page.map((version) => metadataOf(call, version)),
@@ -143,9 +147,10 @@ export const describeParameters: Operation = {
   },
 };
 
+const missingNames = { missing: 'ParameterNotFound', version: 'ParameterVersionNotFound' } as const;
+
 function orError(found: Found): ParameterVersion {
-  if (found === 'missing') throw notFound();
-  if (found === 'version') throw new WireError('ParameterVersionNotFound');
+  if (typeof found === 'string') throw new WireError(missingNames[found]);
   return found;
 }
 
