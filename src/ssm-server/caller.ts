@@ -27,6 +27,8 @@ export class Callers {
   readonly #access: StoreAccess;
   readonly #monotonicMs: () => number;
   readonly #known = new Map<string, KnownKey>();
+  /** Who comes while a key is being read waits for the same answer. */
+  readonly #asked = new Map<string, Promise<KnownKey | null>>();
 
   constructor(access: StoreAccess, monotonicMs: () => number) {
     this.#access = access;
@@ -51,8 +53,18 @@ export class Callers {
 
   async #find(keyId: string): Promise<KnownKey | null> {
     const known = this.#known.get(keyId);
+    if (known !== undefined && this.#monotonicMs() - known.readAtMs < believedForMs) return known;
+    const asked = this.#asked.get(keyId) ?? this.#ask(keyId, known);
+    this.#asked.set(keyId, asked);
+    try {
+      return await asked;
+    } finally {
+      this.#asked.delete(keyId);
+    }
+  }
+
+  async #ask(keyId: string, known: KnownKey | undefined): Promise<KnownKey | null> {
     const now = this.#monotonicMs();
-    if (known !== undefined && now - known.readAtMs < believedForMs) return known;
     const key = await this.#access.find(keyId);
     if (key === null) {
       this.#known.delete(keyId);
