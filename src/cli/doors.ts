@@ -53,6 +53,8 @@ export interface OpenStore {
   readonly parameters: ParametersPort;
   /** The paths of the secrets under management: rotations alone write them. */
   managed(): Promise<ReadonlySet<string>>;
+  /** The open rotation of a secret under management; null: none is. */
+  openRotation(path: string): Promise<string | null>;
   /** Resolves once it is written down for good. *Errors* `STORE_UNAVAILABLE`. */
   note(accesses: readonly Access[]): Promise<void>;
   close(): Promise<void>;

@@ -27,6 +27,10 @@ export async function openStore(given: {
       parameters: postgresParameters({ pool, keyring }),
       // The configuration as well: a first version can be put before any worker has declared its secret.
       managed: async () => new Set([...Object.keys(secrets), ...(await views.secrets(name)).map(({ path }) => path)]),
+      openRotation: async (path) => {
+        const [open] = await views.rotations({ secret: `${name}:${path}`, open: true, limit: 1 });
+        return open?.rotationId ?? null;
+      },
       note: (accesses) => access.note(accesses),
       close: () => pool.end(),
     };
