@@ -9,6 +9,7 @@ import type { KnownWorkflow } from '../core/history/violation.js';
 import type { HistoryReader } from '../ports/history.js';
 import type { Accepted } from '../ports/journal.js';
 import type { Operations, Views } from '../ports/operations.js';
+import type { ParameterUses } from '../ports/parameter-use.js';
 import type { Access, AccessKey, KnownAccessKey, Parameters as ParametersPort } from '../ports/parameters.js';
 
 /** Where a command looks for its configuration and its database. */
@@ -55,6 +56,8 @@ export interface OpenStore {
   managed(): Promise<ReadonlySet<string>>;
   /** The open rotation of a secret under management; null: none is. */
   openRotation(path: string): Promise<string | null>;
+  /** What the record of accesses says of the parameters. */
+  readonly uses: ParameterUses;
   /** Resolves once it is written down for good. *Errors* `STORE_UNAVAILABLE`. */
   note(accesses: readonly Access[]): Promise<void>;
   close(): Promise<void>;

@@ -1,5 +1,6 @@
 import { createPool } from '../adapters/postgres/connection.js';
 import { postgresStoreAccess } from '../adapters/postgres/store/access.js';
+import { postgresParameterUses } from '../adapters/postgres/store/parameter-uses.js';
 import { postgresParameters } from '../adapters/postgres/store/parameters.js';
 import { postgresViews } from '../adapters/postgres/views.js';
 import type { OpenStore } from '../cli/doors.js';
@@ -31,6 +32,7 @@ export async function openStore(given: {
         const [open] = await views.rotations({ secret: `${name}:${path}`, open: true, limit: 1 });
         return open?.rotationId ?? null;
       },
+      uses: postgresParameterUses(pool),
       note: (accesses) => access.note(accesses),
       close: () => pool.end(),
     };

@@ -3,12 +3,13 @@ import { get } from './store/get.js';
 import { label, remove } from './store/keep.js';
 import { history, list } from './store/look.js';
 import { put } from './store/put.js';
+import { report } from './store/report.js';
 import { rollback } from './store/rollback.js';
 import { rewrap } from './store/rewrap.js';
 
 /** `keyturn store …` */
 export const store: Register = (program, action) => {
   const group = program.command('store').description('the parameter store');
-  for (const register of [get, put, list, history, label, rollback, remove, rewrap]) register(group, action);
+  for (const register of [get, put, list, history, label, rollback, remove, report, rewrap]) register(group, action);
   return group;
 };
