@@ -9,6 +9,7 @@ import type { KnownWorkflow } from '../core/history/violation.js';
 import type { HistoryReader } from '../ports/history.js';
 import type { Accepted } from '../ports/journal.js';
 import type { Operations, Views } from '../ports/operations.js';
+import type { Keyring } from '../ports/keyring.js';
 import type { ParameterUses } from '../ports/parameter-use.js';
 import type { Access, AccessKey, KnownAccessKey, Parameters as ParametersPort } from '../ports/parameters.js';
 
@@ -58,6 +59,8 @@ export interface OpenStore {
   openRotation(path: string): Promise<string | null>;
   /** What the record of accesses says of the parameters. */
   readonly uses: ParameterUses;
+  /** Seals what leaves as a file. */
+  readonly keyring: Pick<Keyring, 'keyId' | 'seal' | 'open'>;
   /** Resolves once it is written down for good. *Errors* `STORE_UNAVAILABLE`. */
   note(accesses: readonly Access[]): Promise<void>;
   close(): Promise<void>;

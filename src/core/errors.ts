@@ -74,6 +74,8 @@ export const catalogue = {
   PARAMETER_REFUSED: { class: 'undo', usage: true, sentence: 'parameter {parameter} was left as it is: {finding}', cure: '{cure}' },
   VALUE_WITHHELD: { class: 'undo', usage: true, sentence: 'the value was not given: {finding}', cure: '{cure}' },
   NO_PARAMETERS: { class: 'undo', usage: true, sentence: 'there is nothing to read below {path} in environment {environment}', cure: 'List what there is: keyturn store list --env {environment}' },
+  EXPORT_INVALID: { class: 'undo', usage: true, sentence: 'the export {file} cannot be imported: {finding}', cure: '{cure}' },
+  IMPORT_CONFLICT: { class: 'undo', sentence: 'nothing was imported, for {count} conflict(s): {problems}', cure: 'Delete or keep each of them here; --overwrite replaces values that are others.' },
   VARIABLES_REFUSED: { class: 'undo', usage: true, sentence: 'what is below {path} cannot become environment variables: {problems}', cure: 'Rename or change each of them, or give a --path that holds none of them.' },
   COMMAND_NOT_STARTED: { class: 'undo', usage: true, sentence: 'the command {command} was not started: {finding}', cure: '{cure}' },
   UNKNOWN_ROTATION: { class: 'undo', usage: true, sentence: 'no rotation is {rotation}, and not exactly one begins with it', cure: 'List rotations with `keyturn history`.' },

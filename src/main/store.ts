@@ -33,6 +33,7 @@ export async function openStore(given: {
         return open?.rotationId ?? null;
       },
       uses: postgresParameterUses(pool),
+      keyring,
       note: (accesses) => access.note(accesses),
       close: () => pool.end(),
     };

@@ -30,6 +30,8 @@ const openers: Readonly<Record<string, string>> = {
   'src/ssm-server/answer.ts': 'who may read a value is given it, in JSON',
   'src/ssm-server/sigv4.ts': 'derives the key that signs a request from the bytes of an access key',
   'src/cli/commands/exec.ts': 'the environment of a process is text, and the child reads nothing else',
+  'src/cli/commands/store/export.ts': 'an export is one document, which is sealed whole',
+  'src/core/parameter-export.ts': 'reads the document of an export',
   'src/cli/plain-value.ts': 'what is put must be text of the form that was declared',
   'src/cli/value-outlet.ts': 'who asks for a value is given it, where they said it is to go',
   'src/adapters/local-keyring/local-keyring.ts': 'seals values and makes their digests, in bytes',

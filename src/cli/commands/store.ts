@@ -1,5 +1,7 @@
 import type { Register } from '../program.js';
+import { exportBelow } from './store/export.js';
 import { get } from './store/get.js';
+import { importFile } from './store/import.js';
 import { label, remove } from './store/keep.js';
 import { history, list } from './store/look.js';
 import { put } from './store/put.js';
@@ -10,6 +12,7 @@ import { rewrap } from './store/rewrap.js';
 /** `keyturn store …` */
 export const store: Register = (program, action) => {
   const group = program.command('store').description('the parameter store');
-  for (const register of [get, put, list, history, label, rollback, remove, report, rewrap]) register(group, action);
+  for (const register of [get, put, list, history, label, rollback, remove, exportBelow, importFile, report, rewrap])
+    register(group, action);
   return group;
 };
