@@ -4,6 +4,7 @@ import { type NewAccessKey, addAccessKey, postgresStoreAccess } from '../../src/
 import { postgresParameters } from '../../src/adapters/postgres/store/parameters.js';
 import { newAccessKey } from '../../src/core/access-key.js';
 import { openSecret } from '../../src/core/secret.js';
+import type { StoreAccess } from '../../src/ports/parameters.js';
 import { type StoreServerOptions, startStoreServer } from '../../src/ssm-server/server.js';
 import { type StoreFixture, storeFixture } from '../adapters/store/store-fixture.js';
 
@@ -24,13 +25,21 @@ export interface AwsKey {
   readonly secretAccessKey: string;
 }
 
+/** How it is served, where that is not the default. */
+export interface ServedStoreOptions extends Partial<StoreServerOptions> {
+  /** The time by which it judges signatures. Milliseconds since 1970. Default: the database's. */
+  readonly nowMs?: () => number;
+}
+
 /** Opens it. The caller closes it. */
-export async function servedStore(options: Partial<StoreServerOptions> = {}): Promise<ServedStore> {
+export async function servedStore({ nowMs, ...options }: ServedStoreOptions = {}): Promise<ServedStore> {
   const fixture = await storeFixture();
+  const access = postgresStoreAccess(fixture);
   const troubles: string[] = [];
   const server = await startStoreServer({
     parameters: postgresParameters(fixture),
-    access: postgresStoreAccess(fixture),
+    access: nowMs === undefined ? access : atTime(access, nowMs),
+    ...(nowMs === undefined ? {} : { monotonicMs: nowMs }),
     address: '127.0.0.1',
     port: 0,
     tls: null,
@@ -64,6 +73,8 @@ export async function servedStore(options: Partial<StoreServerOptions> = {}): Pr
         credentials: given ?? (await key()),
         maxAttempts: 1,
         systemClockOffset: clockOffsetMs,
+        // It would follow the date of the answers, which is not the time that signatures are judged by.
+        disableClockSkewCorrection: nowMs !== undefined,
       });
       clients.push(client);
       return client;
@@ -72,6 +83,17 @@ export async function servedStore(options: Partial<StoreServerOptions> = {}): Pr
       for (const client of clients) client.destroy();
       await server.close();
       await fixture.close();
+    },
+  };
+}
+
+/** The same keys, read at another time. */
+function atTime(access: StoreAccess, nowMs: () => number): StoreAccess {
+  return {
+    ...access,
+    find: async (keyId) => {
+      const key = await access.find(keyId);
+      return key === null ? null : { ...key, nowMs: nowMs() };
     },
   };
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { DeleteParametersCommand, SSMClient } from '@aws-sdk/client-ssm';
-import { servedStore } from '../../ssm-server/served-store.js';
+import { type ServedStoreOptions, servedStore } from '../../ssm-server/served-store.js';
 
 /** A Parameter Store, for a suite that is to hold on any. Nothing in it belongs to an installation of ours. */
 export interface SsmUnderTest {
@@ -27,8 +27,8 @@ export async function ssmUnderTest(): Promise<SsmUnderTest> {
 }
 
 /** The store of another installation, which stands for AWS: to it the secrets of the engine under test are any parameters. */
-export async function ourServer(): Promise<SsmUnderTest> {
-  const served = await servedStore();
+export async function ourServer(options: ServedStoreOptions = {}): Promise<SsmUnderTest> {
+  const served = await servedStore(options);
   const credentials = await served.key();
   return {
     endpoint: served.serverUrl,
