@@ -2,13 +2,13 @@ import { userInfo } from 'node:os';
 import { migrateQueue } from './adapters/bullmq/migrate-queue.js';
 import { createKeyFile } from './adapters/local-keyring/key-file.js';
 import { assertMigrated, migrate } from './adapters/postgres/migrate.js';
-import { putInitial } from './adapters/postgres/store/put-by-person.js';
 import type { Doors, Where } from './cli/doors.js';
 import { processTerminal } from './cli/terminal.js';
 import { openKeyring, rewrap } from './main/keyring.js';
 import { openStore } from './main/store.js';
 import { type Variables, assertQueueUrl, configFileOf, configOf, urlsOf } from './main/settings.js';
 import { assertUsable, openHistory, onceKnown, openState, withPool } from './main/state.js';
+import { putFirst } from './main/stores.js';
 import { version } from './main/version.js';
 
 /** Joins the sides for the command line. Reads the environment; opens nothing before it is asked for. */
@@ -43,8 +43,8 @@ export function createDoors(variables: Variables = process.env): Doors {
       withPool((await urls(where)).database, async (pool) => {
         await assertMigrated(pool);
         const keyring = await openKeyring(declared, pool);
-        const put = { secret: secret.id, value, by: principal, reason: 'put by a person' };
-        return onceKnown(secret, pool, () => putInitial({ pool, keyring }, put));
+        const put = { secret, value, by: principal };
+        return onceKnown(secret, pool, () => putFirst({ config: declared, pool, keyring }, put));
       }),
     rewrap: async (where, { tell }) => {
       const declared = await config(where);

@@ -23,6 +23,8 @@ export interface Examinable {
   readonly queue: (standing: Standing) => Promise<Looked>;
   /** May we speak to this address, as this environment allows? */
   readonly address: (environment: EnvironmentConfig, url: string) => Promise<readonly Finding[]>;
+  /** May we use the store of this environment, and are the clocks near enough? Asked only where it is not the built-in one. */
+  readonly store: (environment: EnvironmentConfig) => Promise<readonly Finding[]>;
   readonly preflight: (config: Config, secret: SecretConfig) => Promise<readonly Finding[]>;
 }
 
@@ -62,6 +64,12 @@ export async function* examine(parts: Examinable): AsyncGenerator<Check> {
     const missing = standing.isDatabaseWell ? 'the master key' : 'the state database';
     yield { check: 'targets', findings: [], skipped: `without ${missing} nobody knows which credential is current` };
     return;
+  }
+  for (const environment of Object.values(environments)) {
+    const { store } = environment;
+    if (store.kind === 'built-in') continue;
+    const where = `${store.endpoint ?? store.region}, at most ${store.putsPerSecond} puts a second`;
+    yield await check(`parameter store of ${environment.name} (${where})`, () => parts.store(environment));
   }
   for (const { secrets } of Object.values(environments)) {
     for (const secret of Object.values(secrets)) {

@@ -42,8 +42,28 @@ export interface EnvironmentConfig {
   readonly targets: Readonly<Record<string, TargetConfig>>;
   /** By path. */
   readonly secrets: Readonly<Record<string, SecretConfig>>;
+  readonly store: StoreConfig;
   readonly webhooks: readonly WebhookConfig[];
   readonly allowPrivateAddresses: boolean;
+}
+
+/** Where the versions of an environment's secrets are: in the state database, or in AWS SSM Parameter Store. */
+export type StoreConfig = { readonly kind: 'built-in' } | SsmStoreConfig;
+
+/** See {@link StoreConfig}. */
+export interface SsmStoreConfig {
+  readonly kind: 'ssm';
+  readonly region: string;
+  /** The KMS key of every put. */
+  readonly key: string;
+  /** Before the path of every secret; empty: nothing. */
+  readonly prefix: string;
+  /** Null: that of the region. */
+  readonly endpoint: string | null;
+  /** By all workers together; labels are moved at the same rate. */
+  readonly putsPerSecond: number;
+  /** Twelve digits; null: the one of the credentials, whichever it is. */
+  readonly account: string | null;
 }
 
 /** See {@link Config}. */

@@ -39,10 +39,36 @@ export interface EnvironmentInput {
   readonly targets: Readonly<Record<string, TargetInput>>;
   /** By path: `/prod/billing/db`. */
   readonly secrets: Readonly<Record<string, SecretInput>>;
+  /** Where the versions of its secrets are. Default: in the state database. */
+  readonly store?: { readonly ssm: SsmStoreInput };
   /** Where a signed webhook goes for every event of a rotation of this environment. Default: nowhere. */
   readonly webhooks?: readonly WebhookInput[];
   /** True lets webhooks and challenges go to private and loopback addresses. Default: false, they are refused. */
   readonly allowPrivateAddresses?: boolean;
+}
+
+/**
+ * AWS SSM Parameter Store. Credentials are found where the AWS SDK looks for them: a role, the environment, a profile.
+ * docs/aws.md says what that role must be allowed.
+ */
+export interface SsmStoreInput {
+  /** `eu-central-1`. */
+  readonly region: string;
+  /** The KMS key of the parameters: an alias (`alias/billing`), a key id, or the ARN of either. */
+  readonly key: string;
+  /** Before the path of every secret: `/keyturn`. Default: nothing. */
+  readonly prefix?: string;
+  /** Where Parameter Store answers. Default: the public endpoint of the region. */
+  readonly endpoint?: string;
+  /**
+   * Puts by all workers together, and as many label moves. Default 3, which is what AWS grants an account that has not
+   * asked for more.
+   */
+  readonly putsPerSecond?: number;
+  /** Twelve digits. Environments of one account and region share the rate. Default: as if all had one account. */
+  readonly account?: string;
+  /** True allows `alias/aws/ssm` as the key, whose policy nobody can change. Default: false, it is refused. */
+  readonly allowDefaultKey?: boolean;
 }
 
 /** The system that accepts the credentials. */

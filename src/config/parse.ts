@@ -19,6 +19,7 @@ import { replaceReferences } from './references.js';
 import type { ShapedConfig, ShapedPolicy, ShapedSecret } from './schema.js';
 import { configSchema, isName } from './schema.js';
 import { pathFault } from '../core/parameter-path.js';
+import { sharedParameters } from './shared-parameters.js';
 
 /** What the check of a configuration stands on. */
 export interface ParseOptions {
@@ -43,6 +44,10 @@ export function parseConfig(exported: unknown, options: ParseOptions): Config {
   const environments: Record<string, EnvironmentConfig> = emptyRecord();
   for (const [name, input] of Object.entries(shaped.data.environments)) {
     environments[name] = checkEnvironment(name, input, { options, problems });
+  }
+  for (const { environment, path, name, holder } of sharedParameters(Object.values(environments))) {
+    const at = ['environments', environment, 'secrets', path];
+    problems.push(problem(at, `its parameter ${name} is that of ${holder}; give one of the two a prefix of its own`));
   }
   if (problems.length > 0) throw invalid(options.file, problems);
   const folder = dirname(options.file);
@@ -90,11 +95,13 @@ function checkEnvironment(name: string, input: ShapedEnvironment, checking: Chec
     if (checked !== undefined) secrets[path] = checked;
   }
   refuseShared(Object.values(secrets), at, problems);
+  refuseUnnameable(Object.keys(secrets), input.store?.prefix ?? '', { at, problems });
   refuseTwice(input.webhooks, [...at, 'webhooks'], problems);
   return {
     name,
     targets,
     secrets,
+    store: input.store ?? { kind: 'built-in' },
     webhooks: input.webhooks,
     allowPrivateAddresses: input.allowPrivateAddresses,
   };
@@ -214,6 +221,19 @@ function refuseShared(secrets: readonly SecretConfig[], at: readonly string[], p
     if (holder === undefined) holders.set(key, secret.path);
     else
       problems.push(problem([...at, 'secrets', secret.path], `it has the same principal as ${holder} on one target`));
+  }
+}
+
+/** A parameter's name is prefix and path, and has limits of its own. */
+function refuseUnnameable(
+  paths: readonly string[],
+  prefix: string,
+  { at, problems }: { readonly at: readonly string[]; readonly problems: string[] },
+): void {
+  if (prefix === '') return;
+  for (const path of paths) {
+    const fault = pathFault(`${prefix}${path}`);
+    if (fault !== undefined) problems.push(problem([...at, 'secrets', path], `after the prefix ${prefix}: ${fault}`));
   }
 }
 

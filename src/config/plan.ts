@@ -20,6 +20,13 @@ export function secretOf(config: Config, environment: string, path: string): Sec
   throw keyturnError('UNKNOWN_SECRET', { secret: path, environment, known: named(Object.keys(secrets)) });
 }
 
+/**
+ * How long a write to SSM may still arrive: AWS honours a signature for five minutes, and a write leaves within half a
+ * minute of its intent, by clocks that differ by ten seconds at most. The built-in store writes in the journal's
+ * transaction: nothing of an executor that lost arrives later. Milliseconds.
+ */
+const ssmSettleMs = 360_000;
+
 /** What one asks for when one asks for a rotation. */
 export interface PlanRequest {
   readonly config: Config;
@@ -51,8 +58,7 @@ export function planFor(request: PlanRequest): Plan {
     principal: secret.principal,
     config: secret.config,
     capabilities: secret.capabilities,
-    // The built-in store moves labels in the journal's transaction: nothing of an executor that lost arrives later.
-    storeSettleMs: 0,
+    storeSettleMs: environmentOf(request.config, request.environment).store.kind === 'ssm' ? ssmSettleMs : 0,
     fields: { identity: secret.rotator.credential.identity, value: secret.rotator.credential.value },
     policy: secret.policy,
     consumers: secret.consumers.map(({ name, url, canary, required, cacheTtlMs }) => ({

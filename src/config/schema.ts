@@ -5,6 +5,7 @@ import { findNonJson } from '../core/json.js';
 import { parseDuration } from './duration.js';
 import { kmsKey } from './kms-key.js';
 import { isReference, referenceFault } from './references.js';
+import { ssmStore } from './ssm-store.js';
 import { url } from './url.js';
 
 const name = z
@@ -117,6 +118,10 @@ const target = z.strictObject({
 const environment = z.strictObject({
   targets: z.record(z.string(), target),
   secrets: z.record(z.string(), secret),
+  store: z
+    .strictObject({ ssm: ssmStore })
+    .transform(({ ssm }) => ssm)
+    .optional(),
   webhooks: z.array(z.strictObject({ name, url, key: reference })).default([]),
   allowPrivateAddresses: z.boolean().default(false),
 });

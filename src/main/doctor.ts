@@ -4,7 +4,6 @@ import type pg from 'pg';
 import { bullmqWakeups } from '../adapters/bullmq/wakeups.js';
 import { refusalOf } from '../adapters/http/outbound.js';
 import { postgresLeases } from '../adapters/postgres/leases.js';
-import { postgresStoreReader } from '../adapters/postgres/store/versions.js';
 import { postgresViews } from '../adapters/postgres/views.js';
 import type { Check } from '../cli/doors.js';
 import { examine } from '../cli/examine.js';
@@ -18,6 +17,7 @@ import { examineMasterKey, openKeyring } from './keyring.js';
 import type { Urls, Variables } from './settings.js';
 import { levelOf, variableOf } from './settings.js';
 import { assertUsable, withPool } from './state.js';
+import { examineStore, lookingScope, openStores } from './stores.js';
 import { targetsOf } from './targets.js';
 
 /** How long a question may take. */
@@ -50,6 +50,7 @@ export function doctor(parts: {
       const refusal = await Promise.race([looked, delay(examineMaxMs, undefined, { ref: false })]);
       return refusal === undefined ? [] : [refused(refusal)];
     },
+    store: async (environment) => withPool((await urls()).database, (pool) => examineStore(pool, environment)),
     preflight: async (declared, secret) =>
       withPool((await urls()).database, (pool) => preflight({ variables, pool, config: declared, secret })),
   });
@@ -100,6 +101,7 @@ async function preflight(subject: {
 }): Promise<readonly Finding[]> {
   const { variables, pool, config, secret } = subject;
   const keyring = await openKeyring(config, pool);
+  const stores = await openStores({ config, pool, keyring });
   const targets = targetsOf({ variables, config, log: silent, report: () => {} });
   try {
     const isRotating = async (): Promise<boolean> => {
@@ -107,7 +109,7 @@ async function preflight(subject: {
       return open.length > 0;
     };
     const wasRotating = await isRotating();
-    const version = await postgresStoreReader({ pool, keyring }).readCurrent(secret.id);
+    const version = await stores.port.read(lookingScope(config, secret, examineMaxMs), 'current');
     const current = version === null ? null : parseCredential(version.value, secret.rotator.credential, secret.path);
     const request = {
       rotationId: 'doctor',
@@ -134,6 +136,7 @@ async function preflight(subject: {
     const old = version === null ? null : { version: version.version, createdBy: version.rotationId };
     return [...findings, ...unclaimed(plan, old), ...refusals(secret, answers)];
   } finally {
+    stores.close();
     await targets.close();
   }
 }

@@ -11,7 +11,6 @@ import { postgresJournal } from '../adapters/postgres/journal.js';
 import { postgresLeases } from '../adapters/postgres/leases.js';
 import { postgresStanding } from '../adapters/postgres/standing.js';
 import { postgresSealed } from '../adapters/postgres/store/sealed.js';
-import { postgresStore } from '../adapters/postgres/store/store.js';
 import { postgresSweep } from '../adapters/postgres/sweep.js';
 import type { Config } from '../config/config.js';
 import { claimsFor, planFor, secretOf } from '../config/plan.js';
@@ -27,6 +26,7 @@ import { openKeyring } from './keyring.js';
 import { consumersOf, senderOf } from './outside.js';
 import { type Urls, type Variables, assertQueueUrl, levelOf, workflows } from './settings.js';
 import { assertUsable, newRotationId, register, scheduledRotationId } from './state.js';
+import { openStores } from './stores.js';
 import { targetsOf } from './targets.js';
 
 /** What the parts of a worker are made for. */
@@ -78,7 +78,8 @@ export async function openWorkerParts({ variables, urls, config, concurrency }: 
       report: (target, outcome) => void Promise.resolve(leases.report(target, outcome)).catch(() => {}),
     });
     closers.push(() => targets.close());
-    const store = postgresStore({ pool, keyring });
+    const stores = await openStores({ config, pool, keyring });
+    closers.push(async () => stores.close());
     const queue = { url: urls.queue, onError: (code: string) => log.warn({ code }, 'queue trouble') };
     const wakeups = bullmqWakeups(queue);
     const source = bullmqWakeupSource(queue);
@@ -98,7 +99,7 @@ export async function openWorkerParts({ variables, urls, config, concurrency }: 
     const parts: WorkerParts = {
       ports: {
         target: targets.port,
-        store,
+        store: stores.port,
         sealed: postgresSealed({ pool, keyring }),
         consumers,
         standing: postgresStanding(pool),
@@ -131,7 +132,7 @@ export async function openWorkerParts({ variables, urls, config, concurrency }: 
             audit: async (id) =>
               auditAlias(
                 planOf(id, 'schedule', 'audit').plan,
-                { store, target: targets.port },
+                { store: stores.port, target: targets.port },
                 AbortSignal.timeout(callDeadlineMs),
               ),
             log,

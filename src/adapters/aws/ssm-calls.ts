@@ -42,11 +42,13 @@ interface Signed {
   readonly request: { readonly headers: Readonly<Record<string, string | undefined>> };
 }
 
+/** How far apart the clocks of a worker, its database and its store may be. Milliseconds. */
+export const maxSkewMs = 10_000;
+
 /**
- * How far apart clocks may be, and how long after its intent a write may still leave, in milliseconds. With the five
- * minutes that AWS honours a signature they stay within the six of the plan's settle time.
+ * How long after its intent a write may still leave. With the skew of the clocks and the five minutes that AWS honours a
+ * signature it stays within the six of the plan's settle time. Milliseconds.
  */
-const maxSkewMs = 10_000;
 const maxLateMs = 30_000;
 
 /** The calls of one store. Each of them throws errors of ours; writes ask right before they leave whether they still may. */

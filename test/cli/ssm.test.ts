@@ -1,0 +1,104 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { GetParameterHistoryCommand, LabelParameterVersionCommand } from '@aws-sdk/client-ssm';
+import { expect, onTestFinished, test } from 'vitest';
+import { FaultProxy, denied } from '../support/ssm/fault-proxy.js';
+import { ourServer } from '../support/ssm/ssm-under-test.js';
+import { keyturn, startKeyturn } from './keyturn.js';
+import { workspace } from './workspace.js';
+
+const path = '/demo/billing/db';
+const rotate = ['rotate', path, '--env', 'demo', '--reason', 'a test'] as const;
+
+/** A workspace whose versions are in a Parameter Store: our own wire server, on a database of its own. */
+async function ssmPlace() {
+  const ssm = await ourServer();
+  const proxy = await FaultProxy.start(ssm.endpoint);
+  onTestFinished(async () => {
+    await proxy.close();
+    await ssm.close();
+  });
+  const place = await workspace();
+  const file = join(place.folder, 'keyturn.config.ts');
+  const text = await readFile(file, 'utf8');
+  const store = `store: { ssm: { region: '${ssm.region}', key: '${ssm.keyId}', endpoint: '${proxy.endpoint}', prefix: '/kt', putsPerSecond: 50 } },`;
+  await writeFile(file, text.replace('targets: { billing },', `targets: { billing },\n      ${store}`));
+  const env = {
+    ...place.options.env,
+    AWS_ACCESS_KEY_ID: ssm.credentials?.accessKeyId ?? '',
+    AWS_SECRET_ACCESS_KEY: ssm.credentials?.secretAccessKey ?? '',
+  };
+  const options = { cwd: place.folder, env };
+  const run = (...args: readonly string[]) => keyturn(args, options);
+  const history = async () => {
+    const { Parameters = [] } = await ssm.byHand.send(new GetParameterHistoryCommand({ Name: `/kt${path}` }));
+    return Parameters.map(({ Version, Labels = [], Type }) => ({ Version, Labels: [...Labels].sort(), Type }));
+  };
+  return { place, ssm, proxy, options, run, history };
+}
+
+test('a secret whose store is SSM is rotated there, and nowhere else', async () => {
+  const { place, proxy, options, run, history } = await ssmPlace();
+  await startKeyturn(['worker', '--health-port', 'off'], options, /Working/);
+
+  expect(await run(...rotate, '--wait')).toMatchObject({ code: 0 });
+  expect(await run(...rotate, '--wait')).toMatchObject({ code: 0 });
+
+  expect(await history()).toEqual([
+    { Version: 1, Labels: ['previous'], Type: 'SecureString' },
+    { Version: 2, Labels: ['current'], Type: 'SecureString' },
+  ]);
+  expect(proxy.count('PutParameter')).toBe(2);
+  expect(await place.ask('SELECT 1 FROM keyturn.versions')).toEqual([]);
+  expect(
+    await place.ask(
+      "SELECT plan ->> 'storeSettleMs' AS ms FROM (SELECT event -> 'plan' AS plan FROM keyturn.journal) AS j WHERE plan IS NOT NULL LIMIT 1",
+    ),
+  ).toEqual([{ ms: '360000' }]);
+}, 180_000);
+
+test('doctor names every permission that is missing, the quota and a wrong clock, and writes nothing', async () => {
+  const { proxy, run, history } = await ssmPlace();
+  const well = await run('doctor');
+  expect(well.stdout).toMatch(/parameter store of demo \(http:\S+, at most 50 puts a second\)/);
+  expect(well).toMatchObject({ code: 0 });
+  await expect(history()).rejects.toMatchObject({ name: 'ParameterNotFound' });
+
+  const actions = [
+    'ssm:GetParameter',
+    'ssm:GetParameterHistory',
+    'ssm:PutParameter',
+    'ssm:LabelParameterVersion',
+    'ssm:UnlabelParameterVersion',
+  ];
+  for (const action of actions) proxy.plant(denied(action), { operation: action.slice('ssm:'.length), times: 9 });
+  const refused = await run('doctor');
+  expect(refused.code).toBe(1);
+  for (const action of actions) expect(refused.stdout).toMatch(new RegExp(`STORE_DENIED: .* denied ${action}\\b`));
+
+  proxy.heal();
+  proxy.aheadMs = 60_000;
+  const late = await run('doctor');
+  expect(late.code).toBe(1);
+  expect(late.stdout).toMatch(/CLOCK_SKEWED: /);
+}, 180_000);
+
+test('a first credential is put there by a person, once', async () => {
+  const { place, ssm, run, history } = await ssmPlace();
+  const file = join(place.folder, 'credential.json');
+  await writeFile(file, '{"username":"somebody","password":"a-password-of-somebody"}', { mode: 0o600 });
+  const put = ['store', 'put', path, '--env', 'demo', '--file', file, '--current'] as const;
+
+  expect(await run(...put)).toMatchObject({ code: 0 });
+  const again = await run(...put);
+
+  expect(again.code).not.toBe(0);
+  expect(again.stderr).toContain('VERSION_EXISTS');
+  expect(await history()).toEqual([{ Version: 1, Labels: ['current'], Type: 'SecureString' }]);
+  expect(
+    await place.ask("SELECT facts ->> 'version' AS version FROM keyturn.audit WHERE action = 'VersionPut'"),
+  ).toEqual([{ version: '1' }]);
+  await ssm.byHand.send(
+    new LabelParameterVersionCommand({ Name: `/kt${path}`, ParameterVersion: 1, Labels: ['mine'] }),
+  );
+}, 180_000);

@@ -1,0 +1,142 @@
+import { describe, expect, test } from 'vitest';
+import { parseConfig } from '../../src/config/parse.js';
+import { planFor } from '../../src/config/plan.js';
+import { isKeyturnError } from '../../src/core/errors.js';
+import random from '../../rotators/random/index.js';
+
+const options = {
+  file: '/etc/keyturn/keyturn.config.ts',
+  workflows: [{ name: 'staged-rotation', number: 1 }],
+  calendar: { next: () => 1 },
+};
+
+const path = '/billing/db';
+
+const configWith = (store: unknown, secret = path) => ({
+  keyring: { file: './keyturn.key' },
+  environments: {
+    demo: {
+      targets: { billing: { rotator: random, config: { folder: '/var/lib/accepted' } } },
+      secrets: { [secret]: { target: 'billing', config: { name: 'billing' } } },
+      ...(store === undefined ? {} : { store }),
+    },
+  },
+});
+
+const parsed = (store: unknown) => parseConfig(configWith(store), options);
+
+const planOf = (store: unknown) =>
+  planFor({
+    config: parsed(store),
+    environment: 'demo',
+    path,
+    rotationId: 'r1',
+    trigger: 'demand',
+    reason: '',
+    requestedBy: 'ada',
+    repair: false,
+  });
+
+function problemsOf(store: unknown, secret?: string): string {
+  try {
+    parseConfig(configWith(store, secret), options);
+  } catch (error) {
+    if (isKeyturnError(error)) return String(error.facts['problems']);
+    throw error;
+  }
+  throw new Error('the configuration was accepted');
+}
+
+const ssm = { region: 'eu-central-1', key: 'alias/billing' };
+const at = 'environments.demo.store.ssm';
+
+test('without a store the versions are in the state database, and nothing written there arrives late', () => {
+  expect(parsed(undefined).environments['demo']?.store).toEqual({ kind: 'built-in' });
+  expect(planOf(undefined).storeSettleMs).toBe(0);
+});
+
+test('a store on SSM writes three times a second, and what is written may arrive for six minutes', () => {
+  expect(parsed({ ssm }).environments['demo']?.store).toEqual({
+    kind: 'ssm',
+    ...ssm,
+    prefix: '',
+    endpoint: null,
+    putsPerSecond: 3,
+    account: null,
+  });
+  expect(planOf({ ssm }).storeSettleMs).toBe(360_000);
+});
+
+test('the key of AWS is taken where somebody says so', () => {
+  const store = parsed({ ssm: { ...ssm, key: 'alias/aws/ssm', allowDefaultKey: true } }).environments['demo']?.store;
+
+  expect(store).toMatchObject({ kind: 'ssm', key: 'alias/aws/ssm' });
+});
+
+describe('a wrong store is refused with its place and what to do', () => {
+  test.each([
+    [{ ssm: { ...ssm, key: 'alias/aws/ssm' } }, `${at}.key: alias/aws/ssm has a policy that nobody can change`],
+    [
+      { ssm: { ...ssm, key: 'arn:aws:kms:eu-central-1:111122223333:alias/aws/ssm' } },
+      `${at}.key: alias/aws/ssm has a policy that nobody can change`,
+    ],
+    [{ ssm: { ...ssm, key: 'billing' } }, `${at}.key: expected alias/NAME, a key id, or the ARN of either`],
+    [
+      { ssm: { ...ssm, key: 'arn:aws:kms:us-east-1:111122223333:alias/k' } },
+      `${at}.key: this key is in us-east-1; name that region`,
+    ],
+    [{ ssm: { ...ssm, region: 'frankfurt' } }, `${at}.region: expected a region such as eu-central-1`],
+    [{ ssm: { ...ssm, prefix: 'keyturn' } }, `${at}.prefix: a prefix begins with /`],
+    [{ ssm: { ...ssm, prefix: '/keyturn/' } }, `${at}.prefix: a prefix has no // and no / at its end`],
+    [{ ssm: { ...ssm, endpoint: 'http://a:b@localhost' } }, `${at}.endpoint: an address holds no credentials`],
+    [{ ssm: { ...ssm, putsPerSecond: 0 } }, `${at}.putsPerSecond: expected puts per second, such as 3`],
+    [{ ssm: { ...ssm, account: '1234' } }, `${at}.account: expected the twelve digits of an AWS account`],
+    [{ ssm: { ...ssm, secretAccessKey: 'x' } }, `${at}: Unrecognized key`],
+    [{ vault: {} }, 'environments.demo.store'],
+  ])('%o', (store, expected) => {
+    expect(problemsOf(store)).toContain(expected);
+  });
+
+  test('a path that is too deep after the prefix', () => {
+    const deep = `/${Array.from({ length: 14 }, () => 'a').join('/')}`;
+
+    expect(problemsOf({ ssm: { ...ssm, prefix: '/b/c' } }, deep)).toContain(
+      `environments.demo.secrets["${deep}"]: after the prefix /b/c: a path has at most 15 levels`,
+    );
+  });
+});
+
+describe('two environments whose secrets would be one parameter', () => {
+  const two = (one: object, other: object) => {
+    const { keyring, environments } = configWith({ ssm: { ...ssm, ...one } });
+    const { environments: more } = configWith({ ssm: { ...ssm, ...other } });
+    return { keyring, environments: { demo: environments.demo, prod: more.demo } };
+  };
+  const account = '111122223333';
+
+  test.each([
+    [{}, {}],
+    [{ account }, {}],
+    [{ account }, { account }],
+    [{ prefix: '/kt' }, { prefix: '/kt' }],
+  ])('are refused: %o and %o', (one, other) => {
+    expect(() => parseConfig(two(one, other), options)).toThrow(
+      expect.objectContaining({
+        facts: expect.objectContaining({
+          problems: expect.stringMatching(
+            /environments\.prod\.secrets\["\/billing\/db"\]: its parameter \S+ is that of demo:\/billing\/db; give one of/,
+          ) as string,
+        }) as object,
+      }),
+    );
+  });
+
+  test.each([
+    [{ prefix: '/demo' }, { prefix: '/prod' }],
+    [{ account }, { account: '444455556666' }],
+    [{}, { region: 'us-east-1' }],
+    [{}, { endpoint: 'http://localhost:4583' }],
+  ])('are none: %o and %o', (one, other) => {
+    expect(Object.keys(parseConfig(two(one, other), options).environments)).toEqual(['demo', 'prod']);
+  });
+});
