@@ -404,8 +404,8 @@ export const plantedClauses: readonly PlantedClause[] = [
   clause(
     'a token costs nothing',
     rate,
-    'greatest(told.free_at, clock.now) + told.interval',
-    'greatest(told.free_at, clock.now)',
+    'greatest(told.free_at, clock.now - told.interval / 2) + told.interval',
+    'greatest(told.free_at, clock.now - told.interval / 2)',
   ),
   clause('what is not granted costs a token', rate, 'ELSE told.free_at END', 'ELSE told.free_at + told.interval END'),
   clause(

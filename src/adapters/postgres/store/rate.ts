@@ -74,8 +74,9 @@ export class StoreRate {
   }
 
   /**
-   * Asks for one token (GCRA). `free_at` is when the next comes free; a grant moves it on by one interval. It may lie
-   * ahead by one interval for what is urgent. Further ahead than grants can move it, it is of a clock that went back.
+   * Asks for one token (GCRA). `free_at` is when the next comes free; a grant moves it on by one interval, counted from
+   * no earlier than half an interval ago: what a worker takes to ask is not lost to the rate, and a second still has no
+   * more grants. It may lie ahead by one interval for what is urgent. Further ahead than grants can move it, it is of a clock that went back.
    * The clock is read once, when the row is locked.
    */
   async ask(urgent: boolean): Promise<Told> {
@@ -90,7 +91,7 @@ export class StoreRate {
       `UPDATE keyturn.store_rates AS r
           SET (asked_at, granted, free_at) = (
             SELECT clock.now, told.granted,
-                   CASE WHEN told.granted THEN greatest(told.free_at, clock.now) + told.interval ELSE told.free_at END
+                   CASE WHEN told.granted THEN greatest(told.free_at, clock.now - told.interval / 2) + told.interval ELSE told.free_at END
               FROM (SELECT clock_timestamp() AS now OFFSET 0) AS clock,
                    LATERAL (SELECT $2::float8 * interval '1 millisecond' AS interval,
                                    least(r.free_at, clock.now + $4::float8 * interval '1 millisecond') AS free_at,
