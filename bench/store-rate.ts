@@ -24,7 +24,7 @@ import { withClient } from './rig.js';
 
 // The puts of many rotations through the one bucket of a store, by four workers with ten of them each at one time, into our
 // own server of the SSM protocol. How near to the arithmetic floor do they come, and do more arrive in any second than the
-// rate and its burst? Run: npm run bench:store -- [puts, 300] [puts a second, 3]
+// rate and its burst? Run: npm run bench:store-rate -- [puts, 300] [puts a second, 3]
 
 const puts = Number(process.argv[2] ?? 300);
 const perSecond = Number(process.argv[3] ?? 3);

@@ -6,6 +6,7 @@ import { postgresViews } from '../adapters/postgres/views.js';
 import type { OpenStore } from '../cli/doors.js';
 import type { Config, EnvironmentConfig } from '../config/config.js';
 import { environmentOf } from '../config/plan.js';
+import { keyturnError } from '../core/errors.js';
 import { openKeyring } from './keyring.js';
 import { assertUsable } from './state.js';
 
@@ -44,9 +45,15 @@ export async function openStore(given: {
 }
 
 /**
- * The environment, where its parameters are in the built-in store. This is the one place to refuse an environment whose
- * store is another: what the database holds of it is not what its consumers read.
+ * The environment, where its parameters are in the built-in store: what the database holds of another is not what its
+ * consumers read. *Errors* `SETTING_INVALID`.
  */
 function builtInStoreOf(config: Config, environment: string): EnvironmentConfig {
-  return environmentOf(config, environment);
+  const found = environmentOf(config, environment);
+  if (found.store.kind === 'built-in') return found;
+  throw keyturnError('SETTING_INVALID', {
+    setting: '--env',
+    finding: `the parameters of ${environment} are in AWS SSM (${found.store.region}), and this command is for the built-in store`,
+    cure: 'Use the aws CLI or an SDK of AWS there; `keyturn store put --current` puts a first version.',
+  });
 }

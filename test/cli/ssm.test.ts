@@ -102,3 +102,17 @@ test('a first credential is put there by a person, once', async () => {
     new LabelParameterVersionCommand({ Name: `/kt${path}`, ParameterVersion: 1, Labels: ['mine'] }),
   );
 }, 180_000);
+
+test('commands for the built-in store say where the parameters of such an environment are', async () => {
+  const { run } = await ssmPlace();
+
+  for (const args of [
+    ['store', 'get', '/demo/billing/db', '--env', 'demo', '--fd', '1'],
+    ['store', 'list', '--path', '/demo', '--env', 'demo'],
+    ['exec', '--env', 'demo', '--path', '/demo', '--', 'true'],
+  ]) {
+    const refused = await run(...args);
+    expect(refused).toMatchObject({ code: 2, stdout: '' });
+    expect(refused.stderr).toContain('the parameters of demo are in AWS SSM');
+  }
+}, 180_000);
