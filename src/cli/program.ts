@@ -92,7 +92,7 @@ export async function runCli(args: readonly string[], doors: Doors): Promise<num
   } catch (error) {
     if (!(error instanceof CommanderError)) return outputOf(args, doors).fail(error);
     if (error.exitCode === 0) return exit.done;
-    return outputOf(args, doors).fail(usageOf(error, commandOf(program, args)));
+    return outputOf(args, doors).fail(usageOf(error, commandOf(program, args), args));
   }
 }
 
@@ -146,8 +146,26 @@ function commandOf(program: Command, args: readonly string[]): string {
   return names.join(' ');
 }
 
-function usageOf(error: CommanderError, command: string): Error {
+function usageOf(error: CommanderError, command: string, args: readonly string[]): Error {
   if (error.code === 'commander.help') return keyturnError('USAGE', { finding: 'a command is missing', command });
-  const finding = error.message.replace(/^error: /, '').replace(/\s*[\r\n]+\s*/g, ' ');
-  return keyturnError('USAGE', { finding, command });
+  const found = findingOf(error);
+  const advice = adviceOn(error, command, args);
+  return keyturnError('USAGE', { finding: advice === undefined ? found : `${found}; ${advice}`, command });
+}
+
+/** What commander says, as a part of our line. What stands behind an unknown option may be a value, and is left out. */
+function findingOf({ code, message }: CommanderError): string {
+  const text = message.replace(/^error: /, '');
+  const [, option] = code === 'commander.unknownOption' ? (/^unknown option '(--[^='\s]*|-.)/u.exec(text) ?? []) : [];
+  return option === undefined ? text.replace(/\s*[\r\n]+\s*/g, ' ').replace(/\.$/, '') : `unknown option '${option}'`;
+}
+
+/** What is meant most often by who calls these two wrongly. */
+function adviceOn({ code }: CommanderError, command: string, args: readonly string[]): string | undefined {
+  const isUnknown = code === 'commander.unknownOption';
+  if (command === 'exec' && isUnknown && !args.includes('--')) return 'the command and its options stand after --';
+  if (command === 'store put' && (isUnknown || code === 'commander.excessArguments')) {
+    return 'a value is never an argument: it comes from --file or from standard input';
+  }
+  return undefined;
 }

@@ -65,6 +65,35 @@ describe('what is asked for does not exist', () => {
   });
 });
 
+describe('what is called wrongly', () => {
+  test('is refused without what stood behind an unknown option: it may have been a value', async () => {
+    const place = await workspace();
+
+    const spelled = await place.run('store', 'put', '/demo/app/key', '--env', 'demo', '--value=hunter2', '--json');
+    const attached = await place.run('store', 'put', '/demo/app/key', '--env', 'demo', '-phunter2');
+    const loose = await place.run('store', 'put', '/demo/app/key', 'hunter2', '--env', 'demo');
+
+    const where = 'a value is never an argument: it comes from --file or from standard input';
+    const help = 'See `keyturn store put --help`.\n';
+    expect(spelled.stderr).toBe(`USAGE: unknown option '--value'; ${where}. ${help}`);
+    expect(attached.stderr).toBe(`USAGE: unknown option '-p'; ${where}. ${help}`);
+    expect(loose.stderr).toBe(`USAGE: too many arguments for 'put'. Expected 1 argument but got 2; ${where}. ${help}`);
+    for (const answer of [spelled, attached, loose]) {
+      expect(answer.code).toBe(2);
+      expect(answer.stdout + answer.stderr).not.toContain('hunter2');
+    }
+  });
+
+  test('by an option of the application before -- is told where the command stands', async () => {
+    const place = await workspace();
+
+    const answer = await place.run('exec', '--env', 'demo', '--path', '/demo', 'sh', '-c', 'exit 7');
+
+    expectRefusal(answer, 'USAGE', 2);
+    expect(answer.stderr).toMatch(/^USAGE: unknown option '-c'; the command and its options stand after --\. /);
+  });
+});
+
 describe('the configuration', () => {
   test('missing is named', async () => {
     const place = await workspace();
