@@ -161,7 +161,10 @@ describe('what is kept', () => {
 
     expect(put).toEqual({ code: 0, stderr: '', stdout: `The label live is on version 1 of demo:${name}.\n` });
     expect(moved.code).toBe(0);
-    expect(elsewhere.stderr).toMatch(/^UNKNOWN_VERSION: parameter \/demo\/app\/key:1 has no version or label live/);
+    expect(elsewhere.stderr).toBe(
+      `PARAMETER_REFUSED: parameter ${name} was left as it is: the label live is not on version 1. See which version has it: keyturn store history ${name} --env demo\n`,
+    );
+    expect(elsewhere.code).toBe(2);
     expect(removed.stdout).toBe(`The label live is off version 2 of demo:${name}.\n`);
     expect(await place.ask('SELECT label, from_version, to_version FROM keyturn.label_moves ORDER BY id')).toEqual([
       { label: 'live', from_version: null, to_version: 1 },

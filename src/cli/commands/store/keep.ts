@@ -46,7 +46,10 @@ export const label: Register = (group, action) =>
             });
           }
           if (remove && moved.removed.length === 0) {
-            throw unknownVersion(`${path}:${version}`, { environment, selector: wanted });
+            throw parameterRefused(place, {
+              finding: `the label ${wanted} is not on version ${version}`,
+              cure: `See which version has it: keyturn store history ${path} --env ${environment}`,
+            });
           }
           const sentence = `The label ${wanted} is ${remove ? 'off' : 'on'} version ${version} of ${environment}:${path}.`;
           call.output.answer({ environment, path, version, label: wanted, removed: remove }, sentence);
