@@ -130,7 +130,7 @@ describe('what is kept', () => {
       { path: '/demo/app2/key', version: 1 },
     ]);
     expect(below.stdout).toMatch(
-      /^parameter +type +newest +changed +by\n\/demo\/app\/key +SecureString +2 +20\S+ \S+ +local:\S+\n$/,
+      /^PARAMETER +TYPE +NEWEST +CHANGED +BY\n\/demo\/app\/key +SecureString +2 +20\S+ \S+ +local:\S+\n$/,
     );
     expect(JSON.parse(history.stdout)).toMatchObject({
       path: name,

@@ -56,7 +56,7 @@ test('a report tells who reads each parameter, and picks out those that nobody r
     parameters: [{ isUnused: true }, { isUnused: false, readers: [{ principal: 'reports' }] }, { isUnused: false }],
   });
   expect(table.stdout).toMatch(
-    /^parameter +last read +changed +labels +read by \(versions\)\n\/demo\/app\/never +unused stale +– +20/,
+    /^PARAMETER +STATE +LAST READ +CHANGED +LABELS +READ BY \(VERSIONS\)\n\/demo\/app\/never +unused stale +– +20/,
   );
   expect(table.stderr).toBe('');
 });

@@ -41,7 +41,7 @@ export const list: Register = (group, action) =>
           const text =
             rows.length === 0
               ? `There is no parameter below ${path}.`
-              : table([['parameter', 'type', 'newest', 'changed', 'by'], ...rows]);
+              : table([['PARAMETER', 'TYPE', 'NEWEST', 'CHANGED', 'BY'], ...rows]);
           call.output.answer({ environment, path, parameters }, text);
           return exit.done;
         });
@@ -77,7 +77,7 @@ export const history: Register = (group, action) =>
             showTime(atMs),
             by,
           ]);
-          call.output.answer({ environment, path, versions }, table([['version', 'labels', 'put', 'by'], ...rows]));
+          call.output.answer({ environment, path, versions }, table([['VERSION', 'LABELS', 'PUT', 'BY'], ...rows]));
           return exit.done;
         });
       }),

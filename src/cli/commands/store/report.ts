@@ -83,7 +83,7 @@ function tableOf(
     each.labels.map(({ label, version }) => `${label}:${version}`).join(' ') || '–',
     each.readers.map(({ principal, versions }) => `${principal} (${versions.join(' ')})`).join(', ') || '–',
   ]);
-  return table([['parameter', '', 'last read', 'changed', 'labels', 'read by (versions)'], ...rows]);
+  return table([['PARAMETER', 'STATE', 'LAST READ', 'CHANGED', 'LABELS', 'READ BY (VERSIONS)'], ...rows]);
 }
 
 function ageOf(text: string | true | undefined, option: string): number | undefined {
