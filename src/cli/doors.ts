@@ -32,6 +32,8 @@ export interface Terminal {
   readonly isTerminal: (fd: number) => boolean;
   /** Settles when the process is asked to end (SIGINT, SIGTERM). */
   readonly interrupted: AbortSignal;
+  /** True once it was asked to end. Unlike {@link interrupted} this does not begin to listen. */
+  readonly wasInterrupted: () => boolean;
 }
 
 /** The state database, opened for a command. */

@@ -21,5 +21,6 @@ export function processTerminal(): Terminal {
       }
       return interrupted.signal;
     },
+    wasInterrupted: () => interrupted?.signal.aborted ?? false,
   };
 }

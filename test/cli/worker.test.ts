@@ -23,3 +23,15 @@ test('a worker that is told to end while it starts ends in order', async () => {
 
   expect(await stopped).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Working/) as string });
 }, 120_000);
+
+test('a worker that was told to end is not kept alive by what a library has left open', async () => {
+  const { options } = await workspace();
+  const leftOpen = { NODE_OPTIONS: '--import data:text/javascript,setInterval(()=>{},1000)' };
+  const working = await startKeyturn(
+    ['worker', '--health-port', 'off'],
+    { ...options, env: { ...options.env, ...leftOpen } },
+    /^Working/,
+  );
+
+  expect(await working.stop()).toMatchObject({ code: 0 });
+}, 120_000);
