@@ -57,7 +57,7 @@ async function valueOf(version: ParameterVersion, decrypt: boolean): Promise<str
   if (version.type === 'SecureString' && !decrypt) return version.sealed();
   const value = await version.open();
   // The wire speaks JSON: this is the one place where a value becomes text, for who may read it.
-  const asText = new TextDecoder().decode(openSecret(value));
+  const asText = new TextDecoder('utf-8', { ignoreBOM: true }).decode(openSecret(value));
   value.wipe();
   return asText;
 }

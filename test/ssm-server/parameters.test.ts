@@ -79,6 +79,14 @@ describe('a parameter', () => {
     expect((await ssm.send(new GetParameterCommand({ Name: `${name}-plain` }))).Parameter?.Value).toBe('seen');
   });
 
+  it('is given as it was put, to the character', async () => {
+    for (const value of ['\ufeffwith a mark', ' \r\n\t', '\u0001\u007f\u0085\u2028', '"\\', '\u{1f511}e\u0301']) {
+      const name = fresh();
+      await put(name, value);
+      expect((await get(name))?.Value).toBe(value);
+    }
+  });
+
   it('keeps its type, and a first put must say one', async () => {
     const name = fresh();
     await expect(ssm.send(new PutParameterCommand({ Name: name, Value: 'x' }))).rejects.toEqual(
