@@ -14,7 +14,9 @@ export function readToken<Kind extends 'string' | 'number'>(
   try {
     const after: unknown = JSON.parse(Buffer.from(token, 'base64url').toString());
     const isSound =
-      typeof after === 'string' ? !after.includes('\0') : Number.isInteger(after) && Number(after) < 2 ** 31;
+      typeof after === 'string'
+        ? !after.includes('\0')
+        : Number.isInteger(after) && Number(after) >= 0 && Number(after) < 2 ** 31;
     // The kind asked for is the one that is returned.
     if (typeof after === kind && isSound) return after as Kind extends 'string' ? string : number;
   } catch {

@@ -111,6 +111,12 @@ describe('what a key may not see', () => {
         refused('InvalidNextToken'),
       );
     }
+    for (const token of [-1, -99_999_999_999, -1e300, 2 ** 31, 0.5]) {
+      const NextToken = Buffer.from(JSON.stringify(token)).toString('base64url');
+      await expect(inside.send(new GetParameterHistoryCommand({ Name: `${own}/a`, NextToken }))).rejects.toEqual(
+        refused('InvalidNextToken'),
+      );
+    }
   });
 });
 
