@@ -35,13 +35,18 @@ export interface StoreServerOptions {
   readonly onError: (code: string) => void;
   /** Never goes back. Milliseconds. Default: of this process. */
   readonly monotonicMs?: () => number;
+  /** How long it waits for requests in work once it closes. Milliseconds. Default: 10,000. */
+  readonly patienceMs?: number;
 }
 
 /** A server that accepts connections. */
 export interface StoreServer {
   /** `http://127.0.0.1:4583`. */
   readonly url: string;
-  /** Accepts nothing more and resolves when requests in work are answered. *Repeat*: harmless. */
+  /**
+   * Accepts nothing more and resolves when requests in work are answered. What has not come to its end after a while is cut
+   * off: a caller who sends half a request must not keep a server from stopping. *Repeat*: harmless.
+   */
   readonly close: () => Promise<void>;
 }
 
@@ -73,7 +78,7 @@ const bodyLimit = 262_144;
  * https://docs.aws.amazon.com/systems-manager/latest/APIReference/Welcome.html
  */
 export async function startStoreServer(options: StoreServerOptions): Promise<StoreServer> {
-  const { address, port, tls } = options;
+  const { address, port, tls, patienceMs = 10_000 } = options;
   // Its type says for which kind of server it is; what is used of it is the same.
   const server = fastify({
     logger: false,
@@ -89,20 +94,46 @@ export async function startStoreServer(options: StoreServerOptions): Promise<Sto
   routes(server, options);
   try {
     const url = await server.listen({ host: address, port });
-    return { url, close: async () => server.close() };
+    return { url, close: () => closeInTime(server, patienceMs) };
   } catch (error) {
     await server.close();
     throw unlistened(error, `${address}:${port}`);
   }
 }
 
+/** Once a server closes, Node looks no more at how long requests take to come. */
+async function closeInTime(server: FastifyInstance, patienceMs: number): Promise<void> {
+  const late = setTimeout(() => server.server.closeAllConnections(), patienceMs);
+  try {
+    await server.close();
+  } finally {
+    clearTimeout(late);
+  }
+}
+
 function routes(server: FastifyInstance, options: StoreServerOptions): void {
   const { access, onError, monotonicMs = () => performance.now() } = options;
-  const service = { options, callers: new Callers(access, monotonicMs), record: new AccessRecord(access) };
+  const service = {
+    options,
+    callers: new Callers(access, monotonicMs),
+    record: new AccessRecord(access),
+    sources: new WeakMap<FastifyRequest, string>(),
+  };
+  let isClosing = false;
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-  server.addHook('onRequest', (_request, reply, done) => {
+  server.addHook('onRequest', (request, reply, done) => {
+    service.sources.set(request, request.socket.remoteAddress ?? gone);
     reply.header('x-amzn-requestid', randomUUID()).header('cache-control', 'no-store');
+    done();
+  });
+  server.addHook('preClose', (done) => {
+    isClosing = true;
+    done();
+  });
+  // A connection that is kept for the next request would keep the server as well.
+  server.addHook('onSend', (_request, reply, _payload, done) => {
+    if (isClosing) reply.header('connection', 'close');
     done();
   });
   server.post('/', async (request, reply) => {
@@ -134,9 +165,14 @@ interface Service {
   readonly options: StoreServerOptions;
   readonly callers: Callers;
   readonly record: AccessRecord;
+  /** Where each request came from, as its connection said at once: a caller who has hung up has no address any more. */
+  readonly sources: WeakMap<FastifyRequest, string>;
 }
 
-async function serve({ options, callers, record }: Service, request: FastifyRequest): Promise<object> {
+/** The source of who had hung up before anything of the request was read. */
+const gone = 'gone';
+
+async function serve({ options, callers, record, sources }: Service, request: FastifyRequest): Promise<object> {
   const { headers } = request;
   const [service, action = ''] = String(headers['x-amz-target'] ?? '').split('.');
   const operation = service === 'AmazonSSM' && Object.hasOwn(operations, action) ? operations[action] : undefined;
@@ -144,7 +180,7 @@ async function serve({ options, callers, record }: Service, request: FastifyRequ
   if (request.url !== '/') throw unknownOperation();
   const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
   const caller = await callers.identify({ headers, body });
-  const call = new Call(caller, action, request.ip, options.parameters);
+  const call = new Call(caller, action, sources.get(request) ?? gone, options.parameters);
   try {
     const answer = await operation.run(call, parse(body));
     if (!call.isRecorded) await record.note(notes(call, 'done'));

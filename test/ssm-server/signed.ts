@@ -8,6 +8,8 @@ export interface RawRequest {
   readonly body: string | Uint8Array;
   /** Default: now. Milliseconds since 1970. */
   readonly atMs?: number;
+  /** Ends the connection. */
+  readonly signal?: AbortSignal;
   /** What is sent in place of what was signed. Null: left out. */
   readonly sent?: {
     readonly headers?: Readonly<Record<string, string | null>>;
@@ -33,6 +35,7 @@ export async function sendRaw(serverUrl: string, request: RawRequest): Promise<R
   const response = await fetch(`${serverUrl}${sent.path ?? '/'}`, {
     method,
     headers: Object.entries(headers).filter((each): each is [string, string] => each[1] !== null),
+    signal: request.signal ?? null,
     ...(method === 'GET' ? {} : { body: typeof body === 'string' ? body : new Uint8Array(body) }),
   });
   const text = await response.text();
