@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { keyturnError } from '../core/errors.js';
 
@@ -30,7 +30,7 @@ export async function runChild({ program, args, variables, isAtTerminal }: Child
   });
   try {
     return await new Promise<number>((resolve, reject) => {
-      const child = spawn(program, args, { env: variables, stdio: 'inherit' });
+      const child = spawned(program, args, variables);
       signal = (name) => void child.kill(name);
       child.once('error', (error) => reject(notStarted(program, error)));
       child.once('exit', (code, ended) => resolve(code ?? 128 + (ended === null ? 0 : constants.signals[ended])));
@@ -40,9 +40,18 @@ export async function runChild({ program, args, variables, isAtTerminal }: Child
   }
 }
 
+/** Some of what the system refuses is an event, and the rest is thrown. */
+function spawned(program: string, args: readonly string[], env: ChildCommand['variables']): ChildProcess {
+  try {
+    return spawn(program, args, { env, stdio: 'inherit' });
+  } catch (error) {
+    throw notStarted(program, error);
+  }
+}
+
 /** Only the code goes on: an error of `spawn` holds everything it was called with. */
-function notStarted(command: string, error: Error): Error {
-  const code = 'code' in error ? String(error.code) : 'unknown';
+function notStarted(command: string, error: unknown): Error {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
   switch (code) {
     case 'ENOENT':
       return refused(command, 'there is no such command', 'Name a program that is on the PATH, or its whole path.');

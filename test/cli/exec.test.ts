@@ -196,6 +196,9 @@ describe('nothing is started', () => {
     expect(missing.code).toBe(2);
     const file = await place.run(...below, '--', './keyturn.key');
     expect(file.stderr).toMatch(/^COMMAND_NOT_STARTED: .*it may not be run/);
+    const inFile = await place.run(...below, '--', './keyturn.key/x');
+    expect(inFile.stderr).toMatch(/^COMMAND_NOT_STARTED: .*the system refused it \(ENOTDIR\)/);
+    expect(inFile.code).toBe(2);
     expect(await place.leaksOf(password, apiKey)).toEqual([]);
   });
 
