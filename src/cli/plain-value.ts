@@ -1,8 +1,12 @@
+import { runInNewContext } from 'node:vm';
 import { type Secret, openSecret } from '../core/secret.js';
 import type { ParameterDetails } from '../ports/parameters.js';
 
 /** Of the advanced tier. */
 const maxBytes = 8_192;
+
+/** The longest a pattern may take: one that goes back and forth for ever would never end. Milliseconds. */
+const patternTimeoutMs = 1_000;
 
 /** What is wrong with a value, and what to do about it. */
 export interface ValueFault {
@@ -28,10 +32,23 @@ export function valueFault(value: Secret, { dataType, allowedPattern }: Paramete
   if (!hasForm(text, dataType)) {
     return { finding: `the value is not ${dataType}, as its data type says`, cure: 'Give one that is.' };
   }
-  if (allowedPattern !== undefined && allowedPattern !== '' && !new RegExp(allowedPattern, 'u').test(text)) {
-    return { finding: 'the value does not match the allowed pattern of the parameter', cure: 'Give one that does.' };
+  return allowedPattern === undefined || allowedPattern === '' ? undefined : patternFault(allowedPattern, text);
+}
+
+/** In a context of its own, only because that is where an expression can be given a time limit. */
+function patternFault(pattern: string, text: string): ValueFault | undefined {
+  try {
+    const script = 'new RegExp(pattern, "u").test(text)';
+    const matches: unknown = runInNewContext(script, { pattern, text }, { timeout: patternTimeoutMs });
+    return matches === true
+      ? undefined
+      : { finding: 'the value does not match the allowed pattern of the parameter', cure: 'Give one that does.' };
+  } catch {
+    return {
+      finding: 'the allowed pattern of the parameter takes too long on this value',
+      cure: 'Put it with another pattern, by the wire protocol.',
+    };
   }
-  return undefined;
 }
 
 /** True where a value ends in a line break, which `echo` adds and few applications expect. */

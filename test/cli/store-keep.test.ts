@@ -42,6 +42,17 @@ describe('a put', () => {
     expect(await place.leaksOf(value)).toEqual([]);
   });
 
+  test('ends where the pattern goes back and forth for ever', async () => {
+    const place = await storePlace();
+    await place.put(name, value);
+    await place.ask(`UPDATE keyturn.versions SET details = details || '{"allowedPattern": "^(a+)+$"}'`);
+
+    const refused = await place.put(name, `${'a'.repeat(40)}!`, '--overwrite');
+
+    expect(refused.stderr).toMatch(/^PARAMETER_REFUSED: .*the allowed pattern of the parameter takes too long/);
+    expect(refused.code).toBe(2);
+  });
+
   test('of a value that readers could not have is refused, by what is wrong and never by the value', async () => {
     const place = await storePlace();
     await writeFile(join(place.folder, 'latin'), Buffer.from([0x70, 0xe4, 0xdf]));
