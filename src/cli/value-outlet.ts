@@ -78,9 +78,14 @@ function personOutlet(terminal: Terminal): Outlet {
   };
 }
 
-/** Line breaks and tabs are what texts have. */
+/** Line breaks and tabs are what texts have. From U+0080 to U+009F are controls as well, the 8-bit form of `ESC [` among them. */
 const hasControls = (bytes: Uint8Array): boolean =>
-  bytes.some((byte) => (byte < 32 && byte !== 9 && byte !== 10) || byte === 127);
+  bytes.some(
+    (byte, at) =>
+      (byte < 32 && byte !== 9 && byte !== 10) ||
+      byte === 127 ||
+      (byte >= 0x80 && byte <= 0x9f && bytes[at - 1] === 0xc2),
+  );
 
 function descriptorOutlet(fd: number, terminal: Terminal): Outlet {
   if (terminal.isTerminal(fd)) {
@@ -115,15 +120,35 @@ function descriptorOutlet(fd: number, terminal: Terminal): Outlet {
   };
 }
 
-/** What Node itself has open (its event loop) is neither file nor pipe, device or socket. */
+/** The last descriptor that Node opens for itself is well below. */
+const ownDescriptors = 64;
+
+/**
+ * What Node itself has open (its event loop) is neither file nor pipe, device or socket; or it is a pipe that has both
+ * ends here, and what is written there goes to nobody and can bring the process down.
+ */
 function isReadByOthers(fd: number): boolean {
-  let stats: Stats;
-  try {
-    stats = fstatSync(fd);
-  } catch {
-    return false;
+  const stats = statsOf(fd);
+  if (stats === undefined) return false;
+  if (stats.isFIFO()) return !hasOtherEnd(fd, stats);
+  return stats.isFile() || stats.isSocket() || stats.isCharacterDevice();
+}
+
+/** Descriptors 0 to 2 are the caller's: `3>&1` is one pipe twice, and meant so. */
+function hasOtherEnd(fd: number, { dev, ino }: Stats): boolean {
+  for (let other = 3; other < ownDescriptors; other += 1) {
+    const stats = other === fd ? undefined : statsOf(other);
+    if (stats?.isFIFO() === true && stats.dev === dev && stats.ino === ino) return true;
   }
-  return stats.isFile() || stats.isFIFO() || stats.isSocket() || stats.isCharacterDevice();
+  return false;
+}
+
+function statsOf(fd: number): Stats | undefined {
+  try {
+    return fstatSync(fd);
+  } catch {
+    return undefined;
+  }
 }
 
 const writeTo = promisify(write);

@@ -153,6 +153,16 @@ describe('to a descriptor', () => {
     );
     expect((await place.accesses()).map(({ action }) => action)).toEqual(['store put']);
   });
+
+  test('that is a pipe of Node to itself is refused: nobody reads it', async () => {
+    const place = await placeWithValue();
+
+    for (let fd = 3; fd < 16; fd += 1) {
+      const refused = await place.store('get', name, '--fd', `${fd}`);
+      expect([fd, refused.code, refused.stderr]).toEqual([fd, 2, expect.stringMatching(/^VALUE_WITHHELD: .*not open/)]);
+    }
+    expect((await place.accesses()).map(({ action }) => action)).toEqual(['store put']);
+  });
 });
 
 describe('to a person', () => {
@@ -192,6 +202,9 @@ describe('to a person', () => {
     expect(shown).toMatch(/^VALUE_WITHHELD: .*control characters/);
     expect(shown).not.toContain('after-the-screen');
     expect(code).toBe(2);
+    await place.put(name, 'before\u009b2Jafter-the-screen-is-cleared', '--overwrite');
+    const inOne = await keyturnAtTerminal(['store', 'get', name, '--env', 'demo', '--reveal'], place.options);
+    expect(inOne.shown).toMatch(/^VALUE_WITHHELD: .*control characters/);
   });
 });
 
