@@ -4,8 +4,7 @@ import type { Terminal } from './doors.js';
 /** The process's own terminal. Signals are listened to from the first time somebody asks whether one came. */
 export function processTerminal(): Terminal {
   let interrupted: AbortController | undefined;
-  // Whoever reads our output may stop reading: `keyturn history | head`.
-  process.stdout.on('error', () => {});
+  process.stdout.on('error', tellUnwritten);
   return {
     stdin: process.stdin,
     stdout: process.stdout,
@@ -23,4 +22,15 @@ export function processTerminal(): Terminal {
     },
     wasInterrupted: () => interrupted?.signal.aborted ?? false,
   };
+}
+
+/** Whoever reads our output may stop reading: `keyturn history | head`. Any other loss of it is no success. */
+function tellUnwritten(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') return;
+  process.stderr.write(
+    `Standard output cannot be written to (${error.code ?? 'unknown'}). What the command did stands.\n`,
+  );
+  process.once('exit', () => {
+    if (process.exitCode === undefined || process.exitCode === 0) process.exitCode = 1;
+  });
 }
