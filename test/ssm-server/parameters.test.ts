@@ -231,4 +231,27 @@ describe('a secret under management', () => {
     );
     expect(await ssm.send(new DeleteParametersCommand({ Names: [path] }))).toMatchObject({ InvalidParameters: [path] });
   });
+
+  it('that is declared no more stays one until its rotation has ended', async () => {
+    const secret = await served.freshSecret();
+    const path = secret.slice('test:'.length);
+    const value = renderCredential(
+      { identity: 'app_a', value: Secret.fromText('a-generated-value-000000000') },
+      { identity: 'username', value: 'password' },
+    );
+    await putInitial(served, { secret, value, by: 'ada', reason: 'a test' });
+    await served.begin(secret);
+
+    await expect(put(path, 'x', { Overwrite: true })).rejects.toEqual(refused('AccessDeniedException'));
+    await expect(
+      ssm.send(new UnlabelParameterVersionCommand({ Name: path, ParameterVersion: 1, Labels: ['current'] })),
+    ).rejects.toEqual(refused('AccessDeniedException'));
+    await expect(ssm.send(new DeleteParameterCommand({ Name: path }))).rejects.toEqual(
+      refused('AccessDeniedException'),
+    );
+    expect(await get(`${path}:current`)).toMatchObject({ Version: 1 });
+
+    await served.pool.query('UPDATE keyturn.rotations SET closed_at = now() WHERE secret = $1', [secret]);
+    expect(await put(path, 'x', { Overwrite: true })).toMatchObject({ Version: 2 });
+  });
 });

@@ -41,12 +41,14 @@ BEGIN ATOMIC
 END;
 
 -- parameter_lock(parameter): queues up with every other write to the versions and labels of this parameter.
--- Returns true where a declared secret is kept under this name: rotations alone write it.
+-- Returns true where a declared secret is kept under this name, or one whose last rotation is still open: rotations
+-- alone write it.
 CREATE FUNCTION keyturn.parameter_lock(p_parameter text) RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM pg_advisory_xact_lock(hashtextextended('keyturn-store:' || p_parameter, 0));
-  RETURN EXISTS (SELECT FROM keyturn.secrets WHERE secret = p_parameter AND declared);
+  RETURN EXISTS (SELECT FROM keyturn.secrets WHERE secret = p_parameter AND declared)
+    OR EXISTS (SELECT FROM keyturn.rotations WHERE secret = p_parameter AND closed_at IS NULL);
 END
 $$;
 

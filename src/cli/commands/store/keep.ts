@@ -83,7 +83,7 @@ export const remove: Register = (group, action) =>
             case 'managed':
               throw parameterRefused(place, {
                 finding: 'it is a secret under management',
-                cure: 'Take it out of the configuration first, and start the workers with that.',
+                cure: 'Take it out of the configuration first, start the workers with that, and let its open rotation end.',
               });
             case 'protected':
               throw parameterRefused(place, {
