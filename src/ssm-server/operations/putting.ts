@@ -75,7 +75,10 @@ function refuseUnfit({ Value, KeyId, Type }: PutInput): void {
   if (Buffer.byteLength(Value) > most.bytes) {
     throw invalid(`The parameter value has at most ${most.bytes} bytes in the advanced tier.`);
   }
-  if (/\{\{.*\}\}/s.test(Value)) throw invalid("The parameter value can't contain a reference in {{ }}.");
+  // Not by an expression: of a value full of { it would look for the end from each of them.
+  const opened = Value.indexOf('{{');
+  if (opened !== -1 && Value.includes('}}', opened + 2))
+    throw invalid("The parameter value can't contain a reference in {{ }}.");
   if (KeyId !== null && KeyId !== undefined) {
     if (Type !== undefined && Type !== 'SecureString') throw invalid('KeyId is for the type SecureString only.');
     if (![ownKeyId, 'alias/aws/ssm'].includes(KeyId)) {
