@@ -15,8 +15,27 @@ export interface Variables {
  * Names that decide what runs before the program itself does: whoever may write a parameter must not be able to run a
  * program of their own by it.
  */
-const reserved =
-  /^(PATH|HOME|SHELL|IFS|ENV|BASH_ENV|BASH_FUNC.*|SHELLOPTS|PS4|LD_.*|DYLD_.*|GCONV_PATH|NODE_OPTIONS|NODE_PATH|PYTHONPATH|PYTHONSTARTUP|PYTHONHOME|PERL5LIB|PERL5OPT|RUBYLIB|RUBYOPT|JAVA_TOOL_OPTIONS|_JAVA_OPTIONS|JDK_JAVA_OPTIONS|KEYTURN_.*)$/;
+const reserved = new RegExp(
+  `^(${[
+    ...[
+      'PATH',
+      'HOME',
+      'SHELL',
+      'IFS',
+      'ENV',
+      'BASH_ENV',
+      'BASH_FUNC.*',
+      'SHELLOPTS',
+      'PS4',
+      'PROMPT_COMMAND',
+      'ZDOTDIR',
+    ],
+    ...['LD_.*', 'DYLD_.*', 'GCONV_PATH', 'GLIBC_TUNABLES', 'GIT_SSH_COMMAND', 'GIT_SSH', 'LESSOPEN'],
+    ...['NODE_OPTIONS', 'NODE_PATH', 'NODE_EXTRA_CA_CERTS', 'PYTHONPATH', 'PYTHONSTARTUP', 'PYTHONHOME'],
+    ...['PERLLIB', 'PERL5LIB', 'PERL5OPT', 'PERL5DB', 'RUBYLIB', 'RUBYOPT', 'LUA_INIT.*', 'PHPRC', 'PHP_INI_SCAN_DIR'],
+    ...['CLASSPATH', 'JAVA_TOOL_OPTIONS', '_JAVA_OPTIONS', 'JDK_JAVA_OPTIONS', 'DOTNET_STARTUP_HOOKS', 'KEYTURN_.*'],
+  ].join('|')})$`,
+);
 
 /**
  * Names environment variables after parameters, by what stands below `path`: `/prod/billing/smtp/api-key` below

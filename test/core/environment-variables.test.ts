@@ -78,12 +78,12 @@ describe('what cannot be given is refused by its name', () => {
     ]);
   });
 
-  test.each(['path', 'ld_preload', 'ld/library-path', 'node-options', 'bash.env', 'keyturn/database-url'])(
-    'a name that decides what runs: %s',
-    (name) => {
-      expect(of('/p', { [`/p/${name}`]: 'x' })).toEqual([expect.stringMatching(/would be \w+, which is reserved$/)]);
-    },
-  );
+  test.each([
+    ...['path', 'ld_preload', 'ld/library-path', 'node-options', 'bash.env', 'keyturn/database-url'],
+    ...['glibc-tunables', 'perl5db', 'git_ssh_command', 'dotnet/startup-hooks', 'prompt-command', 'lua-init-5_4'],
+  ])('a name that decides what runs: %s', (name) => {
+    expect(of('/p', { [`/p/${name}`]: 'x' })).toEqual([expect.stringMatching(/would be \w+, which is reserved$/)]);
+  });
 
   test('a NUL, which no environment can hold, and never the value around it', () => {
     expect(of('/p', { '/p/key': 'secret\0value' })).toEqual(['/p/key has a NUL in its value']);
