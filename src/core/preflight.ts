@@ -1,6 +1,6 @@
-import { type Moment, type Verdict, naming } from './decide.js';
+import type { Moment, Verdict } from './decide.js';
 import { type EndpointAnswer, type Finding, everywhere, whereAnswered } from './observation.js';
-import type { Plan } from './plan.js';
+import { type Plan, naming } from './plan.js';
 
 /** The credential that is current when a rotation begins: public facts only. */
 export type OldCredential = {

@@ -8,6 +8,7 @@ export interface PlantedBug {
 }
 
 const decide = 'src/core/decide.ts';
+const outcome = 'src/core/outcome.ts';
 const evidence = 'src/core/evidence.ts';
 const guard = 'src/core/revoke-guard.ts';
 const watch = 'src/core/watch.ts';
@@ -298,7 +299,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'a failed destroy turns back',
     [
-      decide,
+      outcome,
       "if (at.direction === 'undo' || step.kind === 'final' || state.decision === 'destroy') {",
       "if (at.direction === 'undo') {",
     ],
