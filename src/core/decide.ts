@@ -3,7 +3,8 @@ import type { ErrorCode, ErrorFacts } from './errors.js';
 import type { Json } from './json.js';
 import { naming } from './plan.js';
 import type { CommandKind, RotationEvent, RotationState } from './rotation.js';
-import { isOpen, orphaned, servedUntil, stepState } from './rotation.js';
+import { isOpen, servedUntil, stepState } from './rotation.js';
+import { lostUntilMs, outstanding } from './settle.js';
 
 /** The time, and what people say about the secret, as last read from the database. */
 export interface Moment {
@@ -71,8 +72,9 @@ export interface Command {
 
 /** What the executor knows besides the journal. */
 export interface Facts {
-  /** The epoch it holds. */
+  /** The epoch it holds, and the era of it. */
   readonly epoch: number;
+  readonly era: number;
   readonly nowMs: number;
   readonly held: boolean;
   readonly waived: readonly string[];
@@ -107,6 +109,7 @@ export function decide(workflow: WorkflowShape, state: RotationState, facts: Fac
   const command = facts.commands.find((each) => each.id > state.commandId);
   if (command !== undefined) return takeCommand(state, command);
   if (state.status === 'parked') return { kind: 'rest', untilMs: null };
+  if (facts.era > state.era) return record({ kind: 'EraEntered', era: facts.era });
   const stranger = Object.keys(state.steps).find((name) => workflow.steps.every((step) => step.name !== name));
   if (stranger !== undefined) {
     return record({ kind: 'Parked', code: 'UNKNOWN_STEP', facts: { ...naming(state.plan), step: stranger } });
@@ -136,7 +139,9 @@ function takeCommand(state: RotationState, command: Command): Move {
 function raiseFor(workflow: WorkflowShape, state: RotationState, facts: Facts): string | undefined {
   if (!state.plan.capabilities.fence || state.raisedEpoch === facts.epoch) return undefined;
   const atTarget = (step: string): boolean => touches(workflow, step, 'target');
-  const older = orphaned(state, facts.epoch).findLast((each) => each.epoch >= state.raisedEpoch && atTarget(each.step));
+  const older = outstanding(workflow, state, facts.epoch).findLast(
+    (each) => each.epoch >= state.raisedEpoch && atTarget(each.step),
+  );
   if (older !== undefined) return older.step;
   if (state.status !== 'rolling_back') return undefined;
   return workflow.steps.findLast((step) => stepState(state, step.name).touched && atTarget(step.name))?.name;
@@ -157,7 +162,7 @@ function forth(workflow: WorkflowShape, state: RotationState, facts: Facts): Mov
     // late answer to "list" would have it delete the newer one; a late "disable" would land on what was switched on
     // again, when the rotation is parked and nobody looks: there the older request must have died first.
     const alone = state.plan.capabilities.origin === 'provider' || takesAway(step);
-    const settledMs = alone ? settleTime(workflow, state, facts, step.name) : 0;
+    const settledMs = Math.max(alone ? settleTime(workflow, state, facts, step.name) : 0, lostUntilMs(step, state));
     if (settledMs > facts.nowMs) return { kind: 'rest', untilMs: settledMs };
     return intend(step, state, facts);
   }
@@ -170,7 +175,10 @@ function intend(step: Exclude<StepShape, { kind: 'gate' }>, state: RotationState
   if (step.kind === 'final' && state.decision === null) events.push({ kind: 'DestroyDecided' });
   const intended = { kind: 'StepIntended', step: step.name, attempt: stepState(state, step.name).attempt + 1 } as const;
   if (step.guard === undefined) return record(...events, intended);
-  const verdict = step.guard.judge(contextOf(state, facts, step.guard.gate) as never);
+  const isLost = state.entered?.stale.includes(step.guard.gate) === true;
+  const verdict: GuardVerdict = isLost
+    ? { kind: 'stale', why: 'the state database has forgotten what came after' }
+    : step.guard.judge(contextOf(state, facts, step.guard.gate) as never);
   // The database said that its time is before what the guard relied on: its clock went back.
   const isAhead = verdict.kind === 'pass' && facts.refusedMs !== null && facts.refusedMs < verdict.notBeforeMs;
   if (verdict.kind === 'stale' || isAhead) {
@@ -248,7 +256,7 @@ function close(
 function settleTime(workflow: WorkflowShape, state: RotationState, facts: Facts, step: string): number {
   const { capabilities, storeSettleMs } = state.plan;
   let latest = 0;
-  for (const each of orphaned(state, facts.epoch)) {
+  for (const each of outstanding(workflow, state, facts.epoch)) {
     if (each.step !== step) continue;
     if (touches(workflow, step, 'target'))
       latest = Math.max(latest, capabilities.fence ? 0 : each.intendedMs + capabilities.settleMs);

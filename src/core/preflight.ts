@@ -54,6 +54,11 @@ export function judgePreflight(
     claims: [`principal:${facts.system}:${plan.principal}`],
   });
   if (facts.old === null) return pass(null);
+  // The database was rewound: this rotation has promoted before, and has forgotten what it goes back to.
+  if (facts.old.createdBy === plan.rotationId) {
+    const cure = 'The rotation has forgotten how far it was, and turns back; then rotate again.';
+    return { kind: 'fail', code: 'PRINCIPAL_IN_USE', facts: { principal: facts.old.identity, cure } };
+  }
   if (everywhere(facts.answers, 'accepted')) return pass({ ...facts.old, accepted: true });
   const unknown = whereAnswered(facts.answers, 'unknown');
   if (unknown !== undefined || facts.answers.length === 0) {

@@ -49,7 +49,16 @@ export class Session {
 
   get facts(): Facts {
     const { nowMs, held, waived, guardSeq, commands } = this.#surroundings;
-    return { epoch: this.fence.epoch, nowMs, held, waived, guardSeq, commands, refusedMs: this.#refusedMs };
+    return {
+      epoch: this.fence.epoch,
+      era: this.fence.era,
+      nowMs,
+      held,
+      waived,
+      guardSeq,
+      commands,
+      refusedMs: this.#refusedMs,
+    };
   }
 
   get hasPending(): boolean {

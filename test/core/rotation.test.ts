@@ -40,6 +40,7 @@ const oneOfEach: { readonly [Kind in RotationEvent['kind']]: Extract<RotationEve
   GateWaiting: { kind: 'GateWaiting', step: 'drain', facts: { seen: ['ü "quoted"'] }, why: 'grace', againInMs: 9 },
   GateReopened: { kind: 'GateReopened', step: 'drain', why: 'held' },
   FenceRaised: { kind: 'FenceRaised' },
+  EraEntered: { kind: 'EraEntered', era: 2 },
   ValueReplaced: { kind: 'ValueReplaced', step: 'create', code: 'VALUE_REJECTED' },
   RollbackDecided: { kind: 'RollbackDecided', code: 'CANCELLED', facts },
   DestroyDecided: { kind: 'DestroyDecided' },
