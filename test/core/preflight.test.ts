@@ -65,7 +65,7 @@ describe('preflight', () => {
         cure: expect.stringMatching(/`adopted: true`.* \/billing\/db/),
       },
     });
-    expect(judge({ old: { ...old, createdBy: 'r1' } }, { plan: { adopted: false } })).toMatchObject({ kind: 'pass' });
+    expect(judge({ old: { ...old, createdBy: 'r0' } }, { plan: { adopted: false } })).toMatchObject({ kind: 'pass' });
     const oneLive = { ...aPlan().capabilities, overlap: 'one-live' } as const;
     expect(judge({}, { plan: { adopted: false, capabilities: oneLive } })).toMatchObject({ kind: 'pass' });
   });
