@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RotationEvent } from '../../../src/core/rotation.js';
-import { Journal, judge, staged } from './wrong-journal.js';
+import type { Journal } from './wrong-journal.js';
+import { judge, staged } from './wrong-journal.js';
 
 const entered: RotationEvent = { kind: 'EraEntered', era: 2 };
 const raised: RotationEvent = { kind: 'FenceRaised' };
