@@ -73,6 +73,13 @@ export class Operator {
     this.#look();
   }
 
+  /** The database went back. A hold whose release it has forgotten is there again, and is released like any other. */
+  rewound(): void {
+    this.#held.clear();
+    for (const { rotationId, secret } of this.#parts.book.all)
+      if (this.#parts.state.load(rotationId)?.surroundings.held === true) this.#held.add(secret.id);
+  }
+
   /** True once nobody wants anything any more. */
   get isDone(): boolean {
     return this.#wanted.length === 0 && this.#held.size === 0 && [...this.#left.values()].every((left) => left === 0);

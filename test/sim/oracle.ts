@@ -33,6 +33,8 @@ export class Oracle implements Witness {
   /** The highest epoch that a fenced target has taken an effect of, by secret. */
   readonly #takenEpochs = new Map<string, { era: number; epoch: number }>();
   readonly #forgotten = new Set<string>();
+  /** The rotation of each secret that was begun last. */
+  readonly #lastBegun = new Map<string, string>();
   /** The highest epoch that has committed, by secret. */
   readonly #committedEpochs = new Map<string, number>();
 
@@ -48,6 +50,7 @@ export class Oracle implements Witness {
     const open = [...this.#lives.values()].find((each) => each.isOpen && each.plan.secret === plan.secret);
     if (open !== undefined) this.#say('I8', `${plan.rotationId} began while ${open.plan.rotationId} was open`);
     this.#lives.set(plan.rotationId, new Life(plan, this.#looked().clock.nowMs()));
+    this.#lastBegun.set(plan.secret, plan.rotationId);
   }
 
   /** What became of a rotation that the database has forgotten wholly nobody can know: its secret is judged no more. */
@@ -178,7 +181,8 @@ export class Oracle implements Witness {
         this.#judgeCurrent(ground, 'at rest current names a credential that is refused', true);
     }
     for (const life of this.#lives.values()) {
-      if (!life.isOpen && this.#isLast(life)) this.#judgeEnd(life);
+      const isLast = this.#lastBegun.get(life.plan.secret) === life.plan.rotationId;
+      if (!life.isOpen && isLast) this.#judgeEnd(life);
       this.#judgeLeaks(life);
     }
     this.#judgeHistories();
@@ -298,11 +302,6 @@ export class Oracle implements Witness {
     const { state } = this.#looked();
     const ground = this.#looked().ground(life.plan.secret);
     for (const broken of judgeEnd(ground, life, state.sealedSlots(life.plan.rotationId).length)) this.#violate(broken);
-  }
-
-  #isLast(life: Life): boolean {
-    const later = [...this.#lives.values()].filter((each) => each.plan.secret === life.plan.secret);
-    return later.at(-1) === life;
   }
 
   /** C1: no value of the run stands in a journal. */

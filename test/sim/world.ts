@@ -144,6 +144,7 @@ class World {
         for (const gone of this.#book.rewind((id) => this.#state.load(id)?.events ?? null))
           this.#oracle.forget(gone.id);
         this.#oracle.rewind(noticed);
+        this.#operator.rewound();
       },
     });
     this.#time.after(this.#profile.faultsEndMs, () => {
