@@ -69,7 +69,7 @@ export const plantedFaults: readonly PlantedFault[] = [
     name: 'the new credential is destroyed before the label is back',
     file: 'workflows/steps/promote.ts',
     find: 'yield* moveLabelBack(plan, yield* wayBack(plan, before.preflight), before.stage?.version ?? own);',
-    replace: '',
+    replace: ';',
     scenarios: ['failed drain'],
   },
 ];

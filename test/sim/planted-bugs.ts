@@ -177,7 +177,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug('undoing promote leaves the label', [
     'workflows/steps/promote.ts',
     'yield* moveLabelBack(plan, yield* wayBack(plan, before.preflight), before.stage?.version ?? own);',
-    '',
+    ';',
   ]),
   bug('undoing promote believes a read', [
     'workflows/steps/promote.ts',
