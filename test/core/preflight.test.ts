@@ -48,6 +48,17 @@ describe('preflight', () => {
     });
   });
 
+  // The database was rewound: nobody else makes a credential in the name of this rotation.
+  it('fails where this rotation has made the current credential itself, accepted or not', () => {
+    const own = { ...old, createdBy: 'r1' };
+    const used = { kind: 'fail', code: 'PRINCIPAL_IN_USE', facts: { principal: 'app_a' } };
+    expect(judge({ old: own })).toMatchObject(used);
+    expect(judge({ old: own }, { plan: { repair: true } })).toMatchObject(used);
+    expect(judge({ old: own, answers: answers('unknown') })).toMatchObject(used);
+    expect(judge({ old: own }, { moment: { held: true } })).toMatchObject({ kind: 'wait', why: 'held' });
+    expect(judge({ old: { ...own, createdBy: 'r0' } })).toMatchObject({ kind: 'pass' });
+  });
+
   it.each(['refused', 'absent'] as const)('fails where one endpoint answers %s', (answer) => {
     expect(judge({ answers: answers('accepted', answer) })).toEqual({
       kind: 'fail',

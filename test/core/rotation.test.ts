@@ -108,6 +108,13 @@ describe('a journal of an earlier release folds to the state it always had', () 
       unsettled: ['disable of 5'],
       steps: allDone,
     },
+    'staged-rotation-1-rewound': {
+      ...completed,
+      seq: 28,
+      raisedEpoch: 10_002,
+      unsettled: ['promote of 1'],
+      steps: allDone,
+    },
     'staged-rotation-1-rolled-back': {
       ...rolledBack,
       seq: 25,
