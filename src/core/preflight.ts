@@ -34,7 +34,7 @@ export type PreflightFacts = {
 
 /** May the rotation start? "Unknown" is not "accepted": it waits, and gives up without having touched anything. */
 export function judgePreflight(
-  { plan, moment }: { readonly plan: Plan; readonly moment: Moment },
+  { plan, moment, rewound }: { readonly plan: Plan; readonly moment: Moment; readonly rewound: boolean },
   facts: PreflightFacts,
 ): Verdict<PreflightFacts, Preflight> {
   const wait = (why: string): Verdict<PreflightFacts, Preflight> => ({
@@ -56,6 +56,8 @@ export function judgePreflight(
   if (facts.old === null) return pass(null);
   // The database was rewound: this rotation has promoted before, and has forgotten what it goes back to.
   if (facts.old.createdBy === plan.rotationId) {
+    // Nobody has noticed yet, and only in a newer era is everything taken back.
+    if (!rewound) return { kind: 'park', code: 'DATABASE_REWOUND', facts: {} };
     const cure = 'The rotation has forgotten how far it was, and turns back; then rotate again.';
     return { kind: 'fail', code: 'PRINCIPAL_IN_USE', facts: { principal: facts.old.identity, cure } };
   }
