@@ -1,5 +1,4 @@
 import { userInfo } from 'node:os';
-import { migrateQueue } from './adapters/bullmq/migrate-queue.js';
 import { createKeyFile } from './adapters/local-keyring/key-file.js';
 import { assertMigrated, migrate } from './adapters/postgres/migrate.js';
 import type { Doors, Where } from './cli/doors.js';
@@ -36,6 +35,7 @@ export function createDoors(variables: Variables = process.env): Doors {
     migrate: async (where, { appRole }) => {
       const { database, queue } = await urls(where);
       assertQueueUrl({ database, queue });
+      const { migrateQueue } = await import('./adapters/bullmq/migrate-queue.js');
       await migrate(database, appRole === undefined ? {} : { appRole });
       await migrateQueue(queue, appRole === undefined ? {} : { appRole });
     },

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type pg from 'pg';
-import { type BullmqWakeups, bullmqWakeups } from '../adapters/bullmq/wakeups.js';
+import type { BullmqWakeups } from '../adapters/bullmq/wakeups.js';
 import { calendar } from '../adapters/cron/calendar.js';
 import { createPool } from '../adapters/postgres/connection.js';
 import { postgresHistory } from '../adapters/postgres/history.js';
@@ -24,15 +24,16 @@ export async function openState(
   { acceptMoved }: { readonly acceptMoved: boolean } = { acceptMoved: false },
 ): Promise<State> {
   const pool = createPool(urls.database, { sessions: 2 });
-  let queue: BullmqWakeups | undefined;
+  let queue: Promise<BullmqWakeups> | undefined;
   const wakeups: Wakeups = {
     ring: async (wakeup) => {
-      queue ??= bullmqWakeups({ url: urls.queue, onError: () => {} });
-      await queue.ring(wakeup);
+      queue ??= openQueue(urls.queue);
+      await (await queue).ring(wakeup);
     },
   };
   const close = async (): Promise<void> => {
-    await queue?.close();
+    // Where it could not be opened, who rang was told.
+    await (await queue?.catch(() => undefined))?.close();
     await pool.end();
   };
   try {
@@ -54,6 +55,12 @@ export async function openState(
     newRotationId,
     close,
   };
+}
+
+/** Loaded when it is asked for: the library takes longer to load than most commands take to answer. */
+async function openQueue(url: string): Promise<BullmqWakeups> {
+  const { bullmqWakeups } = await import('../adapters/bullmq/wakeups.js');
+  return bullmqWakeups({ url, onError: () => {} });
 }
 
 /** Opens the state database for the judge of histories. *Errors* `STATE_UNAVAILABLE`, `DATABASE_UNMIGRATED`. */
