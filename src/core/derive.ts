@@ -51,11 +51,7 @@ export function derive(
     if (event.kind === 'StepDone' || event.kind === 'UndoDone') {
       steps.push({ step: event.kind === 'StepDone' ? event.step : `undo ${event.step}`, tookMs: event.tookMs });
       if (event.step === 'create' || event.step === 'swap') fenced = state.plan.capabilities.fence;
-      // What is taken back without having been meant stays where it is as often as not: the label is asked for again.
-      if (
-        (event.step === 'promote' || event.step === 'swap') &&
-        (state.entered === null || stepState(state, event.step).meant)
-      )
+      if (event.step === 'promote' || event.step === 'swap')
         currentVersion = event.kind === 'StepDone' ? newVersion(state) : oldVersion(state);
     }
     if (event.kind === 'RotationClosed') {

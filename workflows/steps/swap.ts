@@ -8,11 +8,10 @@ import {
   keyturnError,
   whereAnswered,
 } from 'keyturn/workflow';
-import { openNew, openStored, refusedAt } from './named.js';
+import { openNew, openStored } from './named.js';
 import { moveLabel } from './promote.js';
 import type { Proposed } from './propose.js';
 import type { Staged } from './stage.js';
-import { type WayBack, hasBegun, ownCurrent, tagged, wayBack } from './way-back.js';
 
 interface Before {
   readonly preflight: Preflight;
@@ -51,42 +50,30 @@ export const swap: Act<Before, Swapped> = {
     return { output: { identity, from, to: before.stage.version } };
   },
   /** Runs under the raised fence only: the old value is written back, then the label goes back to it. */
-  *undo({ plan, before, meant }) {
-    const back = yield* wayBack(plan, before.preflight);
-    if (meant || (yield* isReplaced(plan, back))) yield* swapBack(plan, before, back);
+  *undo({ plan, before }) {
+    yield* swapBack(plan, before);
   },
 };
 
-/** Whether what is lost has replaced the old value. Its own value was never shown to anybody where nothing has. */
-function* isReplaced(plan: Plan, { version }: WayBack): Steps<boolean> {
-  if (plan.capabilities.list) return yield* hasBegun(plan);
-  if ((yield* ownCurrent(plan)) !== null) return true;
-  if (version === null || (yield* refusedAt(plan, version)) === null) return false;
-  const finding = `version ${version} is refused, and nobody can say whether this rotation replaced it`;
-  throw keyturnError('UNDO_UNSAFE', { step: 'swap', secret: plan.path, finding });
-}
-
-function* swapBack(plan: Plan, { propose, stage }: Partial<Before>, back: WayBack): Steps<void> {
-  const { version: to, previous } = back;
+function* swapBack(plan: Plan, { preflight, propose, stage }: Before): Steps<void> {
+  const { old, previous } = preflight;
   const current = (yield* ask('store', 'read', 'current'))?.version ?? null;
-  const from = stage?.version ?? (yield* ownCurrent(plan));
-  if (current !== from && current !== to) {
+  if (current !== stage.version && current !== (old?.version ?? null)) {
     throw keyturnError('UNDO_UNSAFE', {
       step: 'swap',
       secret: plan.path,
       finding: 'the label `current` is not where this rotation put it',
     });
   }
-  if (to === null) {
+  if (old === null) {
     // Not from where a read saw it, which may be a moment old: the store alone knows, and what it names is not destroyed.
-    const taken = yield* ask('store', 'moveCurrent', { from, to, previous });
+    const taken = yield* ask('store', 'moveCurrent', { from: stage.version, to: null, previous });
     if (taken.current !== null) throw keyturnError('ALIAS_MOVED', { secret: plan.path });
-    const made = propose === undefined ? yield* tagged(plan) : [propose.identity];
-    for (const identity of made) yield* ask('target', 'destroy', identity, { createdBy: plan.rotationId });
+    yield* ask('target', 'destroy', propose.identity, { createdBy: plan.rotationId });
     return;
   }
-  const credential = yield* openStored(plan, to);
+  const credential = yield* openStored(plan, old.version);
   yield* ask('target', 'create', credential);
-  const moved = yield* ask('store', 'moveCurrent', { from, to, previous });
-  if (moved.current !== to) throw keyturnError('ALIAS_MOVED', { secret: plan.path });
+  const moved = yield* ask('store', 'moveCurrent', { from: stage.version, to: old.version, previous });
+  if (moved.current !== old.version) throw keyturnError('ALIAS_MOVED', { secret: plan.path });
 }
