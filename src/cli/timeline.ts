@@ -49,6 +49,11 @@ function describe(event: RotationEvent): { readonly step: string; readonly what:
       return { step: event.step, what: `looks again: ${event.why}` };
     case 'FenceRaised':
       return { step: '', what: 'the fence was raised: what an earlier worker sent is refused from now on' };
+    case 'EraEntered':
+      return {
+        step: '',
+        what: `the state database was older than it had been (era ${event.era}): every step is settled and looked at again`,
+      };
     case 'ValueReplaced':
       return { step: event.step, what: `the value was rejected (${event.code}); another is proposed` };
     case 'RollbackDecided':

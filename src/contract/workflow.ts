@@ -69,6 +69,19 @@ export interface Context<Before> {
   readonly moment: Moment;
   /** 1 for the first try. */
   readonly attempt: number;
+  /** True where the state database was older than it had been: this rotation, or a later one, may have gone further. */
+  readonly rewound: boolean;
+}
+
+/**
+ * What an undo is told. Of the steps before it only what the journal knows: it may have been rewound, and then every act of
+ * the workflow is undone, each by looking at the world for what there is to take back.
+ */
+export interface Undoing<Before, Output extends Json> extends Context<Partial<Before>> {
+  /** Null where it is not known whether `run` did anything: look at the world. */
+  readonly output: Output | null;
+  /** False where the journal does not know that `run` was ever meant: there is probably nothing, and nothing is no error. */
+  readonly meant: boolean;
 }
 
 /** What an act hands on: JSON for the journal, secrets to be sealed beside it, never one in the other. */
@@ -88,8 +101,7 @@ export type Touches = readonly ('target' | 'store')[];
 export interface Act<Before, Output extends Json> {
   readonly touches: Touches;
   readonly run: (context: Context<Before>) => Steps<Done<Output>>;
-  /** `output` is null where it is not known whether `run` did anything: look at the world. */
-  readonly undo: (context: Context<Before> & { readonly output: Output | null }) => Steps<void>;
+  readonly undo: (context: Undoing<Before, Output>) => Steps<void>;
   /** What must hold at the moment the act is meant, judged on what the gate named here has seen. */
   readonly guard?: Guard<Before>;
 }

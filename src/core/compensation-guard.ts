@@ -53,7 +53,7 @@ export type LabelUndo =
  */
 export function guardUndoPromote(at: {
   readonly current: number | null;
-  readonly from: number;
+  readonly from: number | null;
   readonly to: number | null;
   /** What a fresh login with the old credential was answered; `none`: there is no old one. */
   readonly old: 'accepted' | 'refused' | 'unknown' | 'none';

@@ -8,13 +8,19 @@ export function contextOf(
   state: RotationState,
   facts: Pick<Facts, 'nowMs' | 'held' | 'waived' | 'guardSeq'>,
   step: string,
-): { readonly plan: Plan; readonly before: Readonly<Record<string, Json>>; readonly moment: Moment } {
+): {
+  readonly plan: Plan;
+  readonly before: Readonly<Record<string, Json>>;
+  readonly moment: Moment;
+  readonly rewound: boolean;
+} {
   const before: Record<string, Json> = {};
   const doneMs: Record<string, number> = {};
   for (const [name, each] of Object.entries(state.steps)) {
     // On the way back, what was done once tells what to take back, though it was meant anew (a replaced value) since.
     const isTold = state.status === 'rolling_back' && each.output !== null;
-    if ((each.phase === 'idle' || each.phase === 'intended') && !isTold) continue;
+    // An open gate keeps what it saw in the place of what it hands on.
+    if (each.phase === 'open' || ((each.phase === 'idle' || each.phase === 'intended') && !isTold)) continue;
     before[name] = each.output;
     doneMs[name] = each.doneMs;
   }
@@ -22,6 +28,7 @@ export function contextOf(
   return {
     plan: state.plan,
     before,
+    rewound: state.entered !== null,
     moment: { nowMs, held, waived, guardSeq, doneMs, openedMs: stepState(state, step).openedMs },
   };
 }

@@ -1,11 +1,10 @@
 import { contextOf } from './context.js';
-import type { ErrorClass, ErrorCode, ErrorFacts } from './errors.js';
-import { catalogue, isKeyTrouble } from './errors.js';
+import type { ErrorCode, ErrorFacts } from './errors.js';
 import type { Json } from './json.js';
-import type { Plan } from './plan.js';
-import { endlessRetryDelayMs, retryDelayMs } from './retry.js';
+import { naming } from './plan.js';
 import type { CommandKind, RotationEvent, RotationState } from './rotation.js';
-import { isOpen, orphaned, servedUntil, stepState } from './rotation.js';
+import { isOpen, servedUntil, stepState } from './rotation.js';
+import { lostUntilMs, outstanding } from './settle.js';
 
 /** The time, and what people say about the secret, as last read from the database. */
 export interface Moment {
@@ -73,8 +72,9 @@ export interface Command {
 
 /** What the executor knows besides the journal. */
 export interface Facts {
-  /** The epoch it holds. */
+  /** The epoch it holds, and the era of it. */
   readonly epoch: number;
+  readonly era: number;
   readonly nowMs: number;
   readonly held: boolean;
   readonly waived: readonly string[];
@@ -103,15 +103,13 @@ export type Move =
   /** Nothing to do until then; null: until somebody rings. */
   | { readonly kind: 'rest'; readonly untilMs: number | null };
 
-/** How often a value that the target rejects is replaced before the rotation gives up. */
-const MAX_REPLACED_VALUES = 3;
-
 /** Decides the next move of a rotation. Pure: the same journal and the same facts give the same move. */
 export function decide(workflow: WorkflowShape, state: RotationState, facts: Facts): Move {
   if (!isOpen(state.status)) return { kind: 'rest', untilMs: null };
   const command = facts.commands.find((each) => each.id > state.commandId);
   if (command !== undefined) return takeCommand(state, command);
   if (state.status === 'parked') return { kind: 'rest', untilMs: null };
+  if (facts.era > state.era) return record({ kind: 'EraEntered', era: facts.era });
   const stranger = Object.keys(state.steps).find((name) => workflow.steps.every((step) => step.name !== name));
   if (stranger !== undefined) {
     return record({ kind: 'Parked', code: 'UNKNOWN_STEP', facts: { ...naming(state.plan), step: stranger } });
@@ -141,7 +139,9 @@ function takeCommand(state: RotationState, command: Command): Move {
 function raiseFor(workflow: WorkflowShape, state: RotationState, facts: Facts): string | undefined {
   if (!state.plan.capabilities.fence || state.raisedEpoch === facts.epoch) return undefined;
   const atTarget = (step: string): boolean => touches(workflow, step, 'target');
-  const older = orphaned(state, facts.epoch).findLast((each) => each.epoch >= state.raisedEpoch && atTarget(each.step));
+  const older = outstanding(workflow, state, facts.epoch).findLast(
+    (each) => each.epoch >= state.raisedEpoch && atTarget(each.step),
+  );
   if (older !== undefined) return older.step;
   if (state.status !== 'rolling_back') return undefined;
   return workflow.steps.findLast((step) => stepState(state, step.name).touched && atTarget(step.name))?.name;
@@ -162,7 +162,7 @@ function forth(workflow: WorkflowShape, state: RotationState, facts: Facts): Mov
     // late answer to "list" would have it delete the newer one; a late "disable" would land on what was switched on
     // again, when the rotation is parked and nobody looks: there the older request must have died first.
     const alone = state.plan.capabilities.origin === 'provider' || takesAway(step);
-    const settledMs = alone ? settleTime(workflow, state, facts, step.name) : 0;
+    const settledMs = Math.max(alone ? settleTime(workflow, state, facts, step.name) : 0, lostUntilMs(step, state));
     if (settledMs > facts.nowMs) return { kind: 'rest', untilMs: settledMs };
     return intend(step, state, facts);
   }
@@ -175,7 +175,10 @@ function intend(step: Exclude<StepShape, { kind: 'gate' }>, state: RotationState
   if (step.kind === 'final' && state.decision === null) events.push({ kind: 'DestroyDecided' });
   const intended = { kind: 'StepIntended', step: step.name, attempt: stepState(state, step.name).attempt + 1 } as const;
   if (step.guard === undefined) return record(...events, intended);
-  const verdict = step.guard.judge(contextOf(state, facts, step.guard.gate) as never);
+  const isLost = state.entered?.stale.includes(step.guard.gate) === true;
+  const verdict: GuardVerdict = isLost
+    ? { kind: 'stale', why: 'the state database has forgotten what came after' }
+    : step.guard.judge(contextOf(state, facts, step.guard.gate) as never);
   // The database said that its time is before what the guard relied on: its clock went back.
   const isAhead = verdict.kind === 'pass' && facts.refusedMs !== null && facts.refusedMs < verdict.notBeforeMs;
   if (verdict.kind === 'stale' || isAhead) {
@@ -253,7 +256,7 @@ function close(
 function settleTime(workflow: WorkflowShape, state: RotationState, facts: Facts, step: string): number {
   const { capabilities, storeSettleMs } = state.plan;
   let latest = 0;
-  for (const each of orphaned(state, facts.epoch)) {
+  for (const each of outstanding(workflow, state, facts.epoch)) {
     if (each.step !== step) continue;
     if (touches(workflow, step, 'target'))
       latest = Math.max(latest, capabilities.fence ? 0 : each.intendedMs + capabilities.settleMs);
@@ -276,123 +279,6 @@ function isMine(state: RotationState, step: string, direction: 'do' | 'undo', fa
     intent.epoch === facts.epoch &&
     !intent.failed
   );
-}
-
-/** An error of a step, as the engine has sorted it. */
-export interface StepError {
-  readonly code: ErrorCode;
-  readonly facts: ErrorFacts;
-}
-
-/** What is written down when a step ends in an error. Never empty. */
-export function onError(
-  workflow: WorkflowShape,
-  state: RotationState,
-  at: { readonly step: string; readonly direction: 'do' | 'undo' },
-  error: StepError,
-): readonly RotationEvent[] {
-  const step = workflow.steps.find((each) => each.name === at.step);
-  if (step === undefined)
-    return [{ kind: 'Parked', code: 'UNKNOWN_STEP', facts: { ...naming(state.plan), step: at.step } }];
-  const { code } = error;
-  const facts = { ...naming(state.plan), step: at.step, ...error.facts };
-  const failures = stepState(state, at.step).failures + 1;
-  const { retry } = state.plan.policy;
-  const key = `${state.plan.rotationId}:${at.step}`;
-  // A gate after promote that cannot read what it compares has learned nothing, and going back needs the same key.
-  const isBlind = at.direction === 'do' && step.kind === 'gate' && step.whenBlind === 'park' && isKeyTrouble(code);
-  const whatNext: ErrorClass = isBlind ? 'retry' : catalogue[code].class;
-  const failed = (retryInMs: number | null): RotationEvent => ({
-    kind: at.direction === 'undo' ? 'UndoFailed' : 'StepFailed',
-    step: at.step,
-    code,
-    facts,
-    // A gate has no effects; a refusal from outside is an answer; and a rotator may know that nothing was sent.
-    certain: step.kind === 'gate' || whatNext !== 'retry' || error.facts['outcome'] === 'none',
-    retryInMs,
-  });
-  const park: RotationEvent = { kind: 'Parked', code, facts };
-  if (at.direction === 'undo' || step.kind === 'final' || state.decision === 'destroy') {
-    return whatNext === 'retry' ? [failed(endlessRetryDelayMs(retry, failures, key))] : [failed(null), park];
-  }
-  switch (whatNext) {
-    case 'retry': {
-      const delay = retryDelayMs(retry, failures, key);
-      if (delay !== undefined) return [failed(delay)];
-      const exhausted = { ...facts, attempts: failures, last: code };
-      if (step.kind === 'gate' && step.whenBlind === 'park')
-        return [failed(null), { kind: 'Parked', code, facts: exhausted }];
-      return [failed(null), { kind: 'RollbackDecided', code: 'RETRIES_EXHAUSTED', facts: exhausted }];
-    }
-    case 'undo':
-      if (
-        code === 'VALUE_REJECTED' &&
-        state.plan.capabilities.origin === 'ours' &&
-        state.replacedValues < MAX_REPLACED_VALUES &&
-        isUnused(state, at.step)
-      ) {
-        return [{ kind: 'ValueReplaced', step: at.step, code }];
-      }
-      return [failed(null), { kind: 'RollbackDecided', code, facts }];
-    case 'park':
-      return [failed(null), park];
-    default:
-      return whatNext satisfies never;
-  }
-}
-
-/** True while no step but this one has made anything of the proposed value: another then takes its place. */
-function isUnused({ steps }: RotationState, by: string): boolean {
-  return Object.entries(steps).every(([name, { touched }]) => name === 'propose' || name === by || !touched);
-}
-
-/** Facts that change with every look without saying anything new. */
-const passing = ['atMs', 'youngestAgeMs', 'oldestAgeMs'];
-
-/**
- * True where a gate waits for the same thing on the same facts as it has already written down: a rotation that drains
- * for a day must not fill its journal with one sentence.
- */
-export function saysNothingNew(state: RotationState, step: string, verdict: Verdict<Json, Json>): boolean {
-  const before = stepState(state, step);
-  return verdict.kind === 'wait' && before.last === verdict.why && lasting(before.output) === lasting(verdict.facts);
-}
-
-/** The order of keys says nothing: a journal in the database gives them back in an order of its own. */
-function lasting(facts: Json): string {
-  return JSON.stringify(facts, (key, value: Json) => {
-    if (passing.includes(key)) return null;
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-    return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)));
-  });
-}
-
-/** What is written down when a gate has judged. */
-export function onVerdict(
-  state: RotationState,
-  step: string,
-  verdict: Verdict<Json, Json>,
-  tookMs: number,
-): readonly RotationEvent[] {
-  switch (verdict.kind) {
-    case 'pass':
-      return [{ kind: 'StepDone', step, output: verdict.output, tookMs }];
-    case 'wait':
-      return [{ kind: 'GateWaiting', step, facts: verdict.facts, why: verdict.why, againInMs: verdict.againInMs }];
-    case 'fail':
-      if (state.decision === 'destroy')
-        return [{ kind: 'Parked', code: verdict.code, facts: { ...naming(state.plan), ...verdict.facts } }];
-      return [{ kind: 'RollbackDecided', code: verdict.code, facts: { ...naming(state.plan), ...verdict.facts } }];
-    case 'park':
-      return [{ kind: 'Parked', code: verdict.code, facts: { ...naming(state.plan), ...verdict.facts } }];
-    default:
-      return verdict satisfies never;
-  }
-}
-
-/** The facts that every sentence of the catalogue may name. */
-export function naming(plan: Plan): ErrorFacts {
-  return { rotation: plan.rotationId, secret: plan.path, environment: plan.environment, target: plan.target };
 }
 
 function record(...events: readonly RotationEvent[]): Move {

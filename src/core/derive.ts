@@ -51,7 +51,11 @@ export function derive(
     if (event.kind === 'StepDone' || event.kind === 'UndoDone') {
       steps.push({ step: event.kind === 'StepDone' ? event.step : `undo ${event.step}`, tookMs: event.tookMs });
       if (event.step === 'create' || event.step === 'swap') fenced = state.plan.capabilities.fence;
-      if (event.step === 'promote' || event.step === 'swap')
+      // What is taken back without having been meant stays where it is as often as not: the label is asked for again.
+      if (
+        (event.step === 'promote' || event.step === 'swap') &&
+        (state.entered === null || stepState(state, event.step).meant)
+      )
         currentVersion = event.kind === 'StepDone' ? newVersion(state) : oldVersion(state);
     }
     if (event.kind === 'RotationClosed') {

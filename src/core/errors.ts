@@ -121,7 +121,7 @@ export const catalogue = {
   UNDO_UNSAFE: { class: 'park', sentence: 'undoing {step} of {secret} would harm what is in use: {finding}', cure: 'Look with `keyturn status {rotation}`; when it is safe: keyturn resume {rotation}' },
   NOT_OURS: { class: 'park', sentence: '{identity} at target {target} does not carry the tag of the rotation that created it', cure: 'Find out whose it is. If it may be destroyed, do it by hand, then: keyturn resume {rotation}' },
   FENCE_MISSING: { class: 'park', sentence: 'the fence token of {secret} is missing at target {target}', cure: 'Somebody removed or restored it. When no other installation works on this target, run: keyturn restored, then: keyturn resume {rotation}' },
-  DATABASE_REWOUND: { class: 'park', sentence: 'target {target} carries a newer fence token of {secret} than our database knows', cure: 'Our database was restored from an older state. Run: keyturn restored, then: keyturn resume {rotation}' },
+  DATABASE_REWOUND: { class: 'park', sentence: 'target {target} or the store knows a newer state of {secret} than our database', cure: 'Our database was restored from an older state. Run: keyturn restored, then: keyturn resume {rotation}' },
   STALE_EPOCH: { class: 'retry', sentence: 'target {target} has seen a newer epoch of {secret}', cure: 'Nothing to do; another worker goes on.' },
   UNKNOWN_STEP: { class: 'park', sentence: 'the journal of {rotation} names a step {step} this version does not know', cure: 'Start a worker of the version that knows it, then: keyturn resume {rotation}' },
   UNKNOWN_ROTATOR: { class: 'park', sentence: 'the rotator {rotator} is not loaded', cure: 'Import it in keyturn.config.ts, then: keyturn resume {rotation}' },

@@ -56,6 +56,7 @@ export function judgeRotation(events: readonly Recorded[], options: HistoryOptio
   if (workflow === undefined)
     return broken('F21', `the workflow ${plan.workflow.name} ${plan.workflow.number} is not known to this version`);
   const past = new Past(plan, workflow, first.atMs, options.slackMs);
+  past.era = first.event.era ?? past.era;
   const epochs: number[] = [];
   let at = first;
   let isFirst = true;

@@ -1,5 +1,6 @@
 import type { Capabilities } from './capabilities.js';
 import type { CredentialFields } from './credential.js';
+import type { ErrorFacts } from './errors.js';
 import type { Json } from './json.js';
 import type { Policy } from './policy.js';
 
@@ -52,4 +53,9 @@ export interface Plan {
   readonly repair: boolean;
   /** The first credential of this secret was made outside and carries no tag: `destroy` may remove it untagged. */
   readonly adopted: boolean;
+}
+
+/** The facts that every sentence of the catalogue may name. */
+export function naming(plan: Plan): ErrorFacts {
+  return { rotation: plan.rotationId, secret: plan.path, environment: plan.environment, target: plan.target };
 }

@@ -1,6 +1,6 @@
-import { type Moment, type Verdict, naming } from './decide.js';
+import type { Moment, Verdict } from './decide.js';
 import { type EndpointAnswer, type Finding, everywhere, whereAnswered } from './observation.js';
-import type { Plan } from './plan.js';
+import { type Plan, naming } from './plan.js';
 
 /** The credential that is current when a rotation begins: public facts only. */
 export type OldCredential = {
@@ -34,7 +34,7 @@ export type PreflightFacts = {
 
 /** May the rotation start? "Unknown" is not "accepted": it waits, and gives up without having touched anything. */
 export function judgePreflight(
-  { plan, moment }: { readonly plan: Plan; readonly moment: Moment },
+  { plan, moment, rewound }: { readonly plan: Plan; readonly moment: Moment; readonly rewound: boolean },
   facts: PreflightFacts,
 ): Verdict<PreflightFacts, Preflight> {
   const wait = (why: string): Verdict<PreflightFacts, Preflight> => ({
@@ -54,6 +54,13 @@ export function judgePreflight(
     claims: [`principal:${facts.system}:${plan.principal}`],
   });
   if (facts.old === null) return pass(null);
+  // The database was rewound: this rotation has promoted before, and has forgotten what it goes back to.
+  if (facts.old.createdBy === plan.rotationId) {
+    // Nobody has noticed yet, and only in a newer era is everything taken back.
+    if (!rewound) return { kind: 'park', code: 'DATABASE_REWOUND', facts: {} };
+    const cure = 'The rotation has forgotten how far it was, and turns back; then rotate again.';
+    return { kind: 'fail', code: 'PRINCIPAL_IN_USE', facts: { principal: facts.old.identity, cure } };
+  }
   if (everywhere(facts.answers, 'accepted')) return pass({ ...facts.old, accepted: true });
   const unknown = whereAnswered(facts.answers, 'unknown');
   if (unknown !== undefined || facts.answers.length === 0) {

@@ -13,7 +13,8 @@ export type CommandKind = 'cancel' | 'rollback' | 'resume';
 
 /** The append-only events of a rotation. Its state is their fold. Kinds are never renamed: journals outlive versions. */
 export type RotationEvent =
-  | { readonly kind: 'RotationRequested'; readonly plan: Plan }
+  /** `era`: of the installation when it was accepted; absent: the first one. */
+  | { readonly kind: 'RotationRequested'; readonly plan: Plan; readonly era?: number }
   /** Written ahead: from now on the step's effects may have happened. */
   | {
       readonly kind: 'StepIntended';
@@ -36,6 +37,8 @@ export type RotationEvent =
   /** What a guarded step was about to rely on has grown too old: the gate before it looks again. */
   | { readonly kind: 'GateReopened'; readonly step: string; readonly why: string }
   | { readonly kind: 'FenceRaised' }
+  /** The state database was older than it had been: from here on more may have happened than stands before this. */
+  | { readonly kind: 'EraEntered'; readonly era: number }
   /** The proposed value was rejected for certain: propose another. */
   | { readonly kind: 'ValueReplaced'; readonly step: string; readonly code: ErrorCode }
   | { readonly kind: 'RollbackDecided'; readonly code: ErrorCode; readonly facts: ErrorFacts }
@@ -88,7 +91,9 @@ export interface StepState {
   readonly openedMs: number;
   /** When the step was done. */
   readonly doneMs: number;
-  /** True once an intent was written: its effects may exist. */
+  /** True once an intent was written. */
+  readonly meant: boolean;
+  /** True where its effects may exist: it was meant, or a stretch of the journal is lost in which it may have been. */
   readonly touched: boolean;
   /** Why the gate waits, or how the last try failed. */
   readonly last: string;
@@ -111,11 +116,24 @@ export interface Intent {
   readonly failed: boolean;
 }
 
+/** The entry of an era that is newer than the one before it: what the journal says before may not be all. */
+export interface Entered {
+  /** The executor that entered it. */
+  readonly epoch: number;
+  readonly atMs: number;
+  /** Steps that were done by then and have not been done again since: what they saw may no longer be so. */
+  readonly stale: readonly string[];
+}
+
 /** The fold of a rotation's events. */
 export interface RotationState {
   readonly plan: Plan;
   readonly seq: number;
   readonly status: Status;
+  /** The newest era in which an executor has worked on it. */
+  readonly era: number;
+  /** Null while it is the one in which it was accepted. */
+  readonly entered: Entered | null;
   readonly startedMs: number;
   readonly steps: Readonly<Record<string, StepState>>;
   readonly intent: Intent | null;
@@ -138,13 +156,16 @@ const idle: StepState = {
   dueMs: 0,
   openedMs: 0,
   doneMs: 0,
+  meant: false,
   touched: false,
   last: '',
 };
 
-/** The state of a step; one that has not been reached is idle. */
+const idleAsFarAsKnown: StepState = { ...idle, touched: true };
+
+/** The state of a step; one that has not been reached is idle, as far as the journal knows. */
 export function stepState(state: RotationState, step: string): StepState {
-  return state.steps[step] ?? idle;
+  return state.steps[step] ?? (state.entered === null ? idle : idleAsFarAsKnown);
 }
 
 /**
@@ -170,6 +191,8 @@ export function fold(events: readonly Recorded[]): RotationState {
     plan: first.event.plan,
     seq: first.seq,
     status: 'running',
+    era: first.event.era ?? 1,
+    entered: null,
     startedMs: first.atMs,
     steps: {},
     intent: null,
@@ -195,6 +218,7 @@ function apply(state: RotationState, { event, atMs, epoch }: Recorded): Rotation
       return withStep(intend(state, event.step, 'do', epoch, atMs), event.step, {
         phase: 'intended',
         attempt: event.attempt,
+        meant: true,
         touched: true,
       });
     case 'UndoIntended':
@@ -203,7 +227,7 @@ function apply(state: RotationState, { event, atMs, epoch }: Recorded): Rotation
         attempt: event.attempt,
       });
     case 'StepDone':
-      return withStep(closeIntent(state, event.step, epoch), event.step, {
+      return withStep(seenAnew(closeIntent(state, event.step, epoch), event.step), event.step, {
         phase: 'done',
         output: event.output,
         doneMs: atMs,
@@ -235,6 +259,8 @@ function apply(state: RotationState, { event, atMs, epoch }: Recorded): Rotation
       return reopen(state, event.step, event.why, atMs);
     case 'FenceRaised':
       return { ...state, raisedEpoch: epoch };
+    case 'EraEntered':
+      return enterEra(state, event.era, { epoch, atMs });
     case 'ValueReplaced':
       return replaceValue(state, event.step);
     case 'RollbackDecided':
@@ -255,6 +281,37 @@ function apply(state: RotationState, { event, atMs, epoch }: Recorded): Rotation
     default:
       return event satisfies never;
   }
+}
+
+/**
+ * Every step may have been done, or taken back, in what is lost. What was done is done as of now, so that grace, quiet and
+ * watch begin again; what was taken back is taken back once more.
+ */
+function enterEra(state: RotationState, era: number, at: Pick<Entered, 'epoch' | 'atMs'>): RotationState {
+  const steps: Record<string, StepState> = {};
+  const stale: string[] = [];
+  for (const [name, step] of Object.entries(state.steps)) {
+    const isDone = step.phase === 'done';
+    const isGate = step.phase === 'open' || (isDone && !step.meant);
+    if (isDone) stale.push(name);
+    steps[name] = {
+      ...step,
+      phase: step.phase === 'undone' ? 'undoing' : step.phase,
+      attempt: isGate ? 0 : step.attempt,
+      failures: 0,
+      dueMs: 0,
+      openedMs: at.atMs,
+      doneMs: isDone ? at.atMs : step.doneMs,
+      touched: true,
+    };
+  }
+  return { ...state, era, entered: { ...at, stale }, steps };
+}
+
+function seenAnew(state: RotationState, step: string): RotationState {
+  const { entered } = state;
+  if (entered === null) return state;
+  return { ...state, entered: { ...entered, stale: entered.stale.filter((each) => each !== step) } };
 }
 
 function failIntent(state: RotationState): RotationState {

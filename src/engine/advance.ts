@@ -1,9 +1,11 @@
 import type { Workflow } from '../contract/workflow.js';
 import { contextOf } from '../core/context.js';
-import { type Move, decide, naming, onError, onVerdict, saysNothingNew } from '../core/decide.js';
+import { type Move, decide } from '../core/decide.js';
 import type { ErrorCode, ErrorFacts } from '../core/errors.js';
 import { type FenceToken, isRewound } from '../core/fence.js';
 import { findNonJson } from '../core/json.js';
+import { onError, onVerdict, saysNothingNew } from '../core/outcome.js';
+import { naming } from '../core/plan.js';
 import type { RotationEvent, Status } from '../core/rotation.js';
 import { stepState } from '../core/rotation.js';
 import { type Work, request } from './request.js';

@@ -46,7 +46,8 @@ export function* runStep(step: Step, scope: StepScope): Work<StepOutcome> {
 export function* undoStep(step: Step, scope: StepScope): Work<StepOutcome> {
   return yield* sorted(scope, function* (elapsed) {
     if (step.kind !== 'act') throw new TypeError('only an act can be undone');
-    yield* under(scope.authority, step.undo({ ...told(scope), output: scope.state.output }));
+    const { output, meant } = scope.state;
+    yield* under(scope.authority, step.undo({ ...told(scope), output, meant }));
     return { kind: 'undone', tookMs: yield* elapsed() };
   });
 }

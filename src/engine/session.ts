@@ -1,5 +1,6 @@
-import { type Facts, naming } from '../core/decide.js';
+import type { Facts } from '../core/decide.js';
 import { derive } from '../core/derive.js';
+import { naming } from '../core/plan.js';
 import { type Recorded, type RotationEvent, type RotationState, evolve, fold, isOpen } from '../core/rotation.js';
 import type { Append, Appended, SealedValue, Surroundings } from '../ports/journal.js';
 import type { FenceToken } from '../core/fence.js';
@@ -48,7 +49,16 @@ export class Session {
 
   get facts(): Facts {
     const { nowMs, held, waived, guardSeq, commands } = this.#surroundings;
-    return { epoch: this.fence.epoch, nowMs, held, waived, guardSeq, commands, refusedMs: this.#refusedMs };
+    return {
+      epoch: this.fence.epoch,
+      era: this.fence.era,
+      nowMs,
+      held,
+      waived,
+      guardSeq,
+      commands,
+      refusedMs: this.#refusedMs,
+    };
   }
 
   get hasPending(): boolean {

@@ -47,6 +47,8 @@ function lineOf(event: RotationEvent): Line {
       return { level: 'debug', message: 'gate reopened', facts: { step: event.step, why: event.why } };
     case 'FenceRaised':
       return { level: 'debug', message: 'fence raised', facts: {} };
+    case 'EraEntered':
+      return { level: 'warn', message: 'era entered', facts: { era: event.era } };
     case 'ValueReplaced':
       return { level: 'warn', message: 'value replaced', facts: { step: event.step, code: event.code } };
     case 'RollbackDecided':

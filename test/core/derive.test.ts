@@ -39,6 +39,16 @@ describe('a commit', () => {
     expect(derived(done('create')).currentVersion).toBeUndefined();
   });
 
+  it('says nothing of the current version where a step is taken back that the journal never meant', () => {
+    const entered: RotationEvent = { kind: 'EraEntered', era: 2 };
+    for (const step of ['promote', 'swap']) {
+      const back: RotationEvent = { kind: 'UndoDone', step, tookMs: 1 };
+      expect(derived([back], [...staged, entered]).currentVersion).toBeUndefined();
+      expect(derived([back], [...staged, ...done(step), entered]).currentVersion).toBe(4);
+      expect(derived(done(step), [...staged, entered]).currentVersion).toBe(5);
+    }
+  });
+
   it('takes the current version away where there was none before', () => {
     const before = [
       ...passed('preflight', { old: null, previous: null, system: 's' }),

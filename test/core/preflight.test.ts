@@ -10,10 +10,10 @@ const canaryMaxMs = 30_000;
 
 function judge(
   facts: Partial<PreflightFacts> = {},
-  { plan, moment }: { plan?: Partial<Plan>; moment?: Partial<Moment> } = {},
+  { plan, moment, rewound = false }: { plan?: Partial<Plan>; moment?: Partial<Moment>; rewound?: boolean } = {},
 ) {
   return judgePreflight(
-    { plan: aPlan({ policy: { ...promptPolicy, canaryMaxMs }, ...plan }), moment: aMoment(moment) },
+    { plan: aPlan({ policy: { ...promptPolicy, canaryMaxMs }, ...plan }), moment: aMoment(moment), rewound },
     { old, previous: 9, system: 'system-1', answers: answers('accepted'), findings: [], ...facts },
   );
 }
@@ -48,6 +48,24 @@ describe('preflight', () => {
     });
   });
 
+  describe('of a rotation that has made the current credential itself, and knows nothing of it', () => {
+    const own = { ...old, createdBy: 'r1' };
+
+    it('fails in a newer era, accepted or not', () => {
+      const used = { kind: 'fail', code: 'PRINCIPAL_IN_USE', facts: { principal: 'app_a' } };
+      expect(judge({ old: own }, { rewound: true })).toMatchObject(used);
+      expect(judge({ old: own }, { rewound: true, plan: { repair: true } })).toMatchObject(used);
+      expect(judge({ old: own, answers: answers('unknown') }, { rewound: true })).toMatchObject(used);
+      expect(judge({ old: own }, { rewound: true, moment: { held: true } })).toMatchObject({ kind: 'wait' });
+      expect(judge({ old: { ...own, createdBy: 'r0' } }, { rewound: true })).toMatchObject({ kind: 'pass' });
+    });
+
+    it('parks where nobody has noticed that the database was rewound', () => {
+      expect(judge({ old: own })).toEqual({ kind: 'park', code: 'DATABASE_REWOUND', facts: {} });
+      expect(judge({ old: { ...own, createdBy: 'r0' } })).toMatchObject({ kind: 'pass' });
+    });
+  });
+
   it.each(['refused', 'absent'] as const)('fails where one endpoint answers %s', (answer) => {
     expect(judge({ answers: answers('accepted', answer) })).toEqual({
       kind: 'fail',
@@ -65,7 +83,7 @@ describe('preflight', () => {
         cure: expect.stringMatching(/`adopted: true`.* \/billing\/db/),
       },
     });
-    expect(judge({ old: { ...old, createdBy: 'r1' } }, { plan: { adopted: false } })).toMatchObject({ kind: 'pass' });
+    expect(judge({ old: { ...old, createdBy: 'r0' } }, { plan: { adopted: false } })).toMatchObject({ kind: 'pass' });
     const oneLive = { ...aPlan().capabilities, overlap: 'one-live' } as const;
     expect(judge({}, { plan: { adopted: false, capabilities: oneLive } })).toMatchObject({ kind: 'pass' });
   });

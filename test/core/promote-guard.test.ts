@@ -45,7 +45,7 @@ describe('a label that is to be moved on what the canary saw too long ago', () =
       ],
     };
     const state = stateAfter([...passed('canary'), ...events], { storeSettleMs, policy: promptPolicy });
-    const facts = { epoch: 2, nowMs, held: false, waived: [], guardSeq: 1, commands: [], refusedMs: null };
+    const facts = { epoch: 2, era: 1, nowMs, held: false, waived: [], guardSeq: 1, commands: [], refusedMs: null };
     return decide(workflow, state, facts);
   }
 

@@ -18,6 +18,7 @@ function decideAfterTakeover(capabilities: Capabilities, afterMs: number) {
   const state = stateAfter([...done('make'), ...passed('drain'), meant], { capabilities });
   const facts = {
     epoch: 2,
+    era: 1,
     nowMs: requestedMs + afterMs,
     held: true,
     waived: [],

@@ -40,6 +40,7 @@ const oneOfEach: { readonly [Kind in RotationEvent['kind']]: Extract<RotationEve
   GateWaiting: { kind: 'GateWaiting', step: 'drain', facts: { seen: ['ü "quoted"'] }, why: 'grace', againInMs: 9 },
   GateReopened: { kind: 'GateReopened', step: 'drain', why: 'held' },
   FenceRaised: { kind: 'FenceRaised' },
+  EraEntered: { kind: 'EraEntered', era: 2 },
   ValueReplaced: { kind: 'ValueReplaced', step: 'create', code: 'VALUE_REJECTED' },
   RollbackDecided: { kind: 'RollbackDecided', code: 'CANCELLED', facts },
   DestroyDecided: { kind: 'DestroyDecided' },
@@ -105,6 +106,13 @@ describe('a journal of an earlier release folds to the state it always had', () 
       seq: 28,
       raisedEpoch: 6,
       unsettled: ['disable of 5'],
+      steps: allDone,
+    },
+    'staged-rotation-1-rewound': {
+      ...completed,
+      seq: 28,
+      raisedEpoch: 10_002,
+      unsettled: ['promote of 1'],
       steps: allDone,
     },
     'staged-rotation-1-rolled-back': {

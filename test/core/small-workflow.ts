@@ -30,6 +30,7 @@ export const provider: Partial<Plan> = {
 export function facts(change: Partial<Facts> = {}): Facts {
   return {
     epoch: 1,
+    era: 1,
     nowMs: requestedMs,
     held: false,
     waived: [],

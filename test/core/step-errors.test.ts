@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type WorkflowShape, onError, onVerdict, saysNothingNew } from '../../src/core/decide.js';
+import type { WorkflowShape } from '../../src/core/decide.js';
+import { onError, onVerdict, saysNothingNew } from '../../src/core/outcome.js';
 import type { ErrorCode } from '../../src/core/errors.js';
 import type { Plan } from '../../src/core/plan.js';
 import type { RotationEvent } from '../../src/core/rotation.js';

@@ -29,6 +29,7 @@ it('a step that has not been reached is idle, and has nothing to say', () => {
     dueMs: 0,
     openedMs: 0,
     doneMs: 0,
+    meant: false,
     touched: false,
     last: '',
   });

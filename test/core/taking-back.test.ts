@@ -47,7 +47,7 @@ function decideAt(
   events: readonly (RotationEvent | Written)[],
   { plan = {}, nowMs = requestedMs }: { readonly plan?: Partial<Plan>; readonly nowMs?: number } = {},
 ) {
-  const facts: Facts = { epoch, nowMs, held: false, waived: [], guardSeq: 7, commands: [], refusedMs: null };
+  const facts: Facts = { epoch, era: 1, nowMs, held: false, waived: [], guardSeq: 7, commands: [], refusedMs: null };
   return decide(workflow, stateAfter(events, plan), facts);
 }
 

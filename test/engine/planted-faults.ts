@@ -68,8 +68,8 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: 'the new credential is destroyed before the label is back',
     file: 'workflows/steps/promote.ts',
-    find: 'yield* moveLabelBack(plan, before.preflight, before.stage);',
-    replace: '',
+    find: 'yield* moveLabelBack(plan, yield* wayBack(plan, before.preflight), before.stage?.version ?? own);',
+    replace: ';',
     scenarios: ['failed drain'],
   },
 ];

@@ -25,6 +25,7 @@ describe('an executor that has something to write', () => {
     expect(session.state).toMatchObject({ seq: 4, intent: { step: 'disable', epoch: 7, atMs: calm.nowMs } });
     expect(session.facts).toEqual({
       epoch: 7,
+      era: 1,
       nowMs: calm.nowMs,
       held: false,
       waived: [],

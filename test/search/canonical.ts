@@ -60,7 +60,7 @@ function isLoaded(value: object): value is { readonly events: readonly Recorded[
 
 /** What of a rotation's state the engine's next moves depend on. */
 export function reducedState(state: RotationState, frame: Frame): unknown {
-  const { intent, plan } = state;
+  const { intent, plan, entered } = state;
   const settleMs = Math.max(plan.capabilities.fence ? 0 : plan.capabilities.settleMs, plan.storeSettleMs);
   const unsettled = state.unsettled.filter(
     (each) => each.epoch >= state.raisedEpoch || each.intendedMs + settleMs > frame.nowMs || !plan.capabilities.fence,
@@ -72,6 +72,8 @@ export function reducedState(state: RotationState, frame: Frame): unknown {
     state.because?.code ?? null,
     state.replacedValues,
     rank(state.raisedEpoch, frame),
+    state.era,
+    entered === null ? null : [rank(entered.epoch, frame), relative(entered.atMs, frame), entered.stale],
     intent === null
       ? null
       : [intent.step, intent.direction, rank(intent.epoch, frame), relative(intent.atMs, frame), intent.failed],
@@ -86,13 +88,14 @@ export function reducedState(state: RotationState, frame: Frame): unknown {
 function lastSettled(state: RotationState, step: string, settleMs: number): number {
   const intended = [
     ...state.unsettled,
+    ...(state.entered === null ? [] : [{ step, intendedMs: state.entered.atMs }]),
     ...(state.intent === null ? [] : [{ step: state.intent.step, intendedMs: state.intent.atMs }]),
   ];
   return Math.max(0, ...intended.filter((each) => each.step === step).map((each) => each.intendedMs + settleMs));
 }
 
 function reducedStep(step: StepState, settledMs: number, frame: Frame): unknown {
-  const { phase, failures, output, dueMs, touched, last } = step;
+  const { phase, failures, output, dueMs, meant, touched, last } = step;
   const attempt = phase === 'open' ? Math.min(step.attempt, 1) : 0;
   const due = dueMs > frame.nowMs ? dueMs - frame.nowMs : 0;
   return [
@@ -101,6 +104,7 @@ function reducedStep(step: StepState, settledMs: number, frame: Frame): unknown 
     failures,
     plain(output, frame),
     due,
+    meant,
     touched,
     last,
     phase === 'undone' && step.doneMs >= settledMs,

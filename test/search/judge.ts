@@ -8,6 +8,8 @@ export type Finding = string | null;
 
 /** I1, I4, I12 by ground truth, after every edge. `atRest`: nobody works, and nothing that was sent can still arrive. */
 export function judge(world: World, atRest: boolean): Finding {
+  // A cancel that is lost leaves nothing behind that says so but an era, and nobody has noticed that it is another.
+  if (world.truth.forgotten && world.bounds.commands > 0) return null;
   return currentWorks(world, atRest) ?? nothingLeftBehind(world) ?? endsAsDecided(world);
 }
 

@@ -172,6 +172,7 @@ export class Schedule {
       this.#spent,
       world.truth.tampered,
       world.truth.broken,
+      world.truth.forgotten,
       [...world.truth.decided],
     ];
     return hashOf(textOf(parts, frame));
@@ -200,9 +201,10 @@ export class Schedule {
 
   #frame(): Frame {
     const { world } = this;
-    const { intent, unsettled, raisedEpoch } = world.journal;
+    const { intent, unsettled, raisedEpoch, entered } = world.journal;
     const epochs = new Set([0, raisedEpoch, world.state.newest().epoch, world.target.token?.epoch ?? 0]);
     if (intent !== null) epochs.add(intent.epoch);
+    if (entered !== null) epochs.add(entered.epoch);
     for (const each of unsettled) epochs.add(each.epoch);
     for (const { request } of this.#flights) epochs.add(request.authority?.fence.epoch ?? 0);
     const executor = this.#live?.executor ?? this.#stopped;
@@ -242,7 +244,7 @@ export class Schedule {
     const { status, because } = world.journal;
     if (status === 'parked' && (because?.code === 'DATABASE_REWOUND' || because?.code === 'FENCE_MISSING')) {
       this.narrate?.(`parked as ${because.code}: keyturn restored, keyturn resume`);
-      world.state.restored();
+      this.#restored();
       const { rotationId } = world.plan;
       world.state.command({ rotationId, kind: 'resume', by: 'local:kim', reason: 'a search' });
       return true;
@@ -361,13 +363,22 @@ export class Schedule {
     this.#leave();
     this.#standby?.restore();
     this.#standby = null;
-    // A fail-over takes longer than a request lives: what nothing would refuse any more has died on the way.
-    this.#flights = this.#flights.filter((each) => !Number.isFinite(each.deadMs));
     this.#spend('failOvers');
-    if (noticed) world.state.restored();
-    const stored = world.read('current');
-    const broken = stored === null || !world.target.accepts(world.credential(stored));
-    world.truth = { ...world.truth, broken };
+    // Without a new era nobody waits for them: then a fail-over has taken longer than a request lives.
+    if (!noticed) this.#flights = this.#flights.filter((each) => !Number.isFinite(each.deadMs));
+    if (noticed) this.#restored();
+    else world.truth = { ...world.truth, forgotten: true };
+    world.truth = { ...world.truth, broken: this.#isBroken() };
+  }
+
+  #isBroken(): boolean {
+    const stored = this.world.read('current');
+    return stored === null || !this.world.target.accepts(this.world.credential(stored));
+  }
+
+  #restored(): void {
+    this.world.state.restored();
+    this.world.truth = { ...this.world.truth, forgotten: false, broken: this.#isBroken() };
   }
 
   /** Until when a request may still arrive: its intent and the time it is good for. */

@@ -42,11 +42,11 @@ describe('a rule that is taken away is missed', { timeout: 300_000 }, () => {
 
   afterAll(() => copy.remove());
 
-  for (const { name, breaks, ...edit } of takeaways) {
+  for (const { name, breaks, also = [], ...edit } of takeaways) {
     it(name, async (context) => {
       const searched = async (): Promise<Explored> =>
         (await copy.run('test/search/search-process.ts', name)) as Explored;
-      const { violation } = await copy.planted([edit], searched);
+      const { violation } = await copy.planted([edit, ...also], searched);
       expect(violation?.what ?? 'nothing').toContain(`${breaks}:`);
       missed.push(name);
       const trace = violation?.trace.map((line) => `    ${line}`).join('\n') ?? '';

@@ -6,6 +6,8 @@ export interface Takeaway extends Edit {
   readonly name: string;
   /** The invariant that breaks. */
   readonly breaks: string;
+  /** What stands behind it, and is taken away with it. */
+  readonly also?: readonly Edit[];
 }
 
 /** The rules of DESIGN section 5 that were found by search, each taken away once. */
@@ -36,6 +38,42 @@ export const takeaways: readonly Takeaway[] = [
     file: 'src/core/fence.ts',
     find: 'return a.era - b.era || a.epoch - b.epoch;',
     replace: 'return a.epoch - b.epoch;',
+    breaks: 'I1',
+    // Epochs that a new era leaves out are newer by themselves.
+    also: [
+      {
+        file: 'src/adapters/memory/state.ts',
+        find: 'this.#epoch += EPOCHS_LEFT_OUT;',
+        replace: 'void EPOCHS_LEFT_OUT;',
+      },
+    ],
+  },
+  {
+    name: 'entry',
+    file: 'src/core/decide.ts',
+    find: "if (facts.era > state.era) return record({ kind: 'EraEntered', era: facts.era });",
+    replace: '',
+    breaks: 'I4',
+  },
+  {
+    name: 'every act',
+    file: 'src/core/rotation.ts',
+    find: 'return state.steps[step] ?? (state.entered === null ? idle : idleAsFarAsKnown);',
+    replace: 'return state.steps[step] ?? idle;',
+    breaks: 'I4',
+  },
+  {
+    name: 'seen anew',
+    file: 'src/core/decide.ts',
+    find: 'const isLost = state.entered?.stale.includes(step.guard.gate) === true;',
+    replace: 'const isLost = state.entered?.stale.includes(step.name) === true;',
+    breaks: 'I1',
+  },
+  {
+    name: 'what is lost',
+    file: 'src/core/settle.ts',
+    find: 'return entered.atMs + Math.max(fence ? 0 : settleMs, plan.storeSettleMs);',
+    replace: 'return entered.atMs * (fence ? 0 : Math.min(0, settleMs));',
     breaks: 'I1',
   },
 ];

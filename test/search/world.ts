@@ -37,6 +37,8 @@ export interface Truth {
   readonly tampered: boolean;
   /** The fail-over itself left `current` on something that is refused. */
   readonly broken: boolean;
+  /** A fail-over that nobody has noticed yet: no rotation has a way to know that it was further. */
+  readonly forgotten: boolean;
 }
 
 /** Everything around the executors, and what they ask of it. */
@@ -50,7 +52,7 @@ export class World {
   rotation = 0;
   /** How many values were made: no two rotations, and no two tries, make the same. */
   values = 0;
-  truth: Truth = { decided: new Set(), tampered: false, broken: false };
+  truth: Truth = { decided: new Set(), tampered: false, broken: false, forgotten: false };
 
   constructor(readonly bounds: Bounds) {
     const capabilities = { ...ableCapabilities, fence: bounds.fence, settleMs: bounds.fence ? 0 : settleMs };

@@ -32,6 +32,17 @@ export const worlds: readonly Bounds[] = [
   { ...nothing, name: 'a fence: two rotations', rotations: 2, pauses: 2, deviations: 3 },
   { ...nothing, ...noFence, ...noCompare, name: 'neither: two rotations', rotations: 2, pauses: 2, deviations: 3 },
   { ...nothing, ...noCompare, name: 'a fail-over', failOvers: 1, pauses: 1, deviations: 3 },
+  { ...nothing, ...noCompare, name: 'a fail-over, a cancel', failOvers: 1, commands: 1, noticed: true, deviations: 3 },
+  { ...nothing, name: 'a fail-over of the store too, a cancel', failOvers: 1, commands: 1, deviations: 3 },
+  {
+    ...nothing,
+    ...noFence,
+    name: 'no fence: a fail-over, a cancel',
+    failOvers: 1,
+    commands: 1,
+    noticed: true,
+    deviations: 3,
+  },
 ];
 
 /** The same with more of everything; takes minutes. */
@@ -62,6 +73,17 @@ export const widerWorlds: readonly Bounds[] = [
     pauses: 1,
     deviations: 4,
   },
+  {
+    ...nothing,
+    ...noFence,
+    ...noCompare,
+    name: 'neither: a fail-over, a pause, a cancel',
+    failOvers: 1,
+    pauses: 1,
+    commands: 1,
+    noticed: true,
+    deviations: 4,
+  },
 ];
 
 /** Where each rule that can be taken away is missed: the smallest world for it. */
@@ -70,4 +92,17 @@ export const takeawayWorlds: Readonly<Record<string, Bounds>> = {
   settle: { ...nothing, ...noFence, name: 'settle', pauses: 1, commands: 1, deviations: 3 },
   content: { ...nothing, name: 'content', moves: 1, commands: 1, deviations: 2 },
   era: { ...nothing, ...noCompare, name: 'era', failOvers: 1, noticed: true, pauses: 1, deviations: 4 },
+  entry: { ...nothing, ...noCompare, name: 'entry', failOvers: 1, noticed: true, commands: 1, deviations: 3 },
+  'every act': { ...nothing, ...noCompare, name: 'every act', failOvers: 1, noticed: true, commands: 1, deviations: 3 },
+  'seen anew': { ...nothing, ...noCompare, name: 'seen anew', failOvers: 1, noticed: true, commands: 1, deviations: 3 },
+  'what is lost': {
+    ...nothing,
+    ...noFence,
+    ...noCompare,
+    name: 'what is lost',
+    failOvers: 1,
+    noticed: true,
+    pauses: 1,
+    deviations: 4,
+  },
 };

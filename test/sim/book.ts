@@ -1,4 +1,4 @@
-import { type Status, isOpen } from '../../src/core/rotation.js';
+import { type Recorded, type Status, fold, isOpen } from '../../src/core/rotation.js';
 import type { Append } from '../../src/ports/journal.js';
 import type { SimulatedSecret } from './population.js';
 
@@ -48,6 +48,24 @@ export class Book {
 
   entry(rotationId: string): Entry | undefined {
     return this.#entries.get(rotationId);
+  }
+
+  /** The database has forgotten. `journal`: null where it knows no such rotation. *Returns* whose rotations are gone. */
+  rewind(journal: (rotationId: string) => readonly Recorded[] | null): readonly SimulatedSecret[] {
+    const gone: SimulatedSecret[] = [];
+    for (const entry of this.all) {
+      const events = journal(entry.rotationId);
+      if (events === null) {
+        this.#entries.delete(entry.rotationId);
+        gone.push(entry.secret);
+        continue;
+      }
+      const { status, because, decision } = fold(events);
+      entry.status = status;
+      entry.code = because?.code ?? null;
+      entry.isPastReturn = decision === 'destroy';
+    }
+    return gone;
   }
 
   get all(): readonly Entry[] {

@@ -4,18 +4,20 @@ import type { Life } from './life.js';
 
 /** What must be so once a rotation has closed: I2, I4, I6, I13, L1. */
 export function* judgeEnd(ground: Ground, life: Life, sealedSlots: number): Generator<Broken> {
-  const { plan, old, status } = life;
+  const { plan, status } = life;
+  const old = life.old ?? life.lost?.old ?? null;
   const name = `${plan.rotationId}, ${status},`;
   const current = ground.current();
   const credential = current === null ? null : ground.credentialIn(current);
   if (sealedSlots > 0) yield { invariant: 'I4', what: `${name} has left sealed values behind` };
-  if (!life.hasPassedPreflight) return;
+  if (!life.hasPassedPreflight && life.lost === null) return;
   const orphans = ground.target.live().filter((each) => each !== credential?.identity && !ground.touched.has(each));
   if (orphans.length > 0) yield { invariant: 'I4', what: `${name} has left ${orphans.join(', ')} able to log in` };
   const pending = ground.store.read(ground.secret.id, 'pending');
   if (pending !== null && pending.rotationId === plan.rotationId)
     yield { invariant: 'I13', what: `${name} has left the label pending` };
   if (ground.handMove !== null) return;
+  if (life.lost !== null && !life.hasPassedPreflight && !life.lost.hasPassedPreflight) return;
   if (status === 'completed') yield* judgeCompleted(ground, life, current?.version ?? null);
   else if ((current?.version ?? null) !== (old?.version ?? null) && !ground.wasMovedSince(life.startedMs))
     yield { invariant: 'I13', what: `${name} and current is not where it was` };
@@ -41,6 +43,8 @@ export function* judgeParked(ground: Ground, life: Life): Generator<Broken> {
   const { plan, old, decision } = life;
   if (old === null || !old.accepted || decision === 'destroy' || plan.capabilities.overlap === 'one-live') return;
   if (ground.isExcused(old.identity) || ground.touched.has(old.identity)) return;
+  // What is lost has taken it away, and nobody has looked yet.
+  if (life.lost !== null && (life.hasMeant('disable') || life.hasMeant('destroy'))) return;
   if (!ground.isThere(old.identity))
     yield { invariant: 'L2', what: `${plan.rotationId} parked and the old credential is gone` };
   else if (life.openIntent !== 'disable' && life.disabledMs === null && !ground.target.live().includes(old.identity))

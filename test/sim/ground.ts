@@ -284,6 +284,20 @@ export class Ground {
     if (version !== null && this.works(version)) this.store.moveByHand(this.secret.id, expected);
   }
 
+  /** The store is as it was earlier: what it names then, and the target has taken away since, nobody could know. */
+  rewound(): void {
+    this.changed = true;
+    const current = this.current();
+    const credential = current === null ? null : this.credentialIn(current);
+    if (credential === null || this.target.accepts(credential)) return;
+    const { identity, value } = credential;
+    if (!this.broken.has(identity))
+      this.broken.set(identity, () => this.target.changeByHand(identity, { value, login: true, dead: false }));
+    this.everBroken.add(identity);
+    this.touched.add(identity);
+    this.brokenMs = this.clock.nowMs();
+  }
+
   takeBackup(): void {
     this.#backup ??= this.target.backUp();
   }

@@ -1,6 +1,6 @@
 import type { OldCredential } from '../../src/core/preflight.js';
 import type { Plan } from '../../src/core/plan.js';
-import type { RotationEvent } from '../../src/core/rotation.js';
+import type { Recorded, RotationEvent } from '../../src/core/rotation.js';
 import type { Append } from '../../src/ports/journal.js';
 
 /** What the commits of one rotation have said so far, kept as they are carried out: no journal is folded. */
@@ -26,6 +26,8 @@ export class Life {
   /** How often `preflight` has passed: before that nothing was touched. */
   hasPassedPreflight = false;
   newestEpoch = 0;
+  /** As it was when the database was rewound; null: it was not. */
+  lost: Life | null = null;
 
   /** `startedMs`: when it was accepted. Milliseconds since 1970. */
   constructor(
@@ -35,6 +37,23 @@ export class Life {
 
   get isOpen(): boolean {
     return this.status === 'open' || this.status === 'parked';
+  }
+
+  /** What a database that was rewound still knows of it; what was meant at all remains true. */
+  rewound(journal: readonly Recorded[]): Life {
+    const life = new Life(this.plan, this.startedMs);
+    for (const { event, epoch, atMs } of journal) {
+      life.#note(event, epoch, atMs);
+      life.newestEpoch = Math.max(life.newestEpoch, epoch);
+    }
+    for (const each of this.intents) life.intents.add(each);
+    life.lost = this;
+    return life;
+  }
+
+  /** True where an intent of this step was ever written, be it in what is lost. */
+  hasMeant(step: string): boolean {
+    return [...this.intents].some((each) => each.startsWith(`${step} `));
   }
 
   /** Takes in one commit that was carried out. */

@@ -1,7 +1,7 @@
 import type { MemoryState } from '../../src/adapters/memory/state.js';
 import { type ErrorCode, catalogue, isKeyturnError } from '../../src/core/errors.js';
 import type { Plan } from '../../src/core/plan.js';
-import type { CommandKind } from '../../src/core/rotation.js';
+import { type CommandKind, fold } from '../../src/core/rotation.js';
 import type { Book, Entry } from './book.js';
 import type { Chance } from './chance.js';
 import type { DatabaseFaults } from './database.js';
@@ -26,6 +26,8 @@ export interface OperatorParts {
   readonly destroyByHand: (secret: SimulatedSecret, identity: string) => void;
   /** Sets right what people have done to a secret, as the rotation that waits for it says. */
   readonly setRight: (secret: SimulatedSecret) => void;
+  /** True where the database has forgotten part of this rotation. */
+  readonly isRewound: (rotationId: string) => boolean;
   /** Told of a rotation that stays parked whatever is done that is offered. */
   readonly despairs: (entry: Entry) => void;
 }
@@ -69,6 +71,13 @@ export class Operator {
       this.#askLater(secret, this.#chance.below(15_000));
     }
     this.#look();
+  }
+
+  /** The database went back. A hold whose release it has forgotten is there again, and is released like any other. */
+  rewound(): void {
+    this.#held.clear();
+    for (const { rotationId, secret } of this.#parts.book.all)
+      if (this.#parts.state.load(rotationId)?.surroundings.held === true) this.#held.add(secret.id);
   }
 
   /** True once nobody wants anything any more. */
@@ -155,10 +164,17 @@ export class Operator {
     if (cure.includes('do it by hand')) this.#destroyByHand(entry);
     if (isOver) this.#parts.setRight(entry.secret);
     const resumes = this.resumesOf(entry.rotationId);
-    const turnsBack = cure.includes('keyturn rollback') && resumes >= RESUMES_BEFORE_ROLLBACK && !entry.isPastReturn;
+    const offered = cure.includes('keyturn rollback') || this.#mayTurnBack(entry);
+    const turnsBack = offered && resumes >= RESUMES_BEFORE_ROLLBACK && !entry.isPastReturn;
     this.#resumed.set(entry.rotationId, resumes + 1);
     if (isOver) this.#despair(entry);
     this.#command(entry, turnsBack ? 'rollback' : 'resume');
+  }
+
+  /** What stays parked after the database was restored is turned back, as docs/operating.md says. */
+  #mayTurnBack({ rotationId }: Entry): boolean {
+    if (!this.#parts.isRewound(rotationId)) return false;
+    return fold(this.#parts.state.load(rotationId)?.events ?? []).decision === null;
   }
 
   #destroyByHand({ rotationId, secret }: Entry): void {

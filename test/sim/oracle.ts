@@ -32,6 +32,9 @@ export class Oracle implements Witness {
   readonly #lives = new Map<string, Life>();
   /** The highest epoch that a fenced target has taken an effect of, by secret. */
   readonly #takenEpochs = new Map<string, { era: number; epoch: number }>();
+  readonly #forgotten = new Set<string>();
+  /** The rotation of each secret that was begun last. */
+  readonly #lastBegun = new Map<string, string>();
   /** The highest epoch that has committed, by secret. */
   readonly #committedEpochs = new Map<string, number>();
 
@@ -47,6 +50,29 @@ export class Oracle implements Witness {
     const open = [...this.#lives.values()].find((each) => each.isOpen && each.plan.secret === plan.secret);
     if (open !== undefined) this.#say('I8', `${plan.rotationId} began while ${open.plan.rotationId} was open`);
     this.#lives.set(plan.rotationId, new Life(plan, this.#looked().clock.nowMs()));
+    this.#lastBegun.set(plan.secret, plan.rotationId);
+  }
+
+  /** What became of a rotation that the database has forgotten wholly nobody can know: its secret is judged no more. */
+  forget(secret: string): void {
+    this.#forgotten.add(secret);
+  }
+
+  /** The database was rewound. Where nobody has noticed, no secret can be judged by what is so. */
+  rewind(noticed: boolean): void {
+    const { state, grounds } = this.#looked();
+    this.#committedEpochs.clear();
+    for (const [rotationId, life] of this.#lives) {
+      const journal = state.load(rotationId)?.events;
+      if (journal === undefined) this.#lives.delete(rotationId);
+      else this.#lives.set(rotationId, life.rewound(journal));
+    }
+    if (!noticed) for (const { secret } of grounds) this.forget(secret.id);
+  }
+
+  /** True where the database has forgotten part of this rotation. */
+  isRewound(rotationId: string): boolean {
+    return (this.#lives.get(rotationId)?.lost ?? null) !== null;
   }
 
   /** A commit was carried out. */
@@ -65,7 +91,7 @@ export class Oracle implements Witness {
 
   about(effect: Effect): () => void {
     const life = this.#lives.get(effect.scope.plan.rotationId);
-    if (life === undefined) return () => undefined;
+    if (life === undefined || this.#forgotten.has(life.plan.secret)) return () => undefined;
     const before = lookBefore(effect);
     const { ground, method, scope, identity } = effect;
     return () => {
@@ -90,19 +116,26 @@ export class Oracle implements Witness {
 
   left(secret: string): Left | null {
     const life = [...this.#lives.values()].findLast((each) => each.isOpen && each.plan.secret === secret);
-    if (life === undefined || !life.hasPassedPreflight) return null;
-    const version = life.promotedMs === null ? (life.old?.version ?? null) : life.version;
+    const isKnown = life?.hasPassedPreflight === true || life?.lost?.hasPassedPreflight === true;
+    if (life === undefined || !isKnown) return null;
+    const old = life.old ?? life.lost?.old ?? null;
+    const version = life.promotedMs === null ? (old?.version ?? null) : life.version;
     const isOff =
       life.plan.capabilities.disable &&
       life.decision !== 'roll-back' &&
       (life.disabledMs !== null || life.openIntent === 'disable');
-    return { identities: [life.old?.identity ?? null, life.identity], system: life.system, version, isOff };
+    return {
+      identities: [old?.identity ?? null, life.identity],
+      system: life.system ?? life.lost?.system ?? null,
+      version,
+      isOff,
+    };
   }
 
   /** After every event: I1, for what may have changed. */
   look(): void {
     for (const ground of this.#looked().grounds) {
-      if (!ground.changed) continue;
+      if (!ground.changed || this.#forgotten.has(ground.secret.id)) continue;
       ground.changed = false;
       this.#judgeCurrent(ground, 'current names a credential that is refused');
     }
@@ -113,6 +146,7 @@ export class Oracle implements Witness {
     const identity = ground.credentialIn(version)?.identity ?? '';
     if (
       !consumer.isHonest ||
+      this.#forgotten.has(ground.secret.id) ||
       ground.everBroken.has(identity) ||
       ground.lateOff.has(identity) ||
       ground.wasByHand(readMs)
@@ -129,7 +163,9 @@ export class Oracle implements Witness {
    */
   abandons(rotationId: string): boolean {
     const life = this.#lives.get(rotationId);
-    if (life?.old?.accepted !== false) return false;
+    // What is lost has destroyed the old credential: there is nothing left to turn back to.
+    const isForward = life?.lost?.decision === 'destroy';
+    if (!isForward && life?.old?.accepted !== false && !this.#forgotten.has(life?.plan.secret ?? '')) return false;
     this.#lives.delete(rotationId);
     return true;
   }
@@ -141,10 +177,12 @@ export class Oracle implements Witness {
       // Late requests have settled by now, and what they broke must have been mended.
       ground.lateOff.clear();
       for (const endpoint of ground.secret.endpoints) ground.target.catchUp(endpoint);
-      this.#judgeCurrent(ground, 'at rest current names a credential that is refused', true);
+      if (!this.#forgotten.has(ground.secret.id))
+        this.#judgeCurrent(ground, 'at rest current names a credential that is refused', true);
     }
     for (const life of this.#lives.values()) {
-      if (!life.isOpen && this.#isLast(life)) this.#judgeEnd(life);
+      const isLast = this.#lastBegun.get(life.plan.secret) === life.plan.rotationId;
+      if (!life.isOpen && isLast) this.#judgeEnd(life);
       this.#judgeLeaks(life);
     }
     this.#judgeHistories();
@@ -170,6 +208,7 @@ export class Oracle implements Witness {
 
   #judgeEvent(event: RotationEvent, life: Life): void {
     const { plan } = life;
+    if (this.#forgotten.has(plan.secret)) return;
     if (event.kind === 'StepIntended' && event.step === 'destroy') this.#judgeRevoke(life, 'destroy', judgeDestroy);
     if (event.kind === 'StepIntended' && event.step === 'disable') this.#judgeRevoke(life, 'disable', judgeDisable);
     if (event.kind === 'StepDone' && event.step === 'preflight') {
@@ -259,14 +298,10 @@ export class Oracle implements Witness {
   }
 
   #judgeEnd(life: Life): void {
+    if (this.#forgotten.has(life.plan.secret)) return;
     const { state } = this.#looked();
     const ground = this.#looked().ground(life.plan.secret);
     for (const broken of judgeEnd(ground, life, state.sealedSlots(life.plan.rotationId).length)) this.#violate(broken);
-  }
-
-  #isLast(life: Life): boolean {
-    const later = [...this.#lives.values()].filter((each) => each.plan.secret === life.plan.secret);
-    return later.at(-1) === life;
   }
 
   /** C1: no value of the run stands in a journal. */

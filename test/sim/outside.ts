@@ -1,6 +1,7 @@
 import type { MemoryClock } from '../../src/adapters/memory/clock.js';
 import type { MemoryState } from '../../src/adapters/memory/state.js';
 import { MemoryStore } from '../../src/adapters/memory/store.js';
+import { keyturnError } from '../../src/core/errors.js';
 import type { SealerPort } from '../../src/ports/engine-ports.js';
 import type { Scope, StepPorts, TargetPort } from '../../src/ports/step-ports.js';
 import type { Chance } from './chance.js';
@@ -51,6 +52,7 @@ const KEY_MS = 15_000;
 export class Outside {
   readonly store: MemoryStore;
   readonly ports: OutsidePorts;
+  readonly #storeFaults: StoreFaults;
   readonly #grounds = new Map<string, Ground>();
   readonly #consumers = new Map<string, readonly SimulatedConsumer[]>();
 
@@ -87,10 +89,11 @@ export class Outside {
       sealed: (rotationId, slot) => state.sealed(rotationId, slot),
     });
     keyringWeather(keyring, from.split('key'), parts);
+    this.#storeFaults = new StoreFaults((scope) => this.ground(scope.plan.secret), from.split('store'), shared);
     const target = (scope: Scope): Prompt<TargetPort> => found(targets, scope.plan.secret).port;
     this.ports = {
       target: routed(target),
-      store: new StoreFaults((scope) => this.ground(scope.plan.secret), from.split('store'), shared).port,
+      store: this.#storeFaults.port,
       sealed: keyring.opener,
       sealer: keyring.sealer,
       consumers: {
@@ -104,7 +107,8 @@ export class Outside {
       standing: {
         read: ({ plan }) => {
           const loaded = state.load(plan.rotationId);
-          if (loaded === null) throw new TypeError(`there is no rotation ${plan.rotationId}`);
+          // Its database has forgotten it since.
+          if (loaded === null) throw keyturnError('UNKNOWN_ROTATION', { rotation: plan.rotationId });
           return loaded.surroundings;
         },
       },
@@ -123,6 +127,13 @@ export class Outside {
   /** Applications that use what they should not, or prove nothing, are mended. */
   mendConsumers(secret: string): void {
     for (const consumer of this.#consumers.get(secret) ?? []) consumer.mend();
+  }
+
+  /** The state database went back to an earlier copy, and the store with it where that lives there. */
+  rewound(store: boolean): void {
+    if (!store) return;
+    this.#storeFaults.rewound();
+    for (const ground of this.grounds) ground.rewound();
   }
 
   /** A consumer by its name; undefined where the configuration names one that does not exist. */

@@ -8,6 +8,7 @@ export interface PlantedBug {
 }
 
 const decide = 'src/core/decide.ts';
+const outcome = 'src/core/outcome.ts';
 const evidence = 'src/core/evidence.ts';
 const guard = 'src/core/revoke-guard.ts';
 const watch = 'src/core/watch.ts';
@@ -175,8 +176,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   ]),
   bug('undoing promote leaves the label', [
     'workflows/steps/promote.ts',
-    'yield* moveLabelBack(plan, before.preflight, before.stage);',
-    '',
+    'yield* moveLabelBack(plan, yield* wayBack(plan, before.preflight), before.stage?.version ?? own);',
+    ';',
   ]),
   bug('undoing promote believes a read', [
     'workflows/steps/promote.ts',
@@ -270,6 +271,27 @@ export const plantedBugs: readonly PlantedBug[] = [
     'if (scope.fence.epoch < 0)',
   ]),
   bug('no new epoch for a new lease', [state, 'this.#epoch += 1;', 'this.#epoch = Math.max(1, this.#epoch);']),
+  // A database that was rewound.
+  bug('nobody writes down that the era is another', [
+    decide,
+    "if (facts.era > state.era) return record({ kind: 'EraEntered', era: facts.era });",
+    '',
+  ]),
+  bug('undo covers what the journal knows', [
+    'src/core/rotation.ts',
+    'return state.steps[step] ?? (state.entered === null ? idle : idleAsFarAsKnown);',
+    'return state.steps[step] ?? idle;',
+  ]),
+  bug('what a gate saw before the database was rewound counts', [
+    decide,
+    'const isLost = state.entered?.stale.includes(step.guard.gate) === true;',
+    'const isLost = state.entered?.stale.includes(step.name) === true;',
+  ]),
+  bug('preflight takes what this rotation has promoted for the old one', [
+    'src/core/preflight.ts',
+    'if (facts.old.createdBy === plan.rotationId) {',
+    "if (facts.old.createdBy === '') {",
+  ]),
   // The journal.
   bug('effects happen before their intent is committed', [
     'src/engine/advance.ts',
@@ -298,7 +320,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'a failed destroy turns back',
     [
-      decide,
+      outcome,
       "if (at.direction === 'undo' || step.kind === 'final' || state.decision === 'destroy') {",
       "if (at.direction === 'undo') {",
     ],

@@ -52,6 +52,11 @@ export class StoreFaults {
       this.#change(scope, 'retirePending', null, (inner) => inner.retirePending(scope, version)),
   };
 
+  /** It lives in a database that went back: no read sees what came after. */
+  rewound(): void {
+    this.#before.clear();
+  }
+
   #change<Answer>(
     scope: Scope,
     method: Effect['method'],

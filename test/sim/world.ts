@@ -14,6 +14,7 @@ import { Outside } from './outside.js';
 import { type Narrowing, Profile } from './profile.js';
 import { Queue } from './queue.js';
 import { drawPopulation } from './population.js';
+import { rewindLater } from './rewind.js';
 import { Sweeper } from './sweeper.js';
 import { Trace } from './trace.js';
 import { VirtualTime } from './virtual-time.js';
@@ -132,7 +133,19 @@ class World {
         this.#outside.ground(secret.id).setRight(this.#oracle.left(secret.id));
         this.#outside.mendConsumers(secret.id);
       },
+      isRewound: (rotationId) => this.#oracle.isRewound(rotationId),
       despairs: (entry) => this.#despair(entry),
+    });
+    rewindLater(chance.split('rewind'), {
+      ...parts,
+      store: this.#outside.store,
+      rewound: ({ noticed, store }) => {
+        this.#outside.rewound(store);
+        for (const gone of this.#book.rewind((id) => this.#state.load(id)?.events ?? null))
+          this.#oracle.forget(gone.id);
+        this.#oracle.rewind(noticed);
+        this.#operator.rewound();
+      },
     });
     this.#time.after(this.#profile.faultsEndMs, () => {
       for (const executor of executors) executor.upgrade();

@@ -19,6 +19,7 @@ const events: readonly (readonly [level: string, message: string, event: Rotatio
   ['debug', 'gate waiting', { kind: 'GateWaiting', step: 'drain', facts: null, why: 'consumers', againInMs: 100 }],
   ['debug', 'gate reopened', { kind: 'GateReopened', step: 'drain', why: 'stale' }],
   ['debug', 'fence raised', { kind: 'FenceRaised' }],
+  ['warn', 'era entered', { kind: 'EraEntered', era: 2 }],
   ['warn', 'value replaced', { kind: 'ValueReplaced', step: 'create', code: 'VALUE_REJECTED' }],
   ['info', 'roll-back decided', { kind: 'RollbackDecided', code: 'CANARY_REFUSED', facts: {} }],
   ['info', 'destroy decided', { kind: 'DestroyDecided' }],

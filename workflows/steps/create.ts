@@ -1,7 +1,9 @@
 import {
   type Act,
   type Context,
+  type EndpointAnswer,
   type Json,
+  type KeyturnError,
   type Plan,
   type Promotion,
   type Steps,
@@ -14,8 +16,9 @@ import {
   unfitValue,
   whereAnswered,
 } from 'keyturn/workflow';
-import { openNew, readNamed, refusedAt } from './named.js';
+import { openNew, openStored, readNamed, refusedAt } from './named.js';
 import type { Proposed } from './propose.js';
+import { tagged } from './way-back.js';
 
 interface Before {
   readonly propose: Proposed;
@@ -32,9 +35,11 @@ export type Created = {
 export const create: Act<Before, Created> = {
   touches: ['target'],
   run: (context) => (context.plan.capabilities.origin === 'ours' ? createOurs(context) : createAtProvider(context)),
-  *undo({ plan, before, output }) {
-    for (const identity of yield* madeByUs(plan, output?.identity ?? before.propose.identity)) {
-      yield* destroyNew(plan, identity, promotionOf(before));
+  *undo({ plan, before, output, meant, rewound }) {
+    const proposed = output?.identity ?? before.propose?.identity;
+    const made = plan.capabilities.list || meant ? madeByUs(plan, proposed) : madeInWhatIsLost(plan, proposed);
+    for (const identity of yield* made) {
+      yield* destroyNew(plan, identity, { promotion: promotionOf(before), rewound });
     }
   },
 };
@@ -57,10 +62,12 @@ function* createOurs({ plan, before }: Context<Before>) {
  * The provider shows the value once. A key of an earlier try carries our tag and nobody can read it any more: it is
  * deleted first, so that at most one spare ever lives, and only until the next try.
  */
-function* createAtProvider({ plan, before }: Context<Before>) {
+function* createAtProvider({ plan, before, rewound }: Context<Before>) {
   for (const spare of yield* madeByUs(plan, before.propose.identity)) {
     const finding = guardUndoCreate(yield* readNamed(plan), { identity: spare, digest: null });
-    if (finding !== undefined) throw keyturnError('UNDO_UNSAFE', { step: 'create', secret: plan.path, finding });
+    if (finding !== undefined) throw unsafe(plan, finding);
+    if (rewound && (yield* isPrevious(plan, spare)))
+      throw unsafe(plan, '`previous` names the spare of an earlier try that would be destroyed');
     yield* ask('target', 'destroy', spare, { createdBy: plan.rotationId });
   }
   const { identity, value } = yield* ask('target', 'create', { identity: before.propose.identity });
@@ -75,13 +82,37 @@ function* createAtProvider({ plan, before }: Context<Before>) {
  * Identities that this rotation has made: what carries its tag. Where the target cannot list, the one it proposed. A
  * principal that turned out to be somebody else's carries another tag, and is left alone.
  */
-function* madeByUs(plan: Plan, proposed: string): Steps<readonly string[]> {
-  if (!plan.capabilities.list) return [proposed];
-  const listed = yield* ask('target', 'list');
-  return listed.filter((each) => each.live && each.rotationId === plan.rotationId).map((each) => each.identity);
+function* madeByUs(plan: Plan, proposed: string | undefined): Steps<readonly string[]> {
+  if (plan.capabilities.list) return yield* tagged(plan);
+  return proposed === undefined ? [] : [proposed];
 }
 
-function promotionOf({ promote }: Before): Promotion {
+/** Where no journal says that it was made and the target cannot list: the proposed one, if its value is accepted. */
+function* madeInWhatIsLost(plan: Plan, proposed: string | undefined): Steps<readonly string[]> {
+  const value = yield* ask('sealed', 'open', 'new');
+  if (proposed === undefined || value === null) return [];
+  const answers = yield* ask('target', 'probe', { identity: proposed, value });
+  if (deadEverywhere(answers)) return [];
+  if (whereAnswered(answers, 'accepted') !== undefined) return [proposed];
+  throw unreachable(plan, answers);
+}
+
+/** In what is lost it may have been promoted, and a later rotation after it: applications may still be on their way. */
+function* isPrevious(plan: Plan, identity: string): Steps<boolean> {
+  const previous = yield* ask('store', 'read', 'previous');
+  return previous !== null && (yield* openStored(plan, previous.version)).identity === identity;
+}
+
+function unsafe(plan: Plan, finding: string): KeyturnError {
+  return keyturnError('UNDO_UNSAFE', { step: 'create', secret: plan.path, finding });
+}
+
+function unreachable(plan: Plan, answers: readonly EndpointAnswer[]): KeyturnError {
+  const endpoint = whereAnswered(answers, 'unknown')?.endpoint ?? '?';
+  return keyturnError('TARGET_UNREACHABLE', { target: plan.target, endpoint });
+}
+
+function promotionOf({ promote }: Partial<Before>): Promotion {
   if (promote === undefined) return 'none';
   return promote === null ? 'unknown' : 'done';
 }
@@ -90,21 +121,20 @@ function promotionOf({ promote }: Before): Promotion {
  * Switches the new credential off, looks again at what `current` names, and only then destroys it: a label that
  * somebody moved onto it in between must find it alive, and so must applications whose other credential is refused.
  */
-function* destroyNew(plan: Plan, identity: string, promotion: Promotion): Steps<void> {
+function* destroyNew(plan: Plan, identity: string, past: Past): Steps<void> {
   const value = yield* ask('sealed', 'open', 'new');
-  const unsafe = (finding: string) => keyturnError('UNDO_UNSAFE', { step: 'create', secret: plan.path, finding });
-  const before = yield* whyKept(plan, identity, promotion);
+  const before = yield* whyKept(plan, identity, past);
   if (before !== undefined) {
     // An earlier try may have switched it off and not come to switching it on again.
     if (plan.capabilities.disable) yield* ask('target', 'enable', identity);
-    throw unsafe(before);
+    throw unsafe(plan, before);
   }
   if (plan.capabilities.disable) {
     yield* ask('target', 'disable', identity);
-    const after = yield* whyKept(plan, identity, promotion);
+    const after = yield* whyKept(plan, identity, past);
     if (after !== undefined) {
       yield* ask('target', 'enable', identity);
-      throw unsafe(after);
+      throw unsafe(plan, after);
     }
   }
   const usage = yield* ask('target', 'usage', identity);
@@ -114,22 +144,27 @@ function* destroyNew(plan: Plan, identity: string, promotion: Promotion): Steps<
   const last = guardUndoCreate(yield* readNamed(plan), { identity, digest: null });
   if (last !== undefined) {
     if (plan.capabilities.disable) yield* ask('target', 'enable', identity);
-    throw unsafe(last);
+    throw unsafe(plan, last);
   }
   yield* ask('target', 'destroy', identity, { createdBy: plan.rotationId });
   if (value === null) return;
   const answers = yield* ask('target', 'probe', { identity, value });
   const alive = whereAnswered(answers, 'accepted');
   if (alive !== undefined) throw keyturnError('UNDONE_STILL_ALIVE', { secret: plan.path, endpoint: alive.endpoint });
-  if (!deadEverywhere(answers))
-    throw keyturnError('TARGET_UNREACHABLE', {
-      target: plan.target,
-      endpoint: whereAnswered(answers, 'unknown')?.endpoint ?? '?',
-    });
+  if (!deadEverywhere(answers)) throw unreachable(plan, answers);
+}
+
+/** What is known of how far this rotation was. */
+interface Past {
+  readonly promotion: Promotion;
+  readonly rewound: boolean;
 }
 
 /** Why the new credential must stay alive; undefined: it may go. */
-function* whyKept(plan: Plan, identity: string, promotion: Promotion): Steps<string | undefined> {
+function* whyKept(plan: Plan, identity: string, { promotion, rewound }: Past): Steps<string | undefined> {
+  // A later rotation, which the database has forgotten, has put it there: applications may still be on their way from it.
+  if (rewound && (yield* ask('store', 'read', 'previous'))?.rotationId === plan.rotationId)
+    return '`previous` names the version of this rotation, so that a later one must have replaced it';
   const named = yield* readNamed(plan);
   const finding = guardUndoCreate(named, { identity, digest: null });
   if (finding !== undefined || named.kind !== 'credential' || !mustAcceptNamed(plan, promotion)) return finding;

@@ -10,9 +10,11 @@ import {
   keyturnError,
 } from 'keyturn/workflow';
 import { expected } from './evidence.js';
+import { openStored } from './named.js';
 import type { Promoted } from './promote.js';
 import type { Proposed } from './propose.js';
 import type { Staged } from './stage.js';
+import { hasBegun, wayBack } from './way-back.js';
 
 interface Before {
   readonly preflight: Preflight;
@@ -52,11 +54,21 @@ export const disable: Act<Before, Disabled> = {
     return { output: { skipped: null, endedSessions } };
   },
   *undo({ plan, before }) {
-    const { old } = before.preflight;
+    const old = before.preflight === undefined ? yield* oldAsTheWorldTells(plan) : before.preflight.old;
     // What was refused before this rotation began (`--repair`) is not brought to life by turning back.
     if (old !== null && old.accepted && plan.capabilities.disable) yield* ask('target', 'enable', old.identity);
   },
 };
+
+/**
+ * The old credential of a rotation whose journal has lost its preflight. Only a credential that was accepted gets as far as
+ * another being made beside it, but in a repair, where nobody knows any more whether it was.
+ */
+function* oldAsTheWorldTells(plan: Plan): Steps<Pick<OldCredential, 'identity' | 'accepted'> | null> {
+  if (plan.repair || !plan.capabilities.disable || !(yield* hasBegun(plan))) return null;
+  const { version } = yield* wayBack(plan, undefined);
+  return version === null ? null : { identity: (yield* openStored(plan, version)).identity, accepted: true };
+}
 
 /**
  * A label that a person moved, or a hold that a person put, between the guard and the effect is found at once: the old

@@ -1,7 +1,6 @@
 import {
   type Act,
   type Canary,
-  type OldCredential,
   type Plan,
   type Preflight,
   type Steps,
@@ -12,6 +11,7 @@ import {
 } from 'keyturn/workflow';
 import { refusedAt } from './named.js';
 import type { Staged } from './stage.js';
+import { type WayBack, ownCurrent, wayBack } from './way-back.js';
 
 interface Before {
   readonly preflight: Preflight;
@@ -34,8 +34,11 @@ export const promote: Act<Before, Promoted> = {
     yield* moveLabel(plan, before.stage, { from, previous: from });
     return { output: { from, to: before.stage.version } };
   },
-  *undo({ plan, before }) {
-    yield* moveLabelBack(plan, before.preflight, before.stage);
+  *undo({ plan, before, meant }) {
+    const own = meant ? null : yield* ownCurrent(plan);
+    if (meant || own !== null)
+      yield* moveLabelBack(plan, yield* wayBack(plan, before.preflight), before.stage?.version ?? own);
+    else yield* leaveLabel();
   },
 };
 
@@ -56,10 +59,10 @@ export function* moveLabel(
 }
 
 /** Moves `current` back, if this rotation put it where it is and the old credential is accepted now. */
-export function* moveLabelBack(plan: Plan, { old, previous }: Preflight, staged: Staged): Steps<void> {
+function* moveLabelBack(plan: Plan, { version: to, previous }: WayBack, from: number | null): Steps<void> {
   const current = (yield* ask('store', 'read', 'current'))?.version ?? null;
-  const at = { current, from: staged.version, to: old?.version ?? null };
-  const accepted = current === staged.version && old !== null ? yield* askOld(plan, old) : 'none';
+  const at = { current, from, to };
+  const accepted = current === from && to !== null ? yield* askOld(plan, to) : 'none';
   const undo = guardUndoPromote({ ...at, old: accepted });
   switch (undo.kind) {
     case 'nothing': {
@@ -71,7 +74,7 @@ export function* moveLabelBack(plan: Plan, { old, previous }: Preflight, staged:
     case 'unsafe':
       throw keyturnError('UNDO_UNSAFE', { step: 'promote', secret: plan.path, finding: undo.finding });
     case 'move': {
-      const moved = yield* ask('store', 'moveCurrent', { from: staged.version, to: at.to, previous });
+      const moved = yield* ask('store', 'moveCurrent', { from, to, previous });
       if (moved.current !== at.to) throw keyturnError('ALIAS_MOVED', { secret: plan.path });
       return;
     }
@@ -80,6 +83,14 @@ export function* moveLabelBack(plan: Plan, { old, previous }: Preflight, staged:
   }
 }
 
-function* askOld(plan: Plan, old: OldCredential): Steps<'accepted' | 'refused'> {
-  return (yield* refusedAt(plan, old.version)) === null ? 'accepted' : 'refused';
+/** The label is not of this rotation, and stays: if it is really there, which a read may not know yet. */
+function* leaveLabel(): Steps<void> {
+  const at = (yield* ask('store', 'read', 'current'))?.version ?? null;
+  const previous = (yield* ask('store', 'read', 'previous'))?.version ?? null;
+  const stayed = yield* ask('store', 'moveCurrent', { from: at, to: at, previous });
+  if (stayed.current !== at) throw keyturnError('STORE_UNAVAILABLE');
+}
+
+function* askOld(plan: Plan, version: number): Steps<'accepted' | 'refused'> {
+  return (yield* refusedAt(plan, version)) === null ? 'accepted' : 'refused';
 }

@@ -8,10 +8,11 @@ import {
   keyturnError,
   whereAnswered,
 } from 'keyturn/workflow';
-import { openNew, openStored } from './named.js';
+import { openNew, openStored, refusedAt } from './named.js';
 import { moveLabel } from './promote.js';
 import type { Proposed } from './propose.js';
 import type { Staged } from './stage.js';
+import { type WayBack, hasBegun, ownCurrent, tagged, wayBack } from './way-back.js';
 
 interface Before {
   readonly preflight: Preflight;
@@ -50,30 +51,42 @@ export const swap: Act<Before, Swapped> = {
     return { output: { identity, from, to: before.stage.version } };
   },
   /** Runs under the raised fence only: the old value is written back, then the label goes back to it. */
-  *undo({ plan, before }) {
-    yield* swapBack(plan, before);
+  *undo({ plan, before, meant }) {
+    const back = yield* wayBack(plan, before.preflight);
+    if (meant || (yield* isReplaced(plan, back))) yield* swapBack(plan, before, back);
   },
 };
 
-function* swapBack(plan: Plan, { preflight, propose, stage }: Before): Steps<void> {
-  const { old, previous } = preflight;
+/** Whether what is lost has replaced the old value. Its own value was never shown to anybody where nothing has. */
+function* isReplaced(plan: Plan, { version }: WayBack): Steps<boolean> {
+  if (plan.capabilities.list) return yield* hasBegun(plan);
+  if ((yield* ownCurrent(plan)) !== null) return true;
+  if (version === null || (yield* refusedAt(plan, version)) === null) return false;
+  const finding = `version ${version} is refused, and nobody can say whether this rotation replaced it`;
+  throw keyturnError('UNDO_UNSAFE', { step: 'swap', secret: plan.path, finding });
+}
+
+function* swapBack(plan: Plan, { propose, stage }: Partial<Before>, back: WayBack): Steps<void> {
+  const { version: to, previous } = back;
   const current = (yield* ask('store', 'read', 'current'))?.version ?? null;
-  if (current !== stage.version && current !== (old?.version ?? null)) {
+  const from = stage?.version ?? (yield* ownCurrent(plan));
+  if (current !== from && current !== to) {
     throw keyturnError('UNDO_UNSAFE', {
       step: 'swap',
       secret: plan.path,
       finding: 'the label `current` is not where this rotation put it',
     });
   }
-  if (old === null) {
+  if (to === null) {
     // Not from where a read saw it, which may be a moment old: the store alone knows, and what it names is not destroyed.
-    const taken = yield* ask('store', 'moveCurrent', { from: stage.version, to: null, previous });
+    const taken = yield* ask('store', 'moveCurrent', { from, to, previous });
     if (taken.current !== null) throw keyturnError('ALIAS_MOVED', { secret: plan.path });
-    yield* ask('target', 'destroy', propose.identity, { createdBy: plan.rotationId });
+    const made = propose === undefined ? yield* tagged(plan) : [propose.identity];
+    for (const identity of made) yield* ask('target', 'destroy', identity, { createdBy: plan.rotationId });
     return;
   }
-  const credential = yield* openStored(plan, old.version);
+  const credential = yield* openStored(plan, to);
   yield* ask('target', 'create', credential);
-  const moved = yield* ask('store', 'moveCurrent', { from: stage.version, to: old.version, previous });
-  if (moved.current !== old.version) throw keyturnError('ALIAS_MOVED', { secret: plan.path });
+  const moved = yield* ask('store', 'moveCurrent', { from, to, previous });
+  if (moved.current !== to) throw keyturnError('ALIAS_MOVED', { secret: plan.path });
 }

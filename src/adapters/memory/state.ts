@@ -1,6 +1,6 @@
 import { type ErrorCode, keyturnError } from '../../core/errors.js';
 import type { Plan } from '../../core/plan.js';
-import { type Recorded, isOpen } from '../../core/rotation.js';
+import { type Recorded, type RotationEvent, isOpen } from '../../core/rotation.js';
 import type { Accepted, Append, Appended, Lease, PendingCommand, Surroundings } from '../../ports/journal.js';
 import type { MemoryClock } from './clock.js';
 import { type LeaseRow, type RotationRow, type SecretRow, type TargetRow, copied, copiedRotation } from './rows.js';
@@ -8,6 +8,9 @@ import { type LeaseRow, type RotationRow, type SecretRow, type TargetRow, copied
 /** Failures in a row after which a target is left alone, and for how long before one probe. */
 const BREAKER_FAILURES = 5;
 const BREAKER_PROBE_MS = 30_000;
+
+/** How many epochs a new era leaves out. */
+const EPOCHS_LEFT_OUT = 10_000;
 
 /**
  * Journal, intake, leases and what people do, in memory and at once: the same obligations as the PostgreSQL adapter,
@@ -34,7 +37,7 @@ export class MemoryState {
     if (taken !== null) return { kind: 'claimed', ...taken };
     this.#rotations.set(plan.rotationId, {
       plan,
-      events: [{ seq: 1, atMs: this.clock.nowMs(), epoch: 0, event: { kind: 'RotationRequested', plan } }],
+      events: [{ seq: 1, atMs: this.clock.nowMs(), epoch: 0, event: this.#requested(plan) }],
       commands: [],
       waived: new Set(),
       sealed: new Map(),
@@ -49,6 +52,10 @@ export class MemoryState {
     });
     this.#secret(plan.secret);
     return { kind: 'accepted', rotationId: plan.rotationId };
+  }
+
+  #requested(plan: Plan): RotationEvent {
+    return { kind: 'RotationRequested', plan, ...(this.#era === 1 ? {} : { era: this.#era }) };
   }
 
   /** Ends a rotation where it stands, as if it had closed: for tests that are about something else. */
@@ -220,6 +227,8 @@ export class MemoryState {
 
   restored(): { readonly era: number } {
     this.#era += 1;
+    // The lost stretch has given out epochs that we know nothing of, and its executors may still hold them.
+    this.#epoch += EPOCHS_LEFT_OUT;
     // What a person has vouched for: a token that is missing now was removed or restored, and is put anew.
     for (const row of this.#secrets.values()) row.fenceKnown = false;
     return { era: this.#era };

@@ -169,7 +169,10 @@ export class MemoryTarget {
   }
 
   /** The identity's account is as a person makes it, who asks no fence. Null: there is none any more. */
-  changeByHand(identity: string, change: { readonly value?: Secret; readonly login?: boolean } | null): void {
+  changeByHand(
+    identity: string,
+    change: { readonly value?: Secret; readonly login?: boolean; readonly dead?: boolean } | null,
+  ): void {
     const account = this.#accounts.get(identity);
     if (account === undefined) return;
     if (change === null) this.#accounts.delete(identity);

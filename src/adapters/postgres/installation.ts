@@ -2,6 +2,9 @@ import type pg from 'pg';
 import { keyturnError } from '../../core/errors.js';
 import { type Session, inTransaction, rowOf, rowsOf } from './statements.js';
 
+/** How many epochs a new era leaves out. */
+const EPOCHS_LEFT_OUT = 10_000;
+
 /** Where we are: read from the server, not from what was stored. */
 interface Place {
   readonly systemIdentifier: string;
@@ -77,6 +80,9 @@ async function settleHere(session: Session, place: Place, erasOn: 0 | 1): Promis
      RETURNING era`,
     [place.systemIdentifier, place.timeline, erasOn, place.database],
   );
+  // The lost stretch has given out epochs that we know nothing of, and its executors may still hold them.
+  if (erasOn === 1)
+    await rowsOf(session, `SELECT nextval('keyturn.epoch_seq') FROM generate_series(1, ${EPOCHS_LEFT_OUT})`);
   return row?.era ?? 1;
 }
 

@@ -35,6 +35,9 @@ export function judgeEvent(past: Past, recorded: Recorded, tell: Tell): void {
       return tell('A2', 'a second RotationRequested');
     case 'FenceRaised':
       return judgeRaise(past, recorded.epoch, tell);
+    case 'EraEntered':
+      if (!(event.era > past.era)) tell('I9', `era ${event.era} follows era ${past.era}`);
+      return;
     case 'RollbackDecided':
       if (past.decision !== null) tell('I12', `it turns back after ${past.decision} was decided`);
       return;
@@ -123,10 +126,19 @@ function judgeStepIntended(
   if (past.plan.capabilities.origin === 'provider' && mayStillHappen(past, recorded, step))
     tell('I11', `${event.step} is repeated while an older request may still happen`);
   if (event.step === 'promote' && event.standing !== undefined) judgeTried(past, recorded.atMs, tell);
+  judgeLookedAnew(past, step, tell);
   if (step.shape.kind === 'final' || event.step === 'disable') {
     const meant = { atMs: recorded.atMs, standing: event.standing };
     for (const clause of unprovedClauses(past, step, meant)) tell('I2', `${event.step} is meant: ${clause}`);
   }
+}
+
+/** What a gate saw before a stretch of the journal was lost is nothing to go by. */
+function judgeLookedAnew(past: Past, { shape }: PastStep, tell: Tell): void {
+  if (shape.kind === 'gate' || shape.guard === undefined || past.entered === null) return;
+  const gate = past.steps.get(shape.guard.gate);
+  if (gate === undefined || gate.doneSeq < past.entered.seq)
+    tell('I2', `${shape.name} is meant on what ${shape.guard.gate} saw before the database was rewound`);
 }
 
 /** Only journals that say what people had said are from when promote asked for the age of what it relied on. */
@@ -170,6 +182,8 @@ function judgeMeant(past: Past, { event, epoch }: Recorded, step: PastStep, tell
     tell('I10', `try ${event.attempt} of ${name} follows try ${step.attempt}`);
   if (!past.plan.capabilities.fence) return;
   const older = past.left(epoch).find((each) => past.touches(each.step, 'target') && !past.isFenced(each));
+  if (past.entered !== null && past.raisedEpoch < past.entered.epoch && touchedTarget(past))
+    tell('I9', `${name} is meant and the fence was not raised since the database was rewound`);
   if (older !== undefined)
     tell('I9', `${name} is meant and the fence was not raised above ${older.step} of epoch ${older.epoch}`);
 }
@@ -214,6 +228,7 @@ function judgeRaise(past: Past, epoch: number, tell: Tell): void {
   if (!past.plan.capabilities.fence) return tell('I10', 'a fence is raised at a target that has none');
   if (past.raisedEpoch === epoch) return tell('I10', 'the fence is raised twice by one executor');
   if (past.status === 'rolling_back' && touchedTarget(past)) return;
+  if (past.entered !== null && past.raisedEpoch < past.entered.epoch) return;
   if (!past.left(epoch).some((each) => past.touches(each.step, 'target')))
     tell('I10', 'the fence is raised and nothing was left behind');
 }
@@ -236,6 +251,12 @@ function judgeClose(past: Past, { epoch, atMs }: Recorded, status: string, tell:
     if (status !== 'completed' && step?.shape.kind === 'act' && step.endedMs < untilMs)
       tell('I4', `${each.step} was not taken back again after it could no longer happen`);
   }
+  for (const { shape, endedMs } of past.order) {
+    const untilMs = shape.kind === 'gate' ? 0 : past.lostUntilMs(shape.name);
+    if (untilMs > atMs) tell('I4', `it is closed and ${shape.name} may still happen from what is lost`);
+    if (status !== 'completed' && shape.kind === 'act' && endedMs < untilMs)
+      tell('I4', `${shape.name} was not taken back again after what is lost could no longer happen`);
+  }
   if (status === 'completed') {
     const missing = past.order.find(({ phase }) => phase !== 'done');
     if (past.decision === 'roll-back') tell('I12', 'it is completed and had decided to turn back');
@@ -255,6 +276,7 @@ function judgeClose(past: Past, { epoch, atMs }: Recorded, status: string, tell:
 function isRaiseFailed(past: Past, epoch: number, step: string): boolean {
   if (!past.plan.capabilities.fence || past.raisedEpoch === epoch || !past.touches(step, 'target')) return false;
   if (past.status === 'rolling_back') return past.steps.get(step)?.touched === true;
+  if (past.entered !== null && past.raisedEpoch < past.entered.epoch) return true;
   return past.left(epoch).some((each) => each.step === step && !past.isFenced(each));
 }
 
@@ -263,5 +285,6 @@ function touchedTarget(past: Past): boolean {
 }
 
 function mayStillHappen(past: Past, { epoch, atMs }: Recorded, step: PastStep): boolean {
+  if (past.lostUntilMs(step.shape.name) > atMs) return true;
   return past.left(epoch).some((each) => each.step === step.shape.name && past.mayHappenUntilMs(each) > atMs);
 }

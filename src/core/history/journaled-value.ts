@@ -34,6 +34,7 @@ const carried: { readonly [Kind in RotationEvent['kind']]: Readonly<Record<strin
   GateWaiting: { step: 'string', why: 'string', againInMs: 'number' },
   GateReopened: { step: 'string', why: 'string' },
   FenceRaised: {},
+  EraEntered: { era: 'number' },
   ValueReplaced: { step: 'string', code: 'string' },
   RollbackDecided: { code: 'string', facts: 'object' },
   DestroyDecided: {},

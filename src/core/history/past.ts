@@ -47,6 +47,9 @@ export class Past {
   /** Effects whose executor went away before it wrote down how they ended. */
   readonly unsettled: PastIntent[] = [];
   raisedEpoch = 0;
+  era = 1;
+  /** The entry of a newer era than before it: anything of the workflow may have happened in what is lost. */
+  entered: { readonly epoch: number; readonly atMs: number; readonly seq: number } | null = null;
   replacedValues = 0;
   commandId = 0;
   closedMs: number | null = null;
@@ -91,6 +94,13 @@ export class Past {
     if (intent === null || intent.epoch === epoch) return unsettled;
     if (unsettled.some((each) => each.step === intent.step && each.epoch === intent.epoch)) return unsettled;
     return [...unsettled, intent];
+  }
+
+  /** Until when what is lost may still happen in a step. As of {@link mayHappenUntilMs}; 0: nothing is lost. */
+  lostUntilMs(step: string): number {
+    if (this.entered === null) return 0;
+    const { epoch, atMs } = this.entered;
+    return this.mayHappenUntilMs({ step, direction: 'do', epoch: epoch - 1, atMs, failed: false });
   }
 
   /** True where the target has been told that nothing older than now may be done. */
@@ -154,6 +164,14 @@ export class Past {
         return;
       case 'GateWaiting':
         if (step !== undefined) this.#look(step, event.facts);
+        return;
+      case 'EraEntered':
+        this.era = event.era;
+        this.entered = { epoch, atMs, seq };
+        for (const each of this.order) {
+          each.touched = true;
+          if (each.phase === 'undone') each.phase = 'undoing';
+        }
         return;
       case 'FenceRaised':
         this.raisedEpoch = Math.max(this.raisedEpoch, epoch);

@@ -54,6 +54,8 @@ export function tellEvent(event: RotationEvent, hasOld: boolean): Told | undefin
         step: '',
         text: 'the fence is raised: what an earlier worker may still have sent is refused from now on',
       };
+    case 'EraEntered':
+      return { step: '', text: 'the state database was older than it had been: every step is looked at again' };
     case 'RollbackDecided':
       return { step: '', text: `turns back (${event.code})` };
     case 'DestroyDecided':

@@ -64,12 +64,14 @@ const meaningless: readonly (readonly [what: RegExp, why: string])[] = [
     /^swap( whole| with their numbers)? (GateWaiting|StepFailed|GateReopened)/,
     'two looks, or a failure earlier or later',
   ],
+  [/^swap( whole)? FenceRaised with GateReopened/, 'a gate touches nothing that the fence is there for'],
+  [/^alter EraEntered era$/, 'eras in between in which nobody worked on it'],
   [
-    /^time (back|on) (RotationRequested|GateOpened|GateWaiting|GateReopened|RotationClosed|FenceRaised|StepFailed|StepIntended|StepDone|UndoIntended|UndoDone|RollbackDecided)/,
+    /^time (back|on) (RotationRequested|GateOpened|GateWaiting|GateReopened|RotationClosed|FenceRaised|EraEntered|StepFailed|StepIntended|StepDone|UndoIntended|UndoDone|RollbackDecided)/,
     'a commit at another time at which order and ages still hold',
   ],
   [
-    /^epoch (up|down) (RotationClosed|GateWaiting|GateOpened|StepDone (preflight|canary|drain|watch)|FenceRaised|GateReopened|StepFailed|RollbackDecided)/,
+    /^epoch (up|down) (RotationClosed|GateWaiting|GateOpened|StepDone (preflight|canary|drain|watch)|StepIntended promote|FenceRaised|EraEntered|GateReopened|StepFailed|RollbackDecided)/,
     'another executor of the same hand-over',
   ],
 ];

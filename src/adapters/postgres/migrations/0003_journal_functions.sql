@@ -62,7 +62,9 @@ AS $$
 DECLARE
   v_id text := p_plan->>'rotationId';
   v_secret text := p_plan->>'secret';
-  v_event jsonb := jsonb_build_object('kind', 'RotationRequested', 'plan', p_plan);
+  -- The first era is the one that is not named.
+  v_event jsonb := jsonb_build_object('kind', 'RotationRequested', 'plan', p_plan)
+    || (SELECT CASE WHEN era > 1 THEN jsonb_build_object('era', era) ELSE '{}' END FROM installation);
   v_at timestamptz;
   v_open text;
   v_conflict jsonb;

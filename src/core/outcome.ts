@@ -1,0 +1,123 @@
+import type { Verdict, WorkflowShape } from './decide.js';
+import type { ErrorClass, ErrorCode, ErrorFacts } from './errors.js';
+import { catalogue, isKeyTrouble } from './errors.js';
+import type { Json } from './json.js';
+import { naming } from './plan.js';
+import { endlessRetryDelayMs, retryDelayMs } from './retry.js';
+import type { RotationEvent, RotationState } from './rotation.js';
+import { stepState } from './rotation.js';
+
+/** How often a value that the target rejects is replaced before the rotation gives up. */
+const MAX_REPLACED_VALUES = 3;
+
+/** An error of a step, as the engine has sorted it. */
+export interface StepError {
+  readonly code: ErrorCode;
+  readonly facts: ErrorFacts;
+}
+
+/** What is written down when a step ends in an error. Never empty. */
+export function onError(
+  workflow: WorkflowShape,
+  state: RotationState,
+  at: { readonly step: string; readonly direction: 'do' | 'undo' },
+  error: StepError,
+): readonly RotationEvent[] {
+  const step = workflow.steps.find((each) => each.name === at.step);
+  if (step === undefined)
+    return [{ kind: 'Parked', code: 'UNKNOWN_STEP', facts: { ...naming(state.plan), step: at.step } }];
+  const { code } = error;
+  const facts = { ...naming(state.plan), step: at.step, ...error.facts };
+  const failures = stepState(state, at.step).failures + 1;
+  const { retry } = state.plan.policy;
+  const key = `${state.plan.rotationId}:${at.step}`;
+  // A gate after promote that cannot read what it compares has learned nothing, and going back needs the same key.
+  const isBlind = at.direction === 'do' && step.kind === 'gate' && step.whenBlind === 'park' && isKeyTrouble(code);
+  const whatNext: ErrorClass = isBlind ? 'retry' : catalogue[code].class;
+  const failed = (retryInMs: number | null): RotationEvent => ({
+    kind: at.direction === 'undo' ? 'UndoFailed' : 'StepFailed',
+    step: at.step,
+    code,
+    facts,
+    // A gate has no effects; a refusal from outside is an answer; and a rotator may know that nothing was sent.
+    certain: step.kind === 'gate' || whatNext !== 'retry' || error.facts['outcome'] === 'none',
+    retryInMs,
+  });
+  const park: RotationEvent = { kind: 'Parked', code, facts };
+  if (at.direction === 'undo' || step.kind === 'final' || state.decision === 'destroy') {
+    return whatNext === 'retry' ? [failed(endlessRetryDelayMs(retry, failures, key))] : [failed(null), park];
+  }
+  switch (whatNext) {
+    case 'retry': {
+      const delay = retryDelayMs(retry, failures, key);
+      if (delay !== undefined) return [failed(delay)];
+      const exhausted = { ...facts, attempts: failures, last: code };
+      if (step.kind === 'gate' && step.whenBlind === 'park')
+        return [failed(null), { kind: 'Parked', code, facts: exhausted }];
+      return [failed(null), { kind: 'RollbackDecided', code: 'RETRIES_EXHAUSTED', facts: exhausted }];
+    }
+    case 'undo':
+      if (
+        code === 'VALUE_REJECTED' &&
+        state.plan.capabilities.origin === 'ours' &&
+        state.replacedValues < MAX_REPLACED_VALUES &&
+        isUnused(state, at.step)
+      ) {
+        return [{ kind: 'ValueReplaced', step: at.step, code }];
+      }
+      return [failed(null), { kind: 'RollbackDecided', code, facts }];
+    case 'park':
+      return [failed(null), park];
+    default:
+      return whatNext satisfies never;
+  }
+}
+
+/** True while no step but this one has made anything of the proposed value: another then takes its place. */
+function isUnused({ steps }: RotationState, by: string): boolean {
+  return Object.entries(steps).every(([name, { touched }]) => name === 'propose' || name === by || !touched);
+}
+
+/** Facts that change with every look without saying anything new. */
+const passing = ['atMs', 'youngestAgeMs', 'oldestAgeMs'];
+
+/**
+ * True where a gate waits for the same thing on the same facts as it has already written down: a rotation that drains
+ * for a day must not fill its journal with one sentence.
+ */
+export function saysNothingNew(state: RotationState, step: string, verdict: Verdict<Json, Json>): boolean {
+  const before = stepState(state, step);
+  return verdict.kind === 'wait' && before.last === verdict.why && lasting(before.output) === lasting(verdict.facts);
+}
+
+/** The order of keys says nothing: a journal in the database gives them back in an order of its own. */
+function lasting(facts: Json): string {
+  return JSON.stringify(facts, (key, value: Json) => {
+    if (passing.includes(key)) return null;
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+    return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)));
+  });
+}
+
+/** What is written down when a gate has judged. */
+export function onVerdict(
+  state: RotationState,
+  step: string,
+  verdict: Verdict<Json, Json>,
+  tookMs: number,
+): readonly RotationEvent[] {
+  switch (verdict.kind) {
+    case 'pass':
+      return [{ kind: 'StepDone', step, output: verdict.output, tookMs }];
+    case 'wait':
+      return [{ kind: 'GateWaiting', step, facts: verdict.facts, why: verdict.why, againInMs: verdict.againInMs }];
+    case 'fail':
+      if (state.decision === 'destroy')
+        return [{ kind: 'Parked', code: verdict.code, facts: { ...naming(state.plan), ...verdict.facts } }];
+      return [{ kind: 'RollbackDecided', code: verdict.code, facts: { ...naming(state.plan), ...verdict.facts } }];
+    case 'park':
+      return [{ kind: 'Parked', code: verdict.code, facts: { ...naming(state.plan), ...verdict.facts } }];
+    default:
+      return verdict satisfies never;
+  }
+}
