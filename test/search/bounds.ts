@@ -29,7 +29,7 @@ export interface Bounds {
 
 /** How often each thing has happened on a path. */
 export type Spent = Readonly<
-  Record<'pauses' | 'crashes' | 'holds' | 'moves' | 'commands' | 'failOvers' | 'deviations', number>
+  Record<'pauses' | 'crashes' | 'holds' | 'moves' | 'commands' | 'failOvers' | 'restores' | 'deviations', number>
 >;
 
 export const nothingSpent: Spent = {
@@ -39,5 +39,6 @@ export const nothingSpent: Spent = {
   moves: 0,
   commands: 0,
   failOvers: 0,
+  restores: 0,
   deviations: 0,
 };

@@ -242,7 +242,10 @@ export class Schedule {
       return true;
     }
     const { status, because } = world.journal;
-    if (status === 'parked' && (because?.code === 'DATABASE_REWOUND' || because?.code === 'FENCE_MISSING')) {
+    const isRewound = because?.code === 'DATABASE_REWOUND' || because?.code === 'FENCE_MISSING';
+    // Each fail-over is told once, and once more where nothing but the target noticed it; nobody goes on for ever.
+    if (status === 'parked' && isRewound && this.#spent.restores < this.bounds.failOvers * 2) {
+      this.#spend('restores');
       this.narrate?.(`parked as ${because.code}: keyturn restored, keyturn resume`);
       this.#restored();
       const { rotationId } = world.plan;
