@@ -83,9 +83,9 @@ export function createDoors(variables: Variables = process.env): Doors {
       const { revokeToken } = await import('./main/store-server.js');
       return revokeToken(await urls(where), token);
     },
-    demo: async ({ json }) => {
+    demo: async (options) => {
       const { startDemo } = await import('./main/demo.js');
-      return startDemo({ terminal, json });
+      return startDemo({ terminal, ...options });
     },
   };
 }

@@ -200,7 +200,7 @@ export interface Doors {
   /** Makes a master key. *Errors* `KEY_FILE_INVALID` where there is a file already. */
   makeKeyFile(path: string): Promise<void>;
   /** *Returns* its exit code. */
-  demo(options: { readonly json: boolean }): Promise<number>;
+  demo(options: { readonly json: boolean; readonly store: 'built-in' | 'ssm' }): Promise<number>;
 }
 
 /** What `keyturn store rewrap` has done. */

@@ -5,17 +5,21 @@ import { migrate } from '../adapters/postgres/migrate.js';
 import { postgresStoreReader } from '../adapters/postgres/store/versions.js';
 import type { Terminal } from '../cli/doors.js';
 import { exit } from '../cli/output.js';
+import type { Config } from '../config/config.js';
 import { claimsFor, planFor, secretOf } from '../config/plan.js';
 import { isKeyturnError } from '../core/errors.js';
 import { startApp } from '../embedded/demo/app/start-app.js';
+import type { SsmPlace } from '../embedded/demo/app/app-protocol.js';
 import { runDemo } from '../embedded/demo/demo.js';
 import { Narrator } from '../embedded/demo/narrator.js';
 import { type DemoParts, type DemoState, type DemoUrls, names } from '../embedded/demo/parts.js';
 import { programOf } from '../embedded/demo/program.js';
 import { tellReport } from '../embedded/demo/report.js';
 import type { DemoOptions } from '../embedded/demo/stage.js';
+import { serveSsm } from './demo-ssm.js';
 import { openKeyring } from './keyring.js';
 import { configOf } from './settings.js';
+import type { VersionSelector } from '../ports/step-ports.js';
 import { openState } from './state.js';
 
 /** What the demo is played with: the shipped parts, the shipped command. */
@@ -26,6 +30,7 @@ export function demoParts(): DemoParts {
       await migrate(database, { appRole });
       await migrateQueue(queue, { appRole });
     },
+    serveSsm,
     open: openDemoState,
     workerProgram: programOf('../cli/bin', import.meta.url),
     startApp: (order) => startApp(programOf('./sample-app-process', import.meta.url), order),
@@ -50,15 +55,14 @@ export async function startDemo({ terminal, json, parts = demoParts(), ...option
   return report.ok ? exit.done : exit.failed;
 }
 
-async function openDemoState(urls: DemoUrls, configFile: string): Promise<DemoState> {
+async function openDemoState(urls: DemoUrls, configFile: string, ssm: SsmPlace | null): Promise<DemoState> {
   const config = await configOf({}, { config: configFile, data: '' });
   const state = await openState(urls);
-  const pool = createPool(urls.database, { sessions: 2 });
-  const reader = postgresStoreReader({ pool, keyring: await openKeyring(config, pool) });
-  const { environment, path, secret } = names;
+  const { environment, path } = names;
+  const store = ssm === null ? await openBuiltIn(config, urls) : await openSsm(ssm);
   return {
     views: state.views,
-    read: (selector) => reader.readCurrent(secret, selector),
+    read: store.read,
     rotate: async (reason) => {
       const rotationId = state.newRotationId();
       const asked = { rotationId, trigger: 'demand', reason, requestedBy: 'demo', repair: false } as const;
@@ -71,8 +75,19 @@ async function openDemoState(urls: DemoUrls, configFile: string): Promise<DemoSt
       return rotationId;
     },
     close: async () => {
-      await pool.end();
+      await store.close();
       await state.close();
     },
   };
+}
+
+async function openBuiltIn(config: Config, urls: DemoUrls) {
+  const pool = createPool(urls.database, { sessions: 2 });
+  const reader = postgresStoreReader({ pool, keyring: await openKeyring(config, pool) });
+  return { read: (selector: VersionSelector) => reader.readCurrent(names.secret, selector), close: () => pool.end() };
+}
+
+async function openSsm(place: SsmPlace) {
+  const { ssmReader } = await import('../adapters/aws/ssm-reader.js');
+  return ssmReader(place);
 }

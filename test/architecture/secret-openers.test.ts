@@ -27,6 +27,7 @@ const openers: Readonly<Record<string, string>> = {
   'src/adapters/postgres/store/parameters.ts': 'the tier of a parameter follows from how many bytes its value has',
   'src/adapters/aws/ssm-calls.ts': 'the SDK takes the value of a put as text',
   'src/adapters/aws/ssm-value.ts': 'counts the bytes of a document and looks for what SSM refuses in it',
+  'src/main/demo-ssm.ts': 'the processes of the demo sign with the access keys it made for them',
   'src/ssm-server/answer.ts': 'who may read a value is given it, in JSON',
   'src/ssm-server/sigv4.ts': 'derives the key that signs a request from the bytes of an access key',
   'src/cli/commands/exec.ts': 'the environment of a process is text, and the child reads nothing else',

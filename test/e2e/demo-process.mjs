@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { appendFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { processTerminal } from '../../dist/src/cli/terminal.js';
 import { demoParts, startDemo } from '../../dist/src/main/demo.js';
 
@@ -20,7 +20,7 @@ const unlucky = async (order) => {
 /** An application whose every webhook and challenge, and what it answers, is kept in a file of the demo's folder. */
 const recorded = async (order) => {
   const app = await parts.startApp(order);
-  const file = join(dirname(order.keyFile), 'webhooks');
+  const file = join(order.folder, 'webhooks');
   const keep = (bytes) => appendFileSync(file, bytes, { mode: 0o600 });
   const between = createServer((incoming) => {
     const outgoing = connect(app.port, '127.0.0.1');

@@ -21,10 +21,10 @@ async function told(demo: RunningDemo, text: string): Promise<void> {
 }
 
 describe('keyturn demo --json', () => {
-  test(
-    'keeps its promises, says so in the last line of stdout, and leaves nothing',
-    async () => {
-      const demo = await startDemo();
+  test.each(['built-in', 'ssm'])(
+    'keeps its promises with --store %s, says so in the last line of stdout, and leaves nothing',
+    async (store) => {
+      const demo = await startDemo('--store', store);
 
       const end = await demo.ended;
 

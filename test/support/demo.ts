@@ -34,8 +34,8 @@ export interface DemoEnd {
 const lookEveryMs = 50;
 
 /** Starts `keyturn demo --json`. It is killed when the test has finished. */
-export async function startDemo(): Promise<RunningDemo> {
-  return run([built('src/cli/bin.js'), 'demo', '--json']);
+export async function startDemo(...args: readonly string[]): Promise<RunningDemo> {
+  return run([built('src/cli/bin.js'), 'demo', '--json', ...args]);
 }
 
 /** Starts the demo with what `demo-process.mjs` takes. It is killed when the test has finished. */

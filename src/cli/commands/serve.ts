@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { keyturnError } from '../../core/errors.js';
 import type { Doors, WorkerOptions } from '../doors.js';
 import { numberOf } from '../number-option.js';
@@ -111,7 +111,17 @@ export const demo: Register = (program, action) =>
   program
     .command('demo')
     .description('rotate the credential of a busy application and watch it notice nothing')
-    .action(action(async ({ doors, common }) => doors.demo({ json: common.json })));
+    .addOption(
+      new Option('--store <kind>', 'where versions are: the built-in store, or one that speaks the protocol of AWS SSM')
+        .choices(['built-in', 'ssm'])
+        .default('built-in'),
+    )
+    .action(
+      action(async ({ doors, common }, command: Command) => {
+        const { store } = command.opts<{ readonly store: 'built-in' | 'ssm' }>();
+        return doors.demo({ json: common.json, store });
+      }),
+    );
 
 function withWorkerOptions(command: Command): Command {
   return command

@@ -47,12 +47,12 @@ export async function playKill(
   stage: Stage,
   options: DemoOptions,
 ): Promise<Finished & { readonly kill: NonNullable<DemoSeen['kill']> }> {
-  const { state, workers } = stage;
+  const { state, store, workers } = stage;
   options.narrator.heading('(b) A rotation whose worker is killed half-way');
   const old = await credentialOf(stage, 'current');
   const playing = await play(stage, options, { act: 'worker-killed', reason: 'to see it survive' });
   const { rotationId } = playing.followed;
-  const killed = await killHolder(state, workers, { rotationId, wait: options });
+  const killed = await killHolder(state, workers, { rotationId, store, wait: options });
   const killedMs = performance.now();
   const { worker } = killed;
   playing.note(`worker ${worker.number} (process ${worker.pid}) holds the lease, and is killed with SIGKILL`);
@@ -74,8 +74,9 @@ export async function playRefusal(
   stage: Stage,
   options: DemoOptions,
 ): Promise<{ readonly rotation: RotationSeen; readonly rolledBack: NonNullable<DemoSeen['rolledBack']> }> {
-  const { app, probe, server } = stage;
+  const { app, probe, server, store } = stage;
   options.narrator.heading('(c) A rotation whose canary refuses');
+  const movesBefore = await countMovesOfCurrent(server.url, store);
   const versionsSince = probe.watchVersions();
   app.refuseNextCanary();
   const playing = await play(stage, options, { act: 'canary-refused', reason: 'to see it turn back' });
@@ -83,7 +84,7 @@ export async function playRefusal(
   const version = stagedVersion(playing.followed);
   const newLogin = version === null ? null : await login(stage.target, await credentialOf(stage, version));
   if (newLogin !== null) playing.note(`a login with the new value, from outside: ${tellLogin(newLogin)}`);
-  const moves = await countMovesOfCurrent(server.url, rotation.rotationId);
+  const moves = (await countMovesOfCurrent(server.url, store)) - movesBefore;
   return { rotation, rolledBack: { newLogin, versions: versionsSince(), moves } };
 }
 

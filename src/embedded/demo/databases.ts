@@ -17,7 +17,7 @@ export function makePasswords(): RolePasswords {
 
 const quoted = pg.escapeIdentifier;
 
-/** Makes the two databases and every role but the logins that are rotated: those are Keyturn's to make. */
+/** Makes the databases, the one of a Parameter Store among them, and every role but the logins that are rotated: those are Keyturn's to make. */
 export async function makeDatabases(urlOf: (database: string) => string, passwords: RolePasswords): Promise<void> {
   await withClient(urlOf('postgres'), async (client) => {
     // Statements with a password in them are kept out of the server's log, and out of its statistics where it has any.
@@ -34,7 +34,8 @@ export async function makeDatabases(urlOf: (database: string) => string, passwor
     await client.query(`CREATE ROLE ${quoted(names.owner)} NOLOGIN`);
     await client.query(`GRANT pg_read_all_stats, pg_signal_backend TO ${admin}`);
     await client.query(`GRANT ${quoted(names.owner)} TO ${admin} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE`);
-    await client.query(`CREATE DATABASE ${quoted(names.stateDatabase)}`);
+    for (const database of [names.stateDatabase, names.ssmDatabase])
+      await client.query(`CREATE DATABASE ${quoted(database)}`);
     await client.query(`CREATE DATABASE ${quoted(names.targetDatabase)} OWNER ${quoted(names.owner)}`);
   });
   await withClient(urlOf(names.targetDatabase), async (client) => {

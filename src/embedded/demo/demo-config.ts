@@ -1,16 +1,19 @@
-import { names } from './parts.js';
+import { type ServedSsm, names } from './parts.js';
 
 /** What the demo's configuration names. */
 export interface DemoConfigOptions {
   readonly port: number;
   /** Where the sample application listens. */
   readonly appPort: number;
+  /** Null: the built-in store. */
+  readonly ssm: Pick<ServedSsm, 'endpoint'> | null;
 }
 
 /** Files of the demo's folder that its configuration refers to. */
 export const files = {
   config: 'keyturn.config.ts',
   key: 'keyturn.key',
+  ssmKey: 'parameter-store.key',
   adminPassword: 'admin-password',
   consumerKey: 'consumer-key',
 } as const;
@@ -19,7 +22,7 @@ export const files = {
  * The configuration of the demo: as anybody would write it, with short waits for those who are watching. Nothing is
  * skipped, only waited for less long.
  */
-export function demoConfig({ port, appPort }: DemoConfigOptions): string {
+export function demoConfig({ port, appPort, ssm }: DemoConfigOptions): string {
   const app = `http://127.0.0.1:${appPort}/`;
   return `import { defineConfig, file } from 'keyturn';
 import postgres from 'keyturn/rotators/postgres';
@@ -32,7 +35,7 @@ export default defineConfig({
     ${names.environment}: {
       // The sample application listens on loopback.
       allowPrivateAddresses: true,
-      webhooks: [{ name: '${names.consumer}', url: '${app}', key }],
+${ssm === null ? '' : ssmStore(ssm)}      webhooks: [{ name: '${names.consumer}', url: '${app}', key }],
       targets: {
         billing: {
           rotator: postgres,
@@ -57,5 +60,13 @@ export default defineConfig({
     },
   },
 });
+`;
+}
+
+/** The store stands in for AWS: real ones name no endpoint, and a lower rate. */
+function ssmStore({ endpoint }: Pick<ServedSsm, 'endpoint'>): string {
+  return `      store: {
+        ssm: { region: '${names.ssmRegion}', key: '${names.ssmKey}', endpoint: '${endpoint}', putsPerSecond: 20 },
+      },
 `;
 }

@@ -1,6 +1,7 @@
+import type { Recorded } from '../../core/rotation.js';
 import type { Views } from '../../ports/operations.js';
 import { isDone } from './follow-rotation.js';
-import { type DemoState, names } from './parts.js';
+import { type DemoState, type DemoStore, names } from './parts.js';
 import { type WaitOptions, until } from './waiting.js';
 import type { DemoWorker, Workers } from './workers.js';
 
@@ -20,12 +21,13 @@ export interface Killed {
  *
  * Nobody helps: the journal and the lease's row are read as anybody may read them. The worker is stopped first
  * (SIGSTOP), so that it cannot let go between the look at the row and the kill; one that has let go is sent on, and the
- * next look is taken. *Errors* `DEMO_BROKEN_OFF`.
+ * next look is taken. So is one that has meant to write to a Parameter Store: what it may have sent could arrive for six
+ * minutes, and for so long its successor would wait. *Errors* `DEMO_BROKEN_OFF`.
  */
 export async function killHolder(
   { views }: DemoState,
   workers: Workers,
-  { rotationId, wait }: { readonly rotationId: string; readonly wait: WaitOptions },
+  { rotationId, store, wait }: { readonly rotationId: string; readonly store: DemoStore; readonly wait: WaitOptions },
 ): Promise<Killed> {
   return until(
     'a worker holds the lease after create',
@@ -37,17 +39,24 @@ export async function killHolder(
       if (seen === null || worker === undefined) return undefined;
       worker.child.kill('SIGSTOP');
       const lease = await settledLease(views);
-      if (lease?.holder !== worker.holder || lease.epoch !== seen.epoch) {
+      const left = await views.events(rotationId, 0);
+      const isWriting = store === 'ssm' && writesToStore(left);
+      if (lease?.holder !== worker.holder || lease.epoch !== seen.epoch || isWriting) {
         worker.child.kill('SIGCONT');
         return undefined;
       }
-      const left = await views.events(rotationId, 0);
       worker.child.kill('SIGKILL');
       await worker.ended;
       return { worker, epoch: lease.epoch, expiresInMs: lease.expiresInMs, afterSeq: left.at(-1)?.seq ?? 0 };
     },
     { ...wait, everyMs: 5 },
   );
+}
+
+/** Whether the last thing this rotation meant to do is a write to the store that nobody has heard of since. */
+function writesToStore(events: readonly Recorded[]): boolean {
+  const last = events.at(-1)?.event;
+  return last?.kind === 'StepIntended' && (last.step === 'stage' || last.step === 'promote');
 }
 
 /** What it sent before it was stopped may still be on its way: the row counts once two looks apart agree. */

@@ -1,6 +1,6 @@
 import type { Views } from '../../ports/operations.js';
 import type { StoredVersion, VersionSelector } from '../../ports/step-ports.js';
-import type { AppOrder } from './app/app-protocol.js';
+import type { AccessKey, AppOrder, SsmPlace } from './app/app-protocol.js';
 import type { RunningApp } from './app/start-app.js';
 
 /** What of Keyturn the demo uses, as the composition root hands it over: the demo itself knows no adapter. */
@@ -9,12 +9,26 @@ export interface DemoParts {
   readonly makeKeyFile: (path: string) => Promise<void>;
   /** Brings the state database and the queue to this version, and grants `appRole` what a worker needs. */
   readonly migrate: (urls: DemoUrls, appRole: string) => Promise<void>;
-  /** Opens the state as a person's command does. */
-  readonly open: (urls: DemoUrls, configFile: string) => Promise<DemoState>;
+  /** Serves a Parameter Store out of a database of its own: to the workers it is AWS. */
+  readonly serveSsm: (own: { readonly databaseUrl: string; readonly keyFile: string }) => Promise<ServedSsm>;
+  /** Opens the state as a person's command does; versions are read where `ssm` says, or else in the built-in store. */
+  readonly open: (urls: DemoUrls, configFile: string, ssm: SsmPlace | null) => Promise<DemoState>;
   /** What `node` runs as `keyturn worker`, without further arguments. */
   readonly workerProgram: readonly string[];
   /** Starts the application whose credential is rotated. */
   readonly startApp: (order: AppOrder) => Promise<RunningApp>;
+}
+
+/** Where the versions of the demo's secret are: in the built-in store, or in a Parameter Store. */
+export type DemoStore = 'built-in' | 'ssm';
+
+/** A Parameter Store that stands for AWS, with a key for those who write and one for those who only read. */
+export interface ServedSsm {
+  readonly endpoint: string;
+  readonly workers: AccessKey;
+  readonly reader: AccessKey;
+  /** *Repeat*: harmless. */
+  readonly stop: () => Promise<void>;
 }
 
 /** Connection strings: secrets. */
@@ -27,7 +41,7 @@ export interface DemoUrls {
 export interface DemoState {
   readonly views: Views;
   /** What the store holds under a label or a number; null: nothing. */
-  readonly read: (selector: VersionSelector) => Promise<StoredVersion | null>;
+  readonly read: (selector: VersionSelector) => Promise<Pick<StoredVersion, 'version' | 'value'> | null>;
   /** Asks for a rotation. *Returns* its id. */
   readonly rotate: (reason: string) => Promise<string>;
   readonly close: () => Promise<void>;
@@ -40,6 +54,10 @@ export const names = {
   secret: 'demo:/demo/billing/db',
   stateDatabase: 'keyturn_state',
   targetDatabase: 'billing',
+  /** Of the Parameter Store that stands for AWS. */
+  ssmDatabase: 'parameter_store',
+  ssmRegion: 'eu-central-1',
+  ssmKey: 'alias/keyturn',
   owner: 'billing',
   logins: ['billing_a', 'billing_b'],
   /** Least privilege on the state: what workers log in as. */

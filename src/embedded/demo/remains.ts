@@ -1,4 +1,4 @@
-import { names } from './parts.js';
+import { type DemoStore, names } from './parts.js';
 import { withClient } from './databases.js';
 
 /** What a look at the target's roles and at the store's label moves gives. */
@@ -32,12 +32,12 @@ export async function countPayments(urlOf: UrlOf): Promise<number> {
   });
 }
 
-/** How often a rotation has moved the label `current`. */
-export async function countMovesOfCurrent(urlOf: UrlOf, rotationId: string): Promise<number> {
-  return withClient(urlOf(names.stateDatabase), async (client) => {
+/** How often the label `current` has been moved so far, in the database of whichever store there is. */
+export async function countMovesOfCurrent(urlOf: UrlOf, store: DemoStore): Promise<number> {
+  return withClient(urlOf(store === 'ssm' ? names.ssmDatabase : names.stateDatabase), async (client) => {
     const { rows } = await client.query<{ count: number }>(
-      "SELECT count(*)::integer AS count FROM keyturn.label_moves WHERE rotation_id = $1 AND label = 'current'",
-      [rotationId],
+      "SELECT count(*)::integer AS count FROM keyturn.label_moves WHERE label = 'current' AND secret = $1",
+      [names.secret],
     );
     return rows[0]?.count ?? 0;
   });

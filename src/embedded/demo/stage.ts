@@ -7,7 +7,8 @@ import { grantReader, makeDatabases, makePasswords } from './databases.js';
 import { demoConfig, files } from './demo-config.js';
 import { type Janitor, startJanitor } from './janitor.js';
 import type { Narrator } from './narrator.js';
-import { type DemoParts, type DemoState, names } from './parts.js';
+import type { AppStore } from './app/app-protocol.js';
+import { type DemoParts, type DemoState, type DemoStore, type ServedSsm, names } from './parts.js';
 import { Probe } from './probe.js';
 import { Workers } from './workers.js';
 
@@ -16,6 +17,8 @@ export interface DemoOptions {
   /** Aborted when somebody interrupts it. */
   readonly signal: AbortSignal;
   readonly narrator: Narrator;
+  /** Default: the built-in one. */
+  readonly store?: DemoStore;
   /** Of the workers. Default `info`. */
   readonly logLevel?: 'debug' | 'info';
   /** A Redis for the queue. Default: the queue is in the state database. */
@@ -30,6 +33,7 @@ export interface DemoOptions {
 export interface Stage {
   readonly server: EmbeddedPostgres;
   readonly state: DemoState;
+  readonly store: DemoStore;
   readonly workers: Workers;
   readonly app: RunningApp;
   readonly probe: Probe;
@@ -62,10 +66,19 @@ export async function buildStage(parts: DemoParts, options: DemoOptions, takeDow
   const consumerKey = `whsec_${randomBytes(32).toString('base64')}`;
   const at = (name: string): string => join(janitor.folder, name);
   await parts.makeKeyFile(at(files.key));
+  const ssm = options.store === 'ssm' ? await serveSsm(parts, server, at(files.ssmKey)) : null;
+  if (ssm !== null) {
+    takeDown.push(() => ssm.stop());
+    narrator.line(`parameter store: ${ssm.endpoint}, by the wire protocol of AWS SSM, on a database of its own`);
+  }
+  const place = ssm && { endpoint: ssm.endpoint, region: names.ssmRegion, credentials: ssm.reader, name: names.path };
+  const appStore: AppStore =
+    place === null
+      ? { kind: 'built-in', stateUrl: urlAs(names.readerRole, passwords.reader), keyFile: at(files.key) }
+      : { kind: 'ssm', ...place };
   const target = { port: server.port, database: names.targetDatabase };
   const app = await parts.startApp({
-    stateUrl: urlAs(names.readerRole, passwords.reader),
-    keyFile: at(files.key),
+    store: appStore,
     secret: names.secret,
     environment: names.environment,
     consumerKey,
@@ -75,7 +88,7 @@ export async function buildStage(parts: DemoParts, options: DemoOptions, takeDow
   janitor.watch(app.pid);
   takeDown.push(() => app.finish());
   await writeFiles(janitor, { [files.adminPassword]: passwords.admin, [files.consumerKey]: consumerKey });
-  await writeFiles(janitor, { [files.config]: demoConfig({ port: server.port, appPort: app.port }) });
+  await writeFiles(janitor, { [files.config]: demoConfig({ port: server.port, appPort: app.port, ssm }) });
 
   const database = urlAs(names.workerRole, passwords.worker);
   const urls = { database, queue: options.queueUrl ?? database };
@@ -83,6 +96,7 @@ export async function buildStage(parts: DemoParts, options: DemoOptions, takeDow
     program: parts.workerProgram,
     configFile: at(files.config),
     urls,
+    accessKey: ssm?.workers ?? null,
     logLevel: options.logLevel ?? 'info',
     logFolder: janitor.folder,
     watch: janitor.watch,
@@ -90,12 +104,17 @@ export async function buildStage(parts: DemoParts, options: DemoOptions, takeDow
   takeDown.push(() => workers.stop());
   const [first, second] = await Promise.all([workers.start({ signal }), workers.start({ signal })]);
   narrator.line(`workers: processes ${first.pid} and ${second.pid}; sample application: process ${app.pid}`);
-  const state = await parts.open(urls, at(files.config));
+  const state = await parts.open(urls, at(files.config), place);
   takeDown.push(() => state.close());
   const probe = new Probe(state, target);
   takeDown.push(() => probe.stop());
   probe.start();
-  return { server, state, workers, app, probe, folder: janitor.folder, target };
+  return { server, state, store: options.store ?? 'built-in', workers, app, probe, folder: janitor.folder, target };
+}
+
+async function serveSsm(parts: DemoParts, server: EmbeddedPostgres, keyFile: string): Promise<ServedSsm> {
+  await parts.makeKeyFile(keyFile);
+  return parts.serveSsm({ databaseUrl: server.url(names.ssmDatabase), keyFile });
 }
 
 async function writeFiles({ folder }: Janitor, contents: Readonly<Record<string, string>>): Promise<void> {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { keyturnError } from '../../core/errors.js';
 import { programEnvironment } from '../run-program.js';
+import type { AccessKey } from './app/app-protocol.js';
 import type { DemoUrls } from './parts.js';
 import { type WaitOptions, until } from './waiting.js';
 
@@ -15,6 +16,8 @@ export interface WorkersOptions {
   readonly configFile: string;
   /** With the worker role's password. They reach the process by its environment. */
   readonly urls: DemoUrls;
+  /** Of the Parameter Store; null: the built-in store needs none. */
+  readonly accessKey: AccessKey | null;
   readonly logLevel: 'debug' | 'info';
   /** Where each writes its log, and puts its temporary files: nothing of the demo is anywhere else. */
   readonly logFolder: string;
@@ -46,7 +49,7 @@ export class Workers {
 
   /** Starts one, and waits until it says in its log that it works. *Errors* `DEMO_BROKEN_OFF`. */
   async start(wait: WaitOptions): Promise<DemoWorker> {
-    const { program, configFile, urls, logLevel, logFolder, watch } = this.#options;
+    const { program, configFile, urls, accessKey, logLevel, logFolder, watch } = this.#options;
     const number = this.#everStarted.push(0);
     const child = spawn(
       process.execPath,
@@ -59,6 +62,9 @@ export class Workers {
           KEYTURN_QUEUE_URL: urls.queue,
           KEYTURN_LOG_LEVEL: logLevel,
           TMPDIR: logFolder,
+          ...(accessKey === null
+            ? {}
+            : { AWS_ACCESS_KEY_ID: accessKey.accessKeyId, AWS_SECRET_ACCESS_KEY: accessKey.secretAccessKey }),
         },
         stdio: ['ignore', 'pipe', 'pipe'],
         // Of a group of its own: a Ctrl-C is for the demo, which then stops its workers.

@@ -14,11 +14,30 @@ export type FromApp =
   | { readonly kind: 'counted'; readonly counters: AppCounters }
   | { readonly kind: 'finished'; readonly counters: AppCounters };
 
+/** The two halves of a key that signs requests to a Parameter Store: the second is a secret. */
+export interface AccessKey {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+/** Where a parameter is read, and as whom. */
+export interface SsmPlace {
+  readonly endpoint: string;
+  readonly region: string;
+  readonly credentials: AccessKey;
+  /** `/demo/billing/db` */
+  readonly name: string;
+}
+
+/** Where the sample application reads its credential. */
+export type AppStore =
+  /** With a connection string of the role that may read versions, and the file of the master key. */
+  | { readonly kind: 'built-in'; readonly stateUrl: string; readonly keyFile: string }
+  | ({ readonly kind: 'ssm' } & SsmPlace);
+
 /** What the sample application needs to know. */
 export interface AppOrder {
-  /** A connection string of the role that may read the store. */
-  readonly stateUrl: string;
-  readonly keyFile: string;
+  readonly store: AppStore;
   readonly secret: string;
   readonly environment: string;
   /** `whsec_…` */
