@@ -27,6 +27,27 @@ export interface WebhookBody {
   };
 }
 
+/** The kinds of webhook about what the policies of a parameter ask for. */
+export type ParameterNotice = 'parameter.expiring' | 'parameter.expired' | 'parameter.unchanged';
+
+/** The body of a webhook about a parameter. */
+export interface ParameterBody {
+  readonly type: ParameterNotice;
+  /** The database's time of the look. ISO 8601. */
+  readonly timestamp: string;
+  readonly data: {
+    readonly environment: string;
+    /** `prod:/billing/limits` */
+    readonly parameter: string;
+    /** Its newest version, whose policies these are. */
+    readonly version: number;
+    /** When the policy asked for it. ISO 8601. */
+    readonly dueAt: string;
+    /** Rises with every webhook of a parameter. */
+    readonly sequence: number;
+  };
+}
+
 /** Which webhook an event is told by, given the state after it; `undefined`: none. */
 export function webhookType(event: RotationEvent, state: RotationState): WebhookType | undefined {
   switch (event.kind) {

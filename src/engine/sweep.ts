@@ -31,7 +31,7 @@ const UNANSWERED_RINGS = 5;
 
 /**
  * The safety net under the queue, on every worker: due secrets, unattended rotations, unsent webhooks, audits of what
- * `current` names. Each is one indexed query. What it finds it rings for; what the queue does not take, or takes and
+ * `current` names, policies of parameters. Each is one indexed query. What it finds it rings for; what the queue does not take, or takes and
  * never hands out, it does itself.
  */
 export class Sweep {
@@ -74,6 +74,7 @@ export class Sweep {
     await this.#guarded('unattended rotations', () => this.#ringUnattended());
     await this.#guarded('unsent webhooks', () => this.#ringUndelivered());
     await this.#guarded('alias audits', () => this.#audit());
+    await this.#guarded('policies of parameters', () => this.#tellPolicies());
   }
 
   /** A trouble is told of once, not every second, and so is its end. */
@@ -135,6 +136,11 @@ export class Sweep {
     } catch {
       return false;
     }
+  }
+
+  async #tellPolicies(): Promise<void> {
+    const { queries, batch, log } = this.#parts;
+    for (const told of await queries.policies(batch)) log.info(told, 'a policy of a parameter');
   }
 
   /** While a rotation is open its own gates look, and a label may rightly be on the move. */

@@ -1,3 +1,4 @@
+import type { ParameterNotice } from '../core/delivery.js';
 import type { Standing } from './step-ports.js';
 import type { CommandKind, Recorded, Status } from '../core/rotation.js';
 
@@ -165,6 +166,13 @@ export interface SweepQueries {
     environments: readonly string[],
     limit: number,
   ): Promise<readonly { readonly secret: string; readonly openRotation: string | null }[]>;
+  /**
+   * Does what the policies of at most so many parameters ask for by now: each moment is told of once, by webhook and in the
+   * audit trail, and what has expired is deleted. *Returns* what was told.
+   */
+  policies(
+    limit: number,
+  ): Promise<readonly { readonly parameter: string; readonly version: number; readonly event: ParameterNotice }[]>;
   /** Writes what an audit found into the audit trail; `problem` null: all well. */
   audited(secret: string, problem: string | null): Promise<void>;
 }

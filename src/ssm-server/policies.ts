@@ -4,11 +4,14 @@ import { WireError } from './wire-error.js';
 const unit = z.enum(['Days', 'Hours']);
 const amount = z.string().regex(/^[1-9][0-9]{0,5}$/);
 
+/** A time that every part of us can count with. */
+const timestamp = z.iso.datetime({ offset: true }).regex(/^(19[7-9]|[2-9][0-9]{2})/);
+
 const policy = z.discriminatedUnion('Type', [
   z.object({
     Type: z.literal('Expiration'),
     Version: z.literal('1.0'),
-    Attributes: z.object({ Timestamp: z.iso.datetime({ offset: true }) }),
+    Attributes: z.object({ Timestamp: timestamp }),
   }),
   z.object({
     Type: z.literal('ExpirationNotification'),

@@ -19,6 +19,7 @@ function aSweep({ found = {}, parts = {} }: { found?: Partial<SweepQueries>; par
     unattended: async () => [],
     undelivered: async () => [],
     audits: async () => [],
+    policies: async () => [],
     audited: async (secret, problem) => void did.push(`audited ${secret} ${problem}`),
     ...found,
   };
@@ -111,6 +112,18 @@ describe('an unattended rotation', () => {
     for (let times = 0; times < 12; times += 1) await sweep.once();
     expect(did).toEqual(Array<string>(9).fill('rang rotation r1 k'));
   });
+});
+
+it('what the policies of parameters asked for is told of in the log', async () => {
+  const told: unknown[] = [];
+  const policies = async () => [{ parameter: 'test:/a', version: 3, event: 'parameter.unchanged' } as const];
+  const ignore = (): void => undefined;
+  const { sweep } = aSweep({
+    found: { policies },
+    parts: { log: { debug: ignore, warn: ignore, error: ignore, info: (facts) => void told.push(facts) } },
+  });
+  await sweep.once();
+  expect(told).toEqual([{ parameter: 'test:/a', version: 3, event: 'parameter.unchanged' }]);
 });
 
 it('an unsent webhook is rung for, or sent where the queue is down', async () => {

@@ -47,6 +47,7 @@ function aWorker(change: Partial<WorkerParts> = {}, plan = aPlan()) {
             reschedule: async () => true,
             unattended: async (limit, quietMs) => memory.state.unattended(limit, quietMs),
             undelivered: async () => [],
+            policies: async () => [],
             audits: async () => [],
             audited: async () => undefined,
           },

@@ -120,6 +120,10 @@ describe('policies', () => {
     ['[{"Type":"Other"}]', 'InvalidPolicyTypeException'],
     ['no json', 'InvalidPolicyTypeException'],
     ['[{"Type":"NoChangeNotification","Version":"1.0","Attributes":{"After":"x"}}]', 'InvalidPolicyAttributeException'],
+    [
+      '[{"Type":"Expiration","Version":"1.0","Attributes":{"Timestamp":"0000-01-01T00:00:00Z"}}]',
+      'InvalidPolicyAttributeException',
+    ],
     [JSON.stringify(Array.from({ length: 11 }, () => note)), 'PoliciesLimitExceededException'],
   ])('%s is refused with %s', async (Policies, name) => {
     await expect(put(fresh(), 'x', { Policies, Tier: 'Advanced' })).rejects.toEqual(refused(name));

@@ -4,6 +4,7 @@ import { type Session, rowsOf } from './statements.js';
 type Due = Awaited<ReturnType<SweepQueries['due']>>[number];
 type Unattended = Awaited<ReturnType<SweepQueries['unattended']>>[number];
 type Undelivered = Awaited<ReturnType<SweepQueries['undelivered']>>[number];
+type Told = Awaited<ReturnType<SweepQueries['policies']>>[number];
 type Audit = Awaited<ReturnType<SweepQueries['audits']>>[number];
 
 /**
@@ -79,6 +80,9 @@ export function postgresSweep(pool: Session): SweepQueries {
            SELECT r.rotation_id FROM keyturn.rotations r WHERE r.secret = s.secret AND r.closed_at IS NULL) AS "openRotation"`,
         [environments, limit],
       ),
+
+    // Index parameters_policies_due.
+    policies: (limit) => rowsOf<Told>(pool, 'SELECT * FROM keyturn.parameter_policies($1)', [limit]),
 
     async audited(secret, problem) {
       await rowsOf(
