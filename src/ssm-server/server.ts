@@ -5,6 +5,7 @@ import type { Parameters, StoreAccess } from '../ports/parameters.js';
 import { AccessRecord } from './access-record.js';
 import { Call, type Operation, type Touched } from './call.js';
 import { Callers } from './caller.js';
+import { GatheredReads } from './gathered-reads.js';
 import {
   addTagsToResource,
   deleteParameter,
@@ -113,8 +114,9 @@ async function closeInTime(server: FastifyInstance, patienceMs: number): Promise
 
 function routes(server: FastifyInstance, options: StoreServerOptions): void {
   const { access, onError, monotonicMs = () => performance.now() } = options;
+  const gathered = new GatheredReads(options.parameters);
   const service = {
-    options,
+    parameters: { ...options.parameters, read: gathered.read.bind(gathered) },
     callers: new Callers(access, monotonicMs),
     record: new AccessRecord(access),
     sources: new WeakMap<FastifyRequest, string>(),
@@ -162,7 +164,7 @@ function routes(server: FastifyInstance, options: StoreServerOptions): void {
 }
 
 interface Service {
-  readonly options: StoreServerOptions;
+  readonly parameters: Parameters;
   readonly callers: Callers;
   readonly record: AccessRecord;
   /** Where each request came from, as its connection said at once: a caller who has hung up has no address any more. */
@@ -172,7 +174,7 @@ interface Service {
 /** The source of who had hung up before anything of the request was read. */
 const gone = 'gone';
 
-async function serve({ options, callers, record, sources }: Service, request: FastifyRequest): Promise<object> {
+async function serve({ parameters, callers, record, sources }: Service, request: FastifyRequest): Promise<object> {
   const { headers } = request;
   const [service, action = ''] = String(headers['x-amz-target'] ?? '').split('.');
   const operation = service === 'AmazonSSM' && Object.hasOwn(operations, action) ? operations[action] : undefined;
@@ -180,7 +182,7 @@ async function serve({ options, callers, record, sources }: Service, request: Fa
   if (request.url !== '/') throw unknownOperation();
   const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
   const caller = await callers.identify({ headers, body });
-  const call = new Call(caller, action, sources.get(request) ?? gone, options.parameters);
+  const call = new Call(caller, action, sources.get(request) ?? gone, parameters);
   try {
     const answer = await operation.run(call, parse(body));
     if (!call.isRecorded) await record.note(notes(call, 'done'));

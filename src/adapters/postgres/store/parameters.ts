@@ -124,20 +124,7 @@ async function readParameters(
 ): Promise<readonly Found[]> {
   const rows = await ask<{ readonly found: boolean } & Partial<ParameterRow>>(
     parts.pool,
-    `SELECT p.parameter IS NOT NULL AS found, ${columns}
-       FROM unnest($2::text[], $3::integer[], $4::text[]) WITH ORDINALITY AS asked (path, version, label, place)
-       LEFT JOIN keyturn.parameters AS p ON p.environment = $1 AND p.path = asked.path
-       LEFT JOIN LATERAL (
-         SELECT * FROM keyturn.versions AS each
-          WHERE each.secret = p.parameter
-            AND CASE
-                  WHEN asked.version IS NOT NULL THEN each.version = asked.version
-                  WHEN asked.label IS NOT NULL THEN each.version = (
-                    SELECT l.version FROM keyturn.labels AS l WHERE l.secret = p.parameter AND l.label = asked.label)
-                  ELSE true
-                END
-          ORDER BY each.version DESC LIMIT 1) AS v ON true
-      ORDER BY asked.place`,
+    'SELECT * FROM keyturn.parameters_read($1, $2, $3, $4)',
     [
       environment,
       asked.map(({ path }) => path),
