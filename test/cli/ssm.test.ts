@@ -4,6 +4,7 @@ import { GetParameterHistoryCommand, LabelParameterVersionCommand } from '@aws-s
 import { expect, onTestFinished, test } from 'vitest';
 import { FaultProxy, denied } from '../support/ssm/fault-proxy.js';
 import { ourServer } from '../support/ssm/ssm-under-test.js';
+import { eventually } from '../support/eventually.js';
 import { keyturn, startKeyturn } from './keyturn.js';
 import { workspace } from './workspace.js';
 
@@ -82,6 +83,57 @@ test('doctor names every permission that is missing, the quota and a wrong clock
   expect(late.code).toBe(1);
   expect(late.stdout).toMatch(/CLOCK_SKEWED: /);
 }, 180_000);
+
+test('a rotation goes on in no other store than it began in', async () => {
+  const { place, options, run, history } = await ssmPlace();
+  const file = join(place.folder, 'keyturn.config.ts');
+  const worker = () => startKeyturn(['worker', '--health-port', 'off'], options, /Working/);
+  const open = async (): Promise<string> => {
+    const rows = await place.ask(
+      "SELECT status || ' ' || coalesce(code, '') AS at FROM keyturn.rotations ORDER BY requested_at DESC LIMIT 1",
+    );
+    return String(rows[0]?.['at']);
+  };
+  const inSsm = await worker();
+  expect(await run(...rotate, '--wait')).toMatchObject({ code: 0 });
+  await inSsm.stop();
+  // The next one waits in its drain gate, for as long as it takes to look away.
+  const text = (await readFile(file, 'utf8')).replace("grace: '0s'", "grace: '10m'");
+  await writeFile(file, text);
+  const draining = await worker();
+  await run(...rotate);
+  const labelled = [
+    { Version: 1, Labels: ['previous'], Type: 'SecureString' },
+    { Version: 2, Labels: ['current'], Type: 'SecureString' },
+  ];
+  await eventually(
+    'the new version is promoted',
+    async () => JSON.stringify(await history()) === JSON.stringify(labelled),
+  );
+  await draining.stop();
+
+  await writeFile(file, text.replace(/store: .*,/, ''));
+  const elsewhere = await worker();
+  await eventually('it is parked', async () => (await open()) === 'parked STORE_DENIED');
+  await elsewhere.stop();
+
+  expect(await history()).toEqual(labelled);
+  expect(await place.ask('SELECT 1 FROM keyturn.versions')).toEqual([]);
+  const [{ id } = { id: '' }] = await place.ask(
+    'SELECT rotation_id AS id FROM keyturn.rotations ORDER BY requested_at DESC LIMIT 1',
+  );
+  const status = await run('status', String(id));
+  expect(status.stdout).toContain('which began in another store');
+
+  await writeFile(file, text);
+  await worker();
+  await run('resume', String(id));
+  await eventually('it has ended', async () => (await open()).startsWith('rolled_back'));
+  expect(await history()).toEqual([
+    { Version: 1, Labels: ['current'], Type: 'SecureString' },
+    { Version: 2, Labels: [], Type: 'SecureString' },
+  ]);
+}, 240_000);
 
 test('a first credential is put there by a person, once', async () => {
   const { place, ssm, run, history } = await ssmPlace();
