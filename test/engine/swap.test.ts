@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Capabilities } from '../../src/core/capabilities.js';
+import { renderCredential } from '../../src/core/credential.js';
 import type { ErrorCode } from '../../src/core/errors.js';
 import type { EndpointAnswer } from '../../src/core/observation.js';
+import { Secret } from '../../src/core/secret.js';
 import type { EngineRequest } from '../../src/engine/request.js';
 import { swap } from '../../workflows/steps/swap.js';
 import { answers } from '../support/evidence.js';
@@ -105,6 +107,55 @@ describe('a swap', () => {
 
     expect(world.state.steps['swap']?.output).toEqual({ identity: 'billing', from: 1, to: newVersion });
     expect(world.memory.store.read(world.plan.secret, 'previous')?.version).toBe(1);
+  });
+});
+
+describe('a swap of what somebody has replaced since preflight', () => {
+  const theirs = Secret.fromText('what-another-hand-has-put-there-000000');
+
+  /** Another value is live, and `current` names it: by a person, or by a later rotation that the database has forgotten. */
+  function replaced({ memory, plan, old }: World): void {
+    const credential = { identity: old!.identity, value: theirs };
+    memory.target.changeByHand(credential.identity, { value: theirs });
+    memory.store.moveByHand(
+      plan.secret,
+      memory.store.putByHand(plan.secret, renderCredential(credential, plan.fields)),
+    );
+  }
+
+  it('leaves it alone and parks', () => {
+    let isReplaced = false;
+    const world = inPlace({
+      ends: 'parked',
+      meddle: (at, request) => {
+        if (isReplaced || !swapping(at, request, 'open')) return;
+        isReplaced = true;
+        replaced(at);
+      },
+    });
+    world.run();
+
+    expect(world.state).toMatchObject({ status: 'parked', because: { code: 'ALIAS_MOVED' } });
+    expect(world.memory.target.accepts(world.current()!)).toBe(true);
+  });
+
+  it('leaves it alone where the database has forgotten the swap, and whoever came after', () => {
+    let forget: (() => void) | undefined;
+    const world = inPlace({
+      meddle: (at, request) => {
+        if (swapping(at, request, 'open')) forget ??= at.memory.state.backUp();
+        return undefined;
+      },
+    });
+    world.run();
+    expect(world.state.status).toBe('completed');
+    replaced(world);
+    forget?.();
+    world.memory.state.restored();
+    world.run();
+
+    expect(world.state).toMatchObject({ status: 'parked', because: { code: 'ALIAS_MOVED' } });
+    expect(world.memory.target.accepts(world.current()!)).toBe(true);
   });
 });
 

@@ -37,6 +37,9 @@ export const swap: Act<Before, Swapped> = {
   *run({ plan, before }) {
     const from = before.preflight.old?.version ?? null;
     const credential = yield* openNew(plan, before.propose.identity);
+    // The new value kills whatever is live: nothing but what preflight saw, and our own from an earlier try.
+    const current = (yield* ask('store', 'read', 'current'))?.version ?? null;
+    if (current !== from && current !== before.stage.version) throw keyturnError('ALIAS_MOVED', { secret: plan.path });
     const { identity } = yield* ask('target', 'create', credential);
     yield* moveLabel(plan, before.stage, { from, previous: from });
     const answers = yield* ask('target', 'verify', { identity, value: credential.value });
