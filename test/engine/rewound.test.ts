@@ -30,6 +30,38 @@ describe('a rotation whose database has forgotten how far it was', () => {
     expect(world.memory.target.accepts(world.current()!)).toBe(true);
   });
 
+  it('does not make anew what applications may still be on their way from, after a rotation that is forgotten wholly', () => {
+    let forget: (() => void) | undefined;
+    let forgotten = false;
+    const world = new World(
+      aScenario({
+        ends: 'parked',
+        meddle: (at, { method, args }) => {
+          if (forgotten && method === 'read' && args[0] === 'previous')
+            return { answer: at.memory.store.read(at.plan.secret, 2) };
+          if (method !== 'propose') return undefined;
+          forget ??= at.memory.state.backUp();
+          return forgotten ? { answer: { identity: 'billing_b', value: another } } : undefined;
+        },
+      }),
+    );
+    world.run();
+    const first = world.current()!;
+    const { store, target } = world.memory;
+    // A later one has promoted, and drains.
+    const later = { identity: 'billing_a', value: Secret.fromText('what-a-later-rotation-has-made-0000000') };
+    target.adopt(later);
+    store.moveByHand(world.plan.secret, store.putByHand(world.plan.secret, renderCredential(later, world.plan.fields)));
+    forget?.();
+    forgotten = true;
+    world.memory.state.restored();
+    world.run();
+
+    expect(world.state).toMatchObject({ status: 'parked', because: { code: 'UNDO_UNSAFE' } });
+    expect(target.accepts(first)).toBe(true);
+    expect(target.accepts(world.current()!)).toBe(true);
+  });
+
   it('does not promote a version of its own that holds a value which is lost', () => {
     const world = new World(
       aScenario({

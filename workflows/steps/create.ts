@@ -46,11 +46,13 @@ export const create: Act<Before, Created> = {
 
 /**
  * What `current` names is never made anew: after our database was rewound it may be the very credential that this
- * rotation made before, and another value would put every consumer out.
+ * rotation made before, and another value would put every consumer out; as it would those who are still on their way
+ * from it, because a later rotation, which the database has forgotten, has put it on `previous`.
  */
-function* createOurs({ plan, before }: Context<Before>) {
+function* createOurs({ plan, before, rewound }: Context<Before>) {
   const proposed = before.propose.identity;
-  if (guardUndoCreate(yield* readNamed(plan), { identity: proposed, digest: null }) !== undefined) {
+  const isNamed = guardUndoCreate(yield* readNamed(plan), { identity: proposed, digest: null }) !== undefined;
+  if (isNamed || (rewound && (yield* isReplaced(plan)))) {
     const cure = `Look where \`current\` of ${plan.path} is; it may be that this rotation was further than the database knows.`;
     throw keyturnError('PRINCIPAL_IN_USE', { principal: proposed, target: plan.target, cure });
   }
@@ -101,6 +103,11 @@ function* madeInWhatIsLost(plan: Plan, proposed: string | undefined): Steps<read
 function* isPrevious(plan: Plan, identity: string): Steps<boolean> {
   const previous = yield* ask('store', 'read', 'previous');
   return previous !== null && (yield* openStored(plan, previous.version)).identity === identity;
+}
+
+/** True where a later rotation, which the database has forgotten, has put our version on `previous`. */
+function* isReplaced(plan: Plan): Steps<boolean> {
+  return (yield* ask('store', 'read', 'previous'))?.rotationId === plan.rotationId;
 }
 
 function unsafe(plan: Plan, finding: string): KeyturnError {
@@ -162,8 +169,7 @@ interface Past {
 
 /** Why the new credential must stay alive; undefined: it may go. */
 function* whyKept(plan: Plan, identity: string, { promotion, rewound }: Past): Steps<string | undefined> {
-  // A later rotation, which the database has forgotten, has put it there: applications may still be on their way from it.
-  if (rewound && (yield* ask('store', 'read', 'previous'))?.rotationId === plan.rotationId)
+  if (rewound && (yield* isReplaced(plan)))
     return '`previous` names the version of this rotation, so that a later one must have replaced it';
   const named = yield* readNamed(plan);
   const finding = guardUndoCreate(named, { identity, digest: null });
