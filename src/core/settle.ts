@@ -20,10 +20,13 @@ function lostEffects({ steps }: WorkflowShape, { entered, status }: RotationStat
 
 /**
  * Until when nothing that changes anything may be meant: what is lost may have proposed another value, made it live and
- * moved the label onto it, and any of that may still arrive. Milliseconds since 1970; 0: at once.
+ * moved the label onto it, and any of that may still arrive. Nothing is made live beside the old one, in the place of what
+ * is lost, while an application may still hold that from its cache. Milliseconds since 1970; 0: at once.
  */
 export function lostUntilMs(step: Exclude<StepShape, { kind: 'gate' }>, { entered, plan }: RotationState): number {
   if (entered === null || step.touches.length === 0) return 0;
-  const { fence, settleMs } = plan.capabilities;
-  return entered.atMs + Math.max(fence ? 0 : settleMs, plan.storeSettleMs);
+  const { fence, settleMs, overlap } = plan.capabilities;
+  const makes = step.kind === 'act' && step.guard === undefined && step.touches.includes('target');
+  const cachedMs = makes && overlap === 'two-live' ? Math.max(0, ...plan.consumers.map((each) => each.cacheTtlMs)) : 0;
+  return entered.atMs + Math.max(fence ? 0 : settleMs, plan.storeSettleMs) + cachedMs;
 }

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import type { Capabilities } from '../../src/core/capabilities.js';
 import type { Facts } from '../../src/core/decide.js';
 import type { Plan } from '../../src/core/plan.js';
 import { type RotationEvent, fold, stepState } from '../../src/core/rotation.js';
 import { type Written, aJournal, passed, requestedMs, stateAfter } from '../support/journal.js';
-import { aPlan } from '../support/plans.js';
+import { ableCapabilities, aPlan } from '../support/plans.js';
 import {
   begun,
   decideAfter,
@@ -202,6 +203,32 @@ describe('going forth in a newer era', () => {
       events: [{ kind: 'StepIntended', step: 'make' }],
     });
     expect(decideIn([entered(), raised(2), ...chosen])).toMatchObject({
+      events: [{ kind: 'StepIntended', step: 'make' }],
+    });
+  });
+
+  it('makes nothing live before nobody can hold what is lost from a cache', () => {
+    const chosen = [...passed('look'), ...by2([{ kind: 'StepIntended', step: 'choose', attempt: 1 }, done('choose')])];
+    const caching: Partial<Plan> = {
+      consumers: [
+        { name: 'app', url: null, canary: false, required: true, cacheTtlMs: 30_000 },
+        { name: 'batch', url: null, canary: false, required: false, cacheTtlMs: 2_000 },
+      ],
+    };
+    const rests = (untilMs: number) => ({ kind: 'rest', untilMs: requestedMs + untilMs });
+    expect(decideIn([entered(), raised(2), ...chosen], caching)).toEqual(rests(30_000));
+    expect(decideIn([entered(), ...chosen], { ...caching, ...unfenced })).toEqual(rests(38_000));
+    const over = { nowMs: requestedMs + 30_000 };
+    expect(decideIn([entered(), raised(2), ...chosen], caching, over)).toMatchObject({
+      events: [{ kind: 'StepIntended', step: 'make' }],
+    });
+  });
+
+  it('where one only can live makes nobody wait longer for the value that works', () => {
+    const chosen = [...passed('look'), ...by2([{ kind: 'StepIntended', step: 'choose', attempt: 1 }, done('choose')])];
+    const consumers = [{ name: 'app', url: null, canary: false, required: true, cacheTtlMs: 30_000 }];
+    const capabilities: Capabilities = { ...ableCapabilities, overlap: 'one-live' };
+    expect(decideIn([entered(), raised(2), ...chosen], { consumers, capabilities })).toMatchObject({
       events: [{ kind: 'StepIntended', step: 'make' }],
     });
   });

@@ -72,8 +72,8 @@ export const takeaways: readonly Takeaway[] = [
   {
     name: 'what is lost',
     file: 'src/core/settle.ts',
-    find: 'return entered.atMs + Math.max(fence ? 0 : settleMs, plan.storeSettleMs);',
-    replace: 'return entered.atMs * (fence ? 0 : Math.min(0, settleMs));',
+    find: 'return entered.atMs + Math.max(fence ? 0 : settleMs, plan.storeSettleMs) + cachedMs;',
+    replace: 'return entered.atMs * (fence ? 0 : Math.min(0, settleMs + cachedMs));',
     breaks: 'I1',
   },
 ];
