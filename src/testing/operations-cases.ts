@@ -170,6 +170,25 @@ export const operationsCases: readonly JournalCase[] = [
     },
   },
   {
+    name: 'a restored database leaves out epochs that executors of what is lost may hold',
+    async run(harness) {
+      const { lease } = await Executor.start(harness, planFor('left-out'));
+      await harness.operations.restored({ by, reason });
+      const later = await Executor.start(harness, planFor('left-out'));
+      assert.ok(later.lease.fence.epoch >= lease.fence.epoch + 10_000);
+    },
+  },
+  {
+    name: 'a rotation that is accepted in a later era says so, and need not enter it',
+    async run(harness) {
+      const { era } = await harness.operations.restored({ by, reason });
+      const plan = planFor('later-era');
+      await harness.intake.accept(plan, [plan.secret]);
+      const [first] = (await harness.journal.load(plan.rotationId))?.events ?? [];
+      assert.deepEqual(first?.event, { kind: 'RotationRequested', plan, era });
+    },
+  },
+  {
     name: 'after a restored database the absence of a fence token is no refusal until one is raised again',
     async run(harness) {
       const executor = await Executor.start(harness, planFor('known'));
