@@ -82,11 +82,16 @@ function replay(campaign: Campaign): number {
 
 async function runMany(many: Campaign, processes: number): Promise<number> {
   const startedMs = performance.now();
+  let told = 0;
   const tally = await runCampaign(many, processes, (done, violations) => {
-    process.stderr.write(`\r${done} of ${many.seeds} seeds, ${violations} violated something `);
+    const said = `${done} of ${many.seeds} seeds, ${violations} violated something`;
+    if (process.stderr.isTTY) process.stderr.write(`\r${said} `);
+    // A log is given a line for each hundredth.
+    else if (Math.floor((done * 100) / many.seeds) > told) process.stderr.write(`${said}\n`);
+    told = Math.floor((done * 100) / many.seeds);
   });
   const tookMs = Math.round(performance.now() - startedMs);
-  process.stderr.write('\n');
+  if (process.stderr.isTTY) process.stderr.write('\n');
   for (const shrunk of tally.findings) {
     process.stdout.write(`${shrunk.invariant}: ${shrunk.what}\n  ${replayCommand(shrunk)}\n`);
     if (values.keep) process.stdout.write(`  kept as ${keep(shrunk)}\n`);

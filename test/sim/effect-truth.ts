@@ -52,14 +52,14 @@ export function* judgeEffect(effect: Effect, before: Before, life: Life): Genera
   const isOneLive = scope.plan.capabilities.overlap === 'one-live';
   if (isOld && !isOneLive && scope.step !== 'disable' && scope.step !== 'destroy')
     yield { invariant: 'I3', what: `${where} touches the old credential` };
-  if (method === 'destroy' && scope.step === 'destroy' && life.decision !== 'destroy' && !isLost(life, scope))
+  if (
+    method === 'destroy' &&
+    scope.step === 'destroy' &&
+    life.decision !== 'destroy' &&
+    !life.hasLost(scope.fence.epoch)
+  )
     yield { invariant: 'I12', what: `${where} without a decision` };
   if (scope.step === 'create' || scope.step === 'swap') yield* judgeCompensation(effect, before, life, where);
-}
-
-/** True for a request that was sent before the database was rewound. */
-function isLost({ lost, newestEpoch }: Life, { fence }: Effect['scope']): boolean {
-  return lost !== null && fence.epoch < newestEpoch;
 }
 
 /** I3: the old credential is not made anew. I5: what we cause to be accepted can be read by somebody. */

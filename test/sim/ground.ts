@@ -69,6 +69,8 @@ export class Ground {
   readonly lateOff = new Set<string>();
   /** True once a backup was restored, fence token and all. */
   isRestored = false;
+  /** True once the store has gone back with the state database. */
+  isRewound = false;
   /** Where a person last put the label `current`. */
   handMove: {
     readonly from: StoredVersion | null;
@@ -284,8 +286,12 @@ export class Ground {
     if (version !== null && this.works(version)) this.store.moveByHand(this.secret.id, expected);
   }
 
-  /** The store is as it was earlier: what it names then, and the target has taken away since, nobody could know. */
+  /**
+   * The store is as it was earlier: what it names then, and the target has taken away since, nobody could know. A request
+   * that was on its way at that moment counts as one that arrived before it.
+   */
   rewound(): void {
+    this.isRewound = true;
     this.changed = true;
     const current = this.current();
     const credential = current === null ? null : this.credentialIn(current);

@@ -51,6 +51,16 @@ export class Life {
     return life;
   }
 
+  /** True for what was sent under this epoch before the database was rewound. */
+  hasLost(epoch: number): boolean {
+    return this.lost !== null && epoch <= this.lost.newestEpoch;
+  }
+
+  /** True where nobody has worked on it since the database was rewound. */
+  get isUntouchedSince(): boolean {
+    return this.lost !== null && this.newestEpoch <= this.lost.newestEpoch;
+  }
+
   /** True where an intent of this step was ever written, be it in what is lost. */
   hasMeant(step: string): boolean {
     return [...this.intents].some((each) => each.startsWith(`${step} `));

@@ -111,6 +111,8 @@ export class Oracle implements Witness {
       if (before.isMovedSince && before.credential?.identity === identity) ground.touched.add(identity);
       // Switching on brings back neither a role that was dropped nor a password that was changed.
       if (method === 'enable') ground.lateOff.delete(identity);
+      // Once the new era has been entered, what was on its way is refused or waited for.
+      if (ground.isRewound && life.hasLost(scope.fence.epoch) && life.isUntouchedSince) ground.rewound();
     };
   }
 
