@@ -69,7 +69,8 @@ function* judgeCreate({ ground, scope, identity }: Effect, life: Life, where: st
   if (identity === life.old?.identity) yield { invariant: 'I3', what: `${where} writes over the old credential` };
   if (life.decision === 'roll-back' && scope.fence.epoch === life.newestEpoch)
     yield { invariant: 'I12', what: `${where} after it was decided to roll back` };
-  if (origin === 'ours' && identity !== null && !ground.isSealed(scope.plan.rotationId))
+  const isKept = ground.isSealed(scope.plan.rotationId) || life.hasLost(scope.fence.epoch);
+  if (origin === 'ours' && identity !== null && !isKept)
     yield { invariant: 'I5', what: `${where} makes a value live that is sealed nowhere` };
 }
 

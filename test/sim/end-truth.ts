@@ -33,6 +33,8 @@ function* judgeCompleted(ground: Ground, life: Life, current: number | null): Ge
     if (!ground.touched.has(old.identity) && !ground.broken.has(old.identity))
       yield { invariant: 'I2', what: `${plan.rotationId} has completed and the old credential is alive` };
   }
+  // What is lost had taken the label back, `previous` with it, and then a person put `current` where the journal has it.
+  if (life.lost !== null && ground.wasMovedSince(life.startedMs)) return;
   const previous = ground.store.read(ground.secret.id, 'previous');
   if (previous?.version !== old.version)
     yield { invariant: 'I6', what: `${plan.rotationId} has completed and previous is not on the old version` };

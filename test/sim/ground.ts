@@ -294,7 +294,8 @@ export class Ground {
     this.isRewound = true;
     this.changed = true;
     const current = this.current();
-    const credential = current === null ? null : this.credentialIn(current);
+    if (current === null || this.isPutByHand(current)) return;
+    const credential = this.credentialIn(current);
     if (credential === null || this.target.accepts(credential)) return;
     const { identity, value } = credential;
     if (!this.broken.has(identity))
@@ -302,6 +303,16 @@ export class Ground {
     this.everBroken.add(identity);
     this.touched.add(identity);
     this.brokenMs = this.clock.nowMs();
+  }
+
+  /** Where people have put the label. *Returns* what takes it back to that. */
+  backUpHand(): () => void {
+    const { handMove, handSpell } = this;
+    const spell = handSpell === null ? null : { ...handSpell };
+    return () => {
+      this.handMove = handMove;
+      this.handSpell = spell;
+    };
   }
 
   takeBackup(): void {

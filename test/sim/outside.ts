@@ -130,6 +130,12 @@ export class Outside {
   }
 
   /** The state database went back to an earlier copy, and the store with it where that lives there. */
+  /** What a standby knows of a store that lives in the database. Where it goes back, so does what people did to it. */
+  backUpStore(): () => void {
+    const restores = [this.store.backUp(), ...this.grounds.map((ground) => ground.backUpHand())];
+    return () => restores.forEach((restore) => restore());
+  }
+
   rewound(store: boolean): void {
     if (!store) return;
     this.#storeFaults.rewound();

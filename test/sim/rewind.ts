@@ -1,5 +1,4 @@
 import type { MemoryState } from '../../src/adapters/memory/state.js';
-import type { MemoryStore } from '../../src/adapters/memory/store.js';
 import type { Chance } from './chance.js';
 import type { Profile } from './profile.js';
 import type { Trace } from './trace.js';
@@ -11,7 +10,8 @@ export interface RewindParts {
   readonly profile: Profile;
   readonly trace: Trace;
   readonly state: MemoryState;
-  readonly store: MemoryStore;
+  /** The store, and what people remember of it. */
+  readonly store: { readonly backUp: () => () => void };
   /** Told right after the database has gone back. `noticed`: by every worker, as by one that is started anew. */
   readonly rewound: (how: { readonly noticed: boolean; readonly store: boolean }) => void;
 }

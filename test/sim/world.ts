@@ -138,7 +138,7 @@ class World {
     });
     rewindLater(chance.split('rewind'), {
       ...parts,
-      store: this.#outside.store,
+      store: { backUp: () => this.#outside.backUpStore() },
       rewound: ({ noticed, store }) => {
         this.#outside.rewound(store);
         for (const gone of this.#book.rewind((id) => this.#state.load(id)?.events ?? null))
