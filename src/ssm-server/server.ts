@@ -217,6 +217,8 @@ function parse(body: Buffer): unknown {
 /** What the caller is told of an error. Ours are told by what they mean for them. */
 function told(error: unknown, onError: (code: string) => void): WireError {
   if (error instanceof WireError) return error;
+  if (isKeyturnError(error) && error.facts['isBusy'] === true)
+    return new WireError('TooManyUpdates', 'There are concurrent updates for a resource. Try again later.');
   const code: ErrorCode | 'internal' = isKeyturnError(error) ? error.code : 'internal';
   onError(code);
   if (code === 'KEYRING_DENIED') return new WireError('InvalidKeyId', 'The keyring cannot open or seal this value.');

@@ -18,6 +18,9 @@ async function placeWithPast(): Promise<StorePlace> {
                    ('100 days', 'reports', 'GetParameter', 'used', 'done'), ('100 days', 'reports', 'GetParameter', 'unused', 'done'),
                    ('1 day', 'thief', 'GetParameter', 'unused', 'AccessDeniedException'),
                    ('1 day', 'ada', 'PutParameter', 'never', 'done')) AS made (ago, principal, action, name, outcome)`);
+  // A look below a path of that name, which gave nothing of it away.
+  await place.ask(`INSERT INTO keyturn.accesses (environment, principal, source, action, parameter, outcome)
+    VALUES ('demo', 'lister', '10.0.0.1', 'GetParametersByPath', 'demo:/demo/app/never', 'done')`);
   return place;
 }
 

@@ -56,6 +56,21 @@ describe('a value at rest', () => {
   });
 });
 
+it('a parameter that somebody else keeps writing is refused with TooManyUpdates, and nothing is written', async () => {
+  const name = fresh();
+  await putBy(client, name, 'one');
+  const other = await store.pool.connect();
+  try {
+    await other.query('BEGIN');
+    await other.query('SELECT keyturn.parameter_lock($1)', [`test:${name}`]);
+    await expect(putBy(client, name, 'two', { Overwrite: true })).rejects.toEqual(refused('TooManyUpdates'));
+    await other.query('ROLLBACK');
+  } finally {
+    other.release();
+  }
+  expect(await getBy(client, name)).toMatchObject({ Value: 'one', Version: 1 });
+});
+
 describe('protection', () => {
   it('keeps a parameter from being deleted, and is not taken off over the wire', async () => {
     const path = fresh();

@@ -8,7 +8,7 @@ export interface StorePool {
 
 /**
  * Asks the database, and sorts what goes wrong. *Errors* `STORE_UNAVAILABLE` (nothing is known of what happened: ask
- * again), `STORE_DENIED` for a missing grant, `DATABASE_UNMIGRATED`.
+ * again; with the fact `isBusy` others are writing the same parameter, and nothing happened), `STORE_DENIED` for a missing grant, `DATABASE_UNMIGRATED`.
  */
 export async function ask<Row>(pool: StorePool, text: string, values: readonly unknown[]): Promise<readonly Row[]> {
   try {
@@ -37,6 +37,8 @@ function sorted(error: unknown): KeyturnError {
     case '42P01': // undefined_table
     case '42883': // undefined_function
       return keyturnError('DATABASE_UNMIGRATED', {}, cause);
+    case '55P03': // lock_not_available
+      return keyturnError('STORE_UNAVAILABLE', { isBusy: true }, cause);
     default:
       return keyturnError('STORE_UNAVAILABLE', {}, cause);
   }

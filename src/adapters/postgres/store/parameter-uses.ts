@@ -2,7 +2,7 @@ import type { ParameterUse, ParameterUses, Reader, UseRecord } from '../../../po
 import { ask, askOne } from './failure.js';
 import type { StoreParts } from './versions.js';
 
-/** What gives a value away: by the wire protocol, and by commands. What only lists or puts is no read. */
+/** What gives a value away: by the wire protocol, and by commands. What only lists or puts, or finds nothing, is no read. */
 const reads = [
   'GetParameter',
   'GetParameters',
@@ -55,7 +55,7 @@ const usesBelow = `
                          coalesce(array_agg(DISTINCT a.version) FILTER (WHERE a.version IS NOT NULL), '{}') AS versions
                     FROM keyturn.accesses AS a
                    WHERE a.parameter = p.parameter AND a.at >= to_timestamp($4::double precision / 1000)
-                     AND a.outcome = 'done' AND a.action = ANY ($3::text[])
+                     AND a.outcome = 'done' AND a.version IS NOT NULL AND a.action = ANY ($3::text[])
                    GROUP BY a.principal) AS each) AS readers
     FROM keyturn.parameters AS p
     JOIN LATERAL (SELECT v.version, v.at FROM keyturn.versions AS v
@@ -63,7 +63,8 @@ const usesBelow = `
     JOIN LATERAL (SELECT v.at FROM keyturn.versions AS v
                    WHERE v.secret = p.parameter ORDER BY v.version LIMIT 1) AS oldest ON true
     LEFT JOIN LATERAL (SELECT a.at FROM keyturn.accesses AS a
-                        WHERE a.parameter = p.parameter AND a.outcome = 'done' AND a.action = ANY ($3::text[])
+                        WHERE a.parameter = p.parameter AND a.outcome = 'done' AND a.version IS NOT NULL
+                          AND a.action = ANY ($3::text[])
                         ORDER BY a.at DESC LIMIT 1) AS last ON true
    WHERE p.environment = $1 AND starts_with(p.path, $2)
    ORDER BY p.path`;
