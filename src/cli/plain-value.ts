@@ -1,4 +1,5 @@
 import { runInNewContext } from 'node:vm';
+import { formFault } from '../core/declared-form.js';
 import { type Secret, openSecret } from '../core/secret.js';
 import type { ParameterDetails } from '../ports/parameters.js';
 
@@ -29,9 +30,9 @@ export function valueFault(value: Secret, { dataType, allowedPattern }: Paramete
   if (/\{\{.*\}\}/s.test(text)) {
     return { finding: 'the value has {{ }} in it, which SSM takes for a reference', cure: 'Put it without them.' };
   }
-  if (!hasForm(text, dataType)) {
-    return { finding: `the value is not ${dataType}, as its data type says`, cure: 'Give one that is.' };
-  }
+  const form = dataType === undefined ? undefined : formFault(text, dataType);
+  if (form !== undefined)
+    return { finding: `the value is not ${form}, as its data type says`, cure: 'Give one that is.' };
   return allowedPattern === undefined || allowedPattern === '' ? undefined : patternFault(allowedPattern, text);
 }
 
@@ -59,28 +60,5 @@ function textOf(bytes: Uint8Array): string | undefined {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     return undefined;
-  }
-}
-
-/** JSON with comments is taken as it is: nobody reads it here. */
-function hasForm(text: string, dataType: string | undefined): boolean {
-  switch (dataType) {
-    case 'json':
-      return isJson(text);
-    case 'url':
-      return URL.canParse(text);
-    case 'aws:ec2:image':
-      return /^ami-[0-9a-f]{8,17}$/.test(text);
-    default:
-      return true;
-  }
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -66,7 +66,7 @@ describe('a put', () => {
       [await place.put(name, 'x'.repeat(8_193)), 'the value has more than 8192 bytes'],
       [await place.put(name, 'x'.repeat(4_097)), 'the value has more than 4096 bytes, which the standard tier'],
       [await place.put(name, '{{ssm:other}}'), 'the value has {{ }} in it'],
-      [await place.put('/demo/app/shape', '{"a":', '--overwrite'), 'the value is not json'],
+      [await place.put('/demo/app/shape', '{"a":', '--overwrite'), 'the value is not JSON'],
       [
         await place.put('/demo/app/shape', '{"a":"0123456789012345"}', '--overwrite'),
         'does not match the allowed pattern',

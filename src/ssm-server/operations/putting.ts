@@ -1,5 +1,6 @@
 import { runInNewContext } from 'node:vm';
 import { z } from 'zod';
+import { dataTypes, formFault } from '../../core/declared-form.js';
 import { labelFault } from '../../core/parameter-name.js';
 import { Secret } from '../../core/secret.js';
 import type { ParameterDetails, PutRefusal } from '../../ports/parameters.js';
@@ -92,40 +93,9 @@ function refuseUnfit({ Value, KeyId, Type }: PutInput): void {
 
 /** Values of a declared form must have it. */
 function refuseOtherData(dataType: string, value: string): void {
-  switch (dataType) {
-    case 'text':
-      return;
-    case 'json':
-    case 'jsonc':
-      if (!isJson(dataType === 'json' ? value : withoutComments(value)))
-        throw invalid('The parameter value is not JSON, as its data type says.');
-      return;
-    case 'url':
-      if (!URL.canParse(value)) throw invalid('The parameter value is not a URL, as its data type says.');
-      return;
-    case 'aws:ec2:image':
-      if (!/^ami-[0-9a-f]{8,17}$/.test(value))
-        throw invalid('The parameter value is not the id of an image, as its data type says.');
-      return;
-    default:
-      throw invalid('The data type is one of text, json, jsonc, url and aws:ec2:image.');
-  }
-}
-
-function isJson(value: string): boolean {
-  try {
-    JSON.parse(value);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Comments outside of strings; a comma before a closing bracket goes with them. */
-function withoutComments(value: string): string {
-  return value
-    .replace(/("(?:[^"\\]|\\.)*")|\/\/[^\n]*|\/\*[\s\S]*?\*\//g, (_, quoted: string | undefined) => quoted ?? ' ')
-    .replace(/("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])/g, (_, quoted: string | undefined) => quoted ?? '');
+  if (!dataTypes.includes(dataType)) throw invalid(`The data type is one of ${dataTypes.join(', ')}.`);
+  const form = formFault(value, dataType);
+  if (form !== undefined) throw invalid(`The parameter value is not ${form}, as its data type says.`);
 }
 
 function detailsOf({ Description, AllowedPattern, DataType, Policies }: PutInput): ParameterDetails {
