@@ -94,9 +94,11 @@ export class Oracle implements Witness {
     if (life === undefined || this.#forgotten.has(life.plan.secret)) return () => undefined;
     const before = lookBefore(effect);
     const { ground, method, scope, identity } = effect;
+    // What is lost would tell why it was sent. Once the new era has been entered, it is refused or waited for.
+    const wasOnItsWay = life.hasLost(scope.fence.epoch) && life.isUntouchedSince;
     return () => {
       ground.changed = true;
-      for (const broken of judgeEffect(effect, before, life)) this.#violate(broken);
+      if (!wasOnItsWay) for (const broken of judgeEffect(effect, before, life)) this.#violate(broken);
       this.#judgeFence(effect);
       if (scope.step === 'disable' && method === 'disable') this.#judgeDisabled(effect, life);
       if (method === 'moveCurrent') {
@@ -111,8 +113,7 @@ export class Oracle implements Witness {
       if (before.isMovedSince && before.credential?.identity === identity) ground.touched.add(identity);
       // Switching on brings back neither a role that was dropped nor a password that was changed.
       if (method === 'enable') ground.lateOff.delete(identity);
-      // Once the new era has been entered, what was on its way is refused or waited for.
-      if (ground.isRewound && life.hasLost(scope.fence.epoch) && life.isUntouchedSince) ground.rewound();
+      if (ground.isRewound && wasOnItsWay) ground.rewound();
     };
   }
 
