@@ -15,12 +15,15 @@ export interface StoreSends {
   turn(scope: Scope, asked: { readonly what: 'put' | 'label'; readonly urgent: boolean }): Promise<void>;
   /**
    * May this executor write now? A put is noted down in the same moment: until it is known to have been refused, or
-   * its time is over, it may arrive.
+   * its time is over, it may arrive. `mirrors`: the digest of the value that a put repeats under the bare name, noted
+   * beside it. Default: it puts the version of its rotation.
    * *Returns* the database's time, in milliseconds since 1970; null where the lease is lost.
    */
-  admit(scope: Scope, what: 'put' | 'label'): Promise<number | null>;
+  admit(scope: Scope, what: 'put' | 'label', mirrors?: string): Promise<number | null>;
   /** How long a put of this rotation may still arrive. Milliseconds; 0 where none is on its way. */
   unsettledMs(scope: Scope): Promise<number>;
+  /** What the last put of this rotation repeats. *Returns* null where it was its version, was refused, or there is none. */
+  mirrored(scope: Scope): Promise<string | null>;
   /** Takes the note of a put back: the store has refused it. */
   refused(scope: Scope): Promise<void>;
 }

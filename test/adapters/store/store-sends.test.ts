@@ -111,6 +111,23 @@ describe('a put that has left', () => {
     expect(await sends.unsettledMs(scope)).toBe(0);
   });
 
+  test('says what it repeats under the bare name, until the next says something else', async () => {
+    const scope = await begin();
+    expect(await sends.mirrored(scope)).toBeNull();
+    await sends.admit(scope, 'put', 'a digest');
+    expect(await sends.mirrored(scope)).toBe('a digest');
+    expect(await sends.mirrored(settling(await fixture.takeOver(scope)))).toBe('a digest');
+
+    await sends.refused(scope);
+    expect(await sends.mirrored(scope)).toBeNull();
+
+    const next = await begin(scope.plan.secret);
+    await sends.admit(next, 'put', 'another');
+    expect(await sends.mirrored(scope)).toBeNull();
+    await sends.admit(next, 'put');
+    expect(await sends.mirrored(next)).toBeNull();
+  });
+
   test('by an earlier rotation holds up no later one', async () => {
     const scope = await begin();
     await sends.admit(scope, 'put');

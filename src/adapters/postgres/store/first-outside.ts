@@ -27,6 +27,7 @@ export function personStoreSends(pool: StorePool, turns: Pick<StoreSends, 'turn'
     },
     // There is one try, and who made it looks what came of it.
     unsettledMs: async () => 0,
+    mirrored: async () => null,
     refused: async () => {},
   };
 }

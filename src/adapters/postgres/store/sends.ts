@@ -21,12 +21,10 @@ export function postgresStoreSends(pool: StorePool, rates: StoreRates): StoreSen
     turn: async ({ deadlineMs, signal }, { what, urgent }) => {
       await rates[what].turn({ urgent, maxWaitMs: deadlineMs * turnShare, signal });
     },
-    admit: async (scope, what) => {
-      const [row] = await ask<{ readonly now_ms: number }>(
-        pool,
-        what === 'put' ? admitPut : admitLabel,
-        executor(scope),
-      );
+    admit: async (scope, what, mirrors) => {
+      const [row] = await (what === 'put'
+        ? ask<Admitted>(pool, admitPut, [...executor(scope), mirrors ?? null])
+        : ask<Admitted>(pool, admitLabel, executor(scope)));
       return row?.now_ms ?? null;
     },
     unsettledMs: async ({ plan }) => {
@@ -38,6 +36,14 @@ export function postgresStoreSends(pool: StorePool, rates: StoreRates): StoreSen
       );
       return Math.max(0, row?.left_ms ?? 0);
     },
+    mirrored: async ({ plan }) => {
+      const [row] = await ask<{ readonly mirrors: string | null }>(
+        pool,
+        'SELECT mirrors FROM keyturn.store_puts WHERE secret = $1 AND rotation_id = $2 AND sent_at IS NOT NULL',
+        [plan.secret, plan.rotationId],
+      );
+      return row?.mirrors ?? null;
+    },
     refused: async ({ plan }) => {
       await ask(pool, 'UPDATE keyturn.store_puts SET sent_at = NULL WHERE secret = $1 AND rotation_id = $2', [
         plan.secret,
@@ -45,6 +51,10 @@ export function postgresStoreSends(pool: StorePool, rates: StoreRates): StoreSen
       ]);
     },
   };
+}
+
+interface Admitted {
+  readonly now_ms: number;
 }
 
 /**
@@ -57,8 +67,10 @@ const held = `SELECT 1 FROM keyturn.leases
 const admitLabel = `WITH held AS MATERIALIZED (${held}) SELECT keyturn.to_ms(clock_timestamp()) AS now_ms FROM held`;
 
 const admitPut = `WITH held AS MATERIALIZED (${held})
-  INSERT INTO keyturn.store_puts AS p (secret, rotation_id, sent_at) SELECT $1, $2, clock_timestamp() FROM held
-  ON CONFLICT (secret) DO UPDATE SET rotation_id = excluded.rotation_id, sent_at = excluded.sent_at
+  INSERT INTO keyturn.store_puts AS p (secret, rotation_id, sent_at, mirrors)
+  SELECT $1, $2, clock_timestamp(), $4::text FROM held
+  ON CONFLICT (secret) DO UPDATE
+    SET rotation_id = excluded.rotation_id, sent_at = excluded.sent_at, mirrors = excluded.mirrors
   RETURNING keyturn.to_ms(p.sent_at) AS now_ms`;
 
 const executor = ({ plan, fence }: Scope): readonly [string, string, number] => [
