@@ -1,6 +1,7 @@
 import type { Rotator } from '../contract/rotator.js';
 import type { Capabilities } from '../core/capabilities.js';
 import type { Json } from '../core/json.js';
+import { shadowSuffix } from '../core/parameter-path.js';
 import type { Policy } from '../core/policy.js';
 
 /** The configuration after it was parsed: checked, complete and frozen. */
@@ -64,6 +65,17 @@ export interface SsmStoreConfig {
   readonly putsPerSecond: number;
   /** Twelve digits; null: the one of the credentials, whichever it is. */
   readonly account: string | null;
+  /**
+   * `label`: consumers read by the label `current`. `shadow`: they read the bare name, and the versions are in a parameter
+   * beside it.
+   */
+  readonly staging: 'label' | 'shadow';
+}
+
+/** The names that a secret takes in a store on SSM. The first is the one that holds its versions. */
+export function parameterNames({ prefix, staging }: SsmStoreConfig, path: string): readonly string[] {
+  const bare = `${prefix}${path}`;
+  return staging === 'shadow' ? [`${bare}${shadowSuffix}`, bare] : [bare];
 }
 
 /** See {@link Config}. */

@@ -67,6 +67,11 @@ export interface SsmStoreInput {
   readonly putsPerSecond?: number;
   /** Twelve digits. Environments of one account and region share the rate. Default: as if all had one account. */
   readonly account?: string;
+  /**
+   * Where a version is while it is tried. `label`: under the name of the secret, and applications read `NAME:current`.
+   * `shadow`: under `NAME.keyturn`, for applications that can read the bare name only. Default `label`.
+   */
+  readonly staging?: 'label' | 'shadow';
   /** True allows `alias/aws/ssm` as the key, whose policy nobody can change. Default: false, it is refused. */
   readonly allowDefaultKey?: boolean;
 }

@@ -7,13 +7,15 @@ import type { Policy } from '../core/policy.js';
 import { defaultPolicy } from '../core/policy.js';
 import { Secret } from '../core/secret.js';
 import type { Calendar } from '../ports/operations.js';
-import type {
-  Config,
-  EnvironmentConfig,
-  KeyringConfig,
-  MasterKeyConfig,
-  SecretConfig,
-  TargetConfig,
+import {
+  type Config,
+  type EnvironmentConfig,
+  type KeyringConfig,
+  type MasterKeyConfig,
+  type SecretConfig,
+  type SsmStoreConfig,
+  type TargetConfig,
+  parameterNames,
 } from './config.js';
 import { replaceReferences } from './references.js';
 import type { ShapedConfig, ShapedPolicy, ShapedSecret } from './schema.js';
@@ -47,7 +49,8 @@ export function parseConfig(exported: unknown, options: ParseOptions): Config {
   }
   for (const { environment, path, name, holder } of sharedParameters(Object.values(environments))) {
     const at = ['environments', environment, 'secrets', path];
-    problems.push(problem(at, `its parameter ${name} is that of ${holder}; give one of the two a prefix of its own`));
+    const cure = holder.environment === environment ? 'another path' : 'a prefix of its own';
+    problems.push(problem(at, `its parameter ${name} is that of ${holder.id}; give one of the two ${cure}`));
   }
   if (problems.length > 0) throw invalid(options.file, problems);
   const folder = dirname(options.file);
@@ -95,7 +98,7 @@ function checkEnvironment(name: string, input: ShapedEnvironment, checking: Chec
     if (checked !== undefined) secrets[path] = checked;
   }
   refuseShared(Object.values(secrets), at, problems);
-  refuseUnnameable(Object.keys(secrets), input.store?.prefix ?? '', { at, problems });
+  if (input.store !== undefined) refuseUnnameable(Object.keys(secrets), input.store, { at, problems });
   refuseTwice(input.webhooks, [...at, 'webhooks'], problems);
   return {
     name,
@@ -224,16 +227,18 @@ function refuseShared(secrets: readonly SecretConfig[], at: readonly string[], p
   }
 }
 
-/** A parameter's name is prefix and path, and has limits of its own. */
+/** A parameter's name is prefix and path, and what stands after it, and has limits of its own. */
 function refuseUnnameable(
   paths: readonly string[],
-  prefix: string,
+  store: SsmStoreConfig,
   { at, problems }: { readonly at: readonly string[]; readonly problems: string[] },
 ): void {
-  if (prefix === '') return;
   for (const path of paths) {
-    const fault = pathFault(`${prefix}${path}`);
-    if (fault !== undefined) problems.push(problem([...at, 'secrets', path], `after the prefix ${prefix}: ${fault}`));
+    const [name = path] = parameterNames(store, path);
+    const fault = pathFault(name);
+    if (fault === undefined || name === path) continue;
+    const where = store.prefix === '' ? `as ${name}` : `after the prefix ${store.prefix}`;
+    problems.push(problem([...at, 'secrets', path], `${where}: ${fault}`));
   }
 }
 

@@ -27,6 +27,9 @@ export const ssmStore = z
       .regex(/^\d{12}$/, 'expected the twelve digits of an AWS account')
       .optional(),
     allowDefaultKey: z.boolean().default(false),
+    staging: z
+      .enum(['label', 'shadow'], "expected 'label', or 'shadow' for applications that read bare names")
+      .default('label'),
   })
   .superRefine(({ region, key, allowDefaultKey }, ctx) => {
     if (isDefaultKey(key)) {
@@ -38,7 +41,7 @@ export const ssmStore = z
     for (const { path, message } of kmsKey.safeParse({ region, key }).error?.issues ?? [])
       ctx.addIssue({ code: 'custom', message, path });
   })
-  .transform(({ region, key, prefix: before, endpoint, putsPerSecond, account }) => ({
+  .transform(({ region, key, prefix: before, endpoint, putsPerSecond, account, staging }) => ({
     kind: 'ssm' as const,
     region,
     key,
@@ -46,6 +49,7 @@ export const ssmStore = z
     endpoint: endpoint ?? null,
     putsPerSecond,
     account: account ?? null,
+    staging,
   }));
 
 const isDefaultKey = (key: string): boolean => /(?:^|:)alias\/aws\/ssm$/.test(key);

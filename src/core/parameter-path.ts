@@ -1,3 +1,8 @@
+/**
+ * Stands after the path of a secret whose bare name is for what is current alone: the parameter with all its versions.
+ */
+export const shadowSuffix = '.keyturn';
+
 const maxLevels = 15;
 const maxCharacters = 900;
 

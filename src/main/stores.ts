@@ -4,7 +4,13 @@ import { putInitial } from '../adapters/postgres/store/put-by-person.js';
 import { StoreRate } from '../adapters/postgres/store/rate.js';
 import { postgresStoreSends } from '../adapters/postgres/store/sends.js';
 import { postgresStore } from '../adapters/postgres/store/store.js';
-import type { Config, EnvironmentConfig, SecretConfig, SsmStoreConfig } from '../config/config.js';
+import {
+  type Config,
+  type EnvironmentConfig,
+  type SecretConfig,
+  type SsmStoreConfig,
+  parameterNames,
+} from '../config/config.js';
 import { environmentOf, planFor } from '../config/plan.js';
 import { keyturnError } from '../core/errors.js';
 import type { Finding } from '../core/observation.js';
@@ -35,10 +41,10 @@ export async function openStores({ config, pool, keyring }: StoresParts): Promis
   const closers: (() => void)[] = [];
   for (const { name, store } of Object.values(config.environments)) {
     if (store.kind === 'built-in') continue;
-    const { ssmStore } = await import('../adapters/aws/ssm-store.js');
+    const open = await storeFor(store);
     const ssm = await ssmParts(store, postgresStoreSends(pool, ratesOf(pool, store)));
     closers.push(() => ssm.clients.close());
-    outside.set(name, ssmStore({ ...ssm, keyring }));
+    outside.set(name, open({ ...ssm, keyring }));
   }
   const storeOf = ({ plan }: Scope): Bound<StorePort> => {
     const store = outside.get(plan.environment);
@@ -61,6 +67,11 @@ export async function openStores({ config, pool, keyring }: StoresParts): Promis
   };
 }
 
+async function storeFor({ staging }: SsmStoreConfig) {
+  if (staging === 'shadow') return (await import('../adapters/aws/ssm-shadow.js')).shadowStore;
+  return (await import('../adapters/aws/ssm-store.js')).ssmStore;
+}
+
 /** How long a person waits for a put. Milliseconds. */
 const personMaxMs = 20_000;
 
@@ -72,14 +83,15 @@ export async function putFirst(
   const { store } = environmentOf(config, secret.environment);
   const reason = 'put by a person';
   if (store.kind === 'built-in') return putInitial({ pool, keyring }, { secret: secret.id, value, by, reason });
-  const { ssmPutFirst } = await import('../adapters/aws/ssm-first.js');
+  const { ssmPutFirst, shadowPutFirst } = await import('../adapters/aws/ssm-first.js');
+  const put = store.staging === 'shadow' ? shadowPutFirst : ssmPutFirst;
   const sends = personStoreSends(pool, postgresStoreSends(pool, ratesOf(pool, store)));
   const scope = lookingScope(config, secret, personMaxMs);
   // It is refused before anything is read: a secret that is being rotated is no business of a person's.
   const nowMs = (await sends.admit(scope, 'put')) ?? 0;
   const parts = await ssmParts(store, sends);
   try {
-    const version = await ssmPutFirst(parts, { ...scope, nowMs }, value);
+    const version = await put({ ...parts, keyring }, { ...scope, nowMs }, value);
     await noteFirst(pool, { secret: secret.id, version, by, reason });
     return { version };
   } finally {
@@ -94,8 +106,11 @@ export async function examineStore(pool: pg.Pool, { store, secrets }: Environmen
   const { clients } = await ssmParts(store, postgresStoreSends(pool, ratesOf(pool, store)));
   try {
     const { rows } = await pool.query<{ ms: number }>('SELECT keyturn.to_ms(clock_timestamp()) AS ms');
-    const { key: keyId, prefix } = store;
-    return await examineSsm({ clients, keyId, prefix, paths: Object.keys(secrets), databaseMs: rows[0]?.ms ?? 0 });
+    const names = Object.keys(secrets).map((path) => {
+      const [versions = path, mirror = null] = parameterNames(store, path);
+      return { path, versions, mirror };
+    });
+    return await examineSsm({ clients, keyId: store.key, names, databaseMs: rows[0]?.ms ?? 0 });
   } finally {
     clients.close();
   }

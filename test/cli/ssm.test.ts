@@ -12,7 +12,7 @@ const path = '/demo/billing/db';
 const rotate = ['rotate', path, '--env', 'demo', '--reason', 'a test'] as const;
 
 /** A workspace whose versions are in a Parameter Store: our own wire server, on a database of its own. */
-async function ssmPlace() {
+async function ssmPlace(staging: 'label' | 'shadow' = 'label') {
   const ssm = await ourServer();
   const proxy = await FaultProxy.start(ssm.endpoint);
   onTestFinished(async () => {
@@ -22,7 +22,7 @@ async function ssmPlace() {
   const place = await workspace();
   const file = join(place.folder, 'keyturn.config.ts');
   const text = await readFile(file, 'utf8');
-  const store = `store: { ssm: { region: '${ssm.region}', key: '${ssm.keyId}', endpoint: '${proxy.endpoint}', prefix: '/kt', putsPerSecond: 50 } },`;
+  const store = `store: { ssm: { region: '${ssm.region}', key: '${ssm.keyId}', endpoint: '${proxy.endpoint}', prefix: '/kt', putsPerSecond: 50, staging: '${staging}' } },`;
   await writeFile(file, text.replace('targets: { billing },', `targets: { billing },\n      ${store}`));
   const env = {
     ...place.options.env,
@@ -31,8 +31,8 @@ async function ssmPlace() {
   };
   const options = { cwd: place.folder, env };
   const run = (...args: readonly string[]) => keyturn(args, options);
-  const history = async () => {
-    const { Parameters = [] } = await ssm.byHand.send(new GetParameterHistoryCommand({ Name: `/kt${path}` }));
+  const history = async (after = '') => {
+    const { Parameters = [] } = await ssm.byHand.send(new GetParameterHistoryCommand({ Name: `/kt${path}${after}` }));
     return Parameters.map(({ Version, Labels = [], Type }) => ({ Version, Labels: [...Labels].sort(), Type }));
   };
   return { place, ssm, proxy, options, run, history };
@@ -56,6 +56,36 @@ test('a secret whose store is SSM is rotated there, and nowhere else', async () 
       "SELECT plan ->> 'storeSettleMs' AS ms FROM (SELECT event -> 'plan' AS plan FROM keyturn.journal) AS j WHERE plan IS NOT NULL LIMIT 1",
     ),
   ).toEqual([{ ms: '360000' }]);
+}, 180_000);
+
+test('a secret whose applications read the bare name has its versions beside it', async () => {
+  const { proxy, options, run, history } = await ssmPlace('shadow');
+  await startKeyturn(['worker', '--health-port', 'off'], options, /Working/);
+
+  expect(await run(...rotate, '--wait')).toMatchObject({ code: 0 });
+  expect(await run(...rotate, '--wait')).toMatchObject({ code: 0 });
+
+  expect(await history('.keyturn')).toEqual([
+    { Version: 1, Labels: ['previous'], Type: 'SecureString' },
+    { Version: 2, Labels: ['current'], Type: 'SecureString' },
+  ]);
+  expect(await history()).toEqual([
+    { Version: 1, Labels: [], Type: 'SecureString' },
+    { Version: 2, Labels: [], Type: 'SecureString' },
+  ]);
+  expect(proxy.count('PutParameter')).toBe(4);
+  expect(await run('doctor')).toMatchObject({ code: 0 });
+}, 180_000);
+
+test('a first credential that a person puts is under the bare name too', async () => {
+  const { place, run, history } = await ssmPlace('shadow');
+  const file = join(place.folder, 'credential.json');
+  await writeFile(file, '{"username":"somebody","password":"a-password-of-somebody"}', { mode: 0o600 });
+
+  expect(await run('store', 'put', path, '--env', 'demo', '--file', file, '--current')).toMatchObject({ code: 0 });
+
+  expect(await history('.keyturn')).toEqual([{ Version: 1, Labels: ['current'], Type: 'SecureString' }]);
+  expect(await history()).toEqual([{ Version: 1, Labels: [], Type: 'SecureString' }]);
 }, 180_000);
 
 test('doctor names every permission that is missing, the quota and a wrong clock, and writes nothing', async () => {

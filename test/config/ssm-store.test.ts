@@ -63,6 +63,7 @@ test('a store on SSM writes three times a second, and what is written may arrive
     endpoint: null,
     putsPerSecond: 3,
     account: null,
+    staging: 'label',
   });
   expect(planOf({ ssm }).storeSettleMs).toBe(360_000);
 });
@@ -90,6 +91,10 @@ describe('a wrong store is refused with its place and what to do', () => {
     [{ ssm: { ...ssm, prefix: '/keyturn/' } }, `${at}.prefix: a prefix has no // and no / at its end`],
     [{ ssm: { ...ssm, endpoint: 'http://a:b@localhost' } }, `${at}.endpoint: an address holds no credentials`],
     [{ ssm: { ...ssm, putsPerSecond: 0 } }, `${at}.putsPerSecond: expected puts per second, such as 3`],
+    [
+      { ssm: { ...ssm, staging: 'bare' } },
+      `${at}.staging: expected 'label', or 'shadow' for applications that read bare`,
+    ],
     [{ ssm: { ...ssm, account: '1234' } }, `${at}.account: expected the twelve digits of an AWS account`],
     [{ ssm: { ...ssm, secretAccessKey: 'x' } }, `${at}: Unrecognized key`],
     [{ vault: {} }, 'environments.demo.store'],
@@ -102,6 +107,43 @@ describe('a wrong store is refused with its place and what to do', () => {
 
     expect(problemsOf({ ssm: { ...ssm, prefix: '/b/c' } }, deep)).toContain(
       `environments.demo.secrets["${deep}"]: after the prefix /b/c: a path has at most 15 levels`,
+    );
+  });
+});
+
+describe('a store for applications that read bare names', () => {
+  const shadow = { ...ssm, staging: 'shadow' };
+
+  test('is one like the other otherwise', () => {
+    expect(parsed({ ssm: shadow }).environments['demo']?.store).toMatchObject({ kind: 'ssm', staging: 'shadow' });
+    expect(planOf({ ssm: shadow }).storeSettleMs).toBe(360_000);
+  });
+
+  test('has no room for a path that is too long with what stands after it', () => {
+    const long = `/${'a'.repeat(895)}`;
+
+    expect(parseConfig(configWith({ ssm }, long), options)).toBeDefined();
+    expect(problemsOf({ ssm: shadow }, long)).toContain('.keyturn: a path has at most 900 characters');
+    expect(problemsOf({ ssm: { ...shadow, prefix: '/kt' } }, `/${'a'.repeat(890)}`)).toContain(
+      'after the prefix /kt: ',
+    );
+  });
+
+  test.each([
+    [path, `${path}.keyturn`],
+    [`${path}.keyturn`, path],
+  ])('has none for a secret with the name of the parameter of versions: %s, %s', (one, other) => {
+    const { keyring, environments } = configWith({ ssm: shadow }, one);
+    const [given] = Object.values(environments.demo.secrets);
+    const more = { [other]: { ...given, config: { name: 'other' } } };
+    const demo = { ...environments.demo, secrets: { ...environments.demo.secrets, ...more } };
+
+    expect(() => parseConfig({ keyring, environments: { demo } }, options)).toThrow(
+      expect.objectContaining({
+        facts: expect.objectContaining({
+          problems: `environments.demo.secrets["${other}"]: its parameter ${path}.keyturn is that of demo:${one}; give one of the two another path`,
+        }) as object,
+      }),
     );
   });
 });

@@ -12,13 +12,17 @@ export interface Permission {
  * it with the calls in the source. What is allowed on the parameters' key is used by Parameter Store on our behalf.
  */
 export const permissions: readonly Permission[] = [
-  { action: 'ssm:GetParameter', on: 'parameter', why: 'reads a version by its number or label' },
+  { action: 'ssm:GetParameter', on: 'parameter', why: 'reads a version by its number or label, or a bare name' },
   {
     action: 'ssm:GetParameterHistory',
     on: 'parameter',
     why: 'finds its own versions again, and reads where labels are',
   },
-  { action: 'ssm:PutParameter', on: 'parameter', why: 'puts the pending version, once a rotation' },
+  {
+    action: 'ssm:PutParameter',
+    on: 'parameter',
+    why: 'puts the pending version, once a rotation; a bare name at its promotion',
+  },
   { action: 'ssm:LabelParameterVersion', on: 'parameter', why: 'moves `pending`, `current` and `previous`' },
   { action: 'ssm:UnlabelParameterVersion', on: 'parameter', why: 'takes `pending` off what was promoted or retired' },
   { action: 'kms:Encrypt', on: 'parameter key', why: 'a put of the standard tier' },

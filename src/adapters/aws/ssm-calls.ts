@@ -54,17 +54,21 @@ const maxLateMs = 30_000;
 /** The calls of one store. Each of them throws errors of ours; writes ask right before they leave whether they still may. */
 export class SsmCalls {
   readonly #parts: SsmParts;
+  readonly #suffix: string;
 
-  constructor(parts: SsmParts) {
+  /** `suffix` stands after the path of every secret. */
+  constructor(parts: SsmParts, suffix = '') {
     this.#parts = parts;
+    this.#suffix = suffix;
   }
 
-  /** The value of one version. *Returns* null where there is no such parameter, version or label. */
+  /** The value of one version; null: of the newest. *Returns* null where there is no such parameter, version or label. */
   async value(
     scope: Scope,
-    selector: VersionSelector,
+    selector: VersionSelector | null,
   ): Promise<{ readonly version: number; readonly value: Secret } | null> {
-    const command = new GetParameterCommand({ Name: `${this.#name(scope)}:${selector}`, WithDecryption: true });
+    const Name = selector === null ? this.#name(scope) : `${this.#name(scope)}:${selector}`;
+    const command = new GetParameterCommand({ Name, WithDecryption: true });
     try {
       const { Parameter } = await this.#parts.clients.reads.send(command, { abortSignal: scope.signal });
       if (Parameter?.Version === undefined || Parameter.Value === undefined) throw keyturnError('STORE_UNAVAILABLE');
@@ -102,8 +106,11 @@ export class SsmCalls {
     return entries.sort((a, b) => a.version - b.version);
   }
 
-  /** Puts a version. *Errors* with the fact `outcome: 'unknown'` where it may have happened, or may still happen. */
-  async put(scope: Scope, value: Secret, description: string): Promise<number> {
+  /**
+   * Puts a version. `mirrors`: the digest of a value that is repeated under the bare name. *Errors* with the fact
+   * `outcome: 'unknown'` where it may have happened, or may still happen.
+   */
+  async put(scope: Scope, { value, description, mirrors }: VersionPut): Promise<number> {
     // The SDK takes text. It is forgotten when the request has been written.
     const command = new PutParameterCommand({
       Name: this.#name(scope),
@@ -117,7 +124,7 @@ export class SsmCalls {
     const admitted = (): void => {
       isAdmitted = true;
     };
-    command.middlewareStack.addRelativeTo(this.#admitting(scope, 'put', admitted), afterSigning);
+    command.middlewareStack.addRelativeTo(this.#admitting(scope, 'put', { mirrors, admitted }), afterSigning);
     try {
       const { Version } = await this.#parts.clients.writes.send(command, { abortSignal: scope.signal });
       if (Version === undefined) throw new TypeError('a put answers with its version');
@@ -154,11 +161,11 @@ export class SsmCalls {
     }
   }
 
-  #admitting(scope: Scope, what: 'put' | 'label', admitted: () => void = () => undefined) {
+  #admitting(scope: Scope, what: 'put' | 'label', put: Admission = {}) {
     return <Args, Answer>(next: (args: Args) => Promise<Answer>) =>
       async (args: Args): Promise<Answer> => {
-        await this.#admit(scope, what, args as Signed);
-        admitted();
+        await this.#admit(scope, what, args as Signed, put.mirrors);
+        put.admitted?.();
         return next(args);
       };
   }
@@ -167,9 +174,9 @@ export class SsmCalls {
    * Right before the request leaves: is the lease still held, is the time it was signed with the database's and the
    * store's, and is it early enough to be dead when the engine takes it for settled?
    */
-  async #admit(scope: Scope, what: 'put' | 'label', { request }: Signed): Promise<void> {
+  async #admit(scope: Scope, what: 'put' | 'label', { request }: Signed, mirrors?: string): Promise<void> {
     const { sends, clients } = this.#parts;
-    const nowMs = await sends.admit(scope, what);
+    const nowMs = await sends.admit(scope, what, mirrors);
     if (nowMs === null) throw keyturnError('STORE_STALE', { secret: scope.plan.secret });
     const signedMs = signedAt(request.headers['x-amz-date'] ?? request.headers['X-Amz-Date'] ?? '');
     const skewMs = Math.max(Math.abs(signedMs - nowMs), Math.abs(clients.serverAheadMs() ?? 0));
@@ -185,8 +192,20 @@ export class SsmCalls {
   }
 
   #name({ plan }: Scope): string {
-    return `${this.#parts.prefix}${plan.path}`;
+    return `${this.#parts.prefix}${plan.path}${this.#suffix}`;
   }
+}
+
+/** A version that is put. */
+export interface VersionPut {
+  readonly value: Secret;
+  readonly description: string;
+  readonly mirrors?: string;
+}
+
+interface Admission {
+  readonly mirrors?: string | undefined;
+  readonly admitted?: () => void;
 }
 
 /** Labels of one version. `remove` false: put there, from wherever they are. */

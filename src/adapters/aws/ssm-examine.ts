@@ -15,9 +15,8 @@ import { isAbsent, ssmFailure } from './ssm-failure.js';
 export interface SsmExamined {
   readonly clients: SsmClients;
   readonly keyId: string;
-  readonly prefix: string;
-  /** Of every secret that is in this store. */
-  readonly paths: readonly string[];
+  /** Of every secret that is in this store: the parameter with its versions, and the bare one that repeats `current`. */
+  readonly names: readonly { readonly path: string; readonly versions: string; readonly mirror: string | null }[];
   /** The database's time now. Milliseconds since 1970. */
   readonly databaseMs: number;
 }
@@ -36,11 +35,12 @@ const permitted: readonly string[] = ['ParameterPatternMismatchException', 'Para
  * *Returns* a finding for each thing that would fail, told once for all secrets it would fail for.
  */
 export async function examineSsm(examined: SsmExamined): Promise<readonly Finding[]> {
-  const { paths, clients, databaseMs } = examined;
+  const { names, clients, databaseMs } = examined;
   const findings = new Map<string, Finding>();
   const startedMs = Date.now();
-  for (const path of paths) {
-    const found = await Promise.all(probesOf(examined, path).map((probe) => wouldFail(examined, path, probe)));
+  for (const { path, versions, mirror } of names) {
+    const probes = [...probesOf(examined, versions), ...(mirror === null ? [] : mirrorProbesOf(examined, mirror))];
+    const found = await Promise.all(probes.map((probe) => wouldFail(examined, path, probe)));
     for (const finding of found.flat()) findings.set(finding.sentence, finding);
   }
   const skewMs = Math.max(Math.abs(startedMs - databaseMs), Math.abs(clients.serverAheadMs() ?? 0));
@@ -54,8 +54,14 @@ interface Probe {
   readonly ask: () => Promise<unknown>;
 }
 
-function probesOf({ clients: { reads }, keyId, prefix }: SsmExamined, path: string): readonly Probe[] {
-  const Name = `${prefix}${path}`;
+/** A bare parameter has no labels of ours. What is denied is told apart from the same of the parameter with the versions. */
+function mirrorProbesOf(examined: SsmExamined, Name: string): readonly Probe[] {
+  return probesOf(examined, Name)
+    .filter(({ action }) => !/label/i.test(action))
+    .map(({ action, ask }) => ({ action: `${action} of the bare name`, ask }));
+}
+
+function probesOf({ clients: { reads }, keyId }: SsmExamined, Name: string): readonly Probe[] {
   const labels = { Name, ParameterVersion: noVersion, Labels: ['pending'] };
   const put = { Name, Value: 'nothing', Type: 'SecureString' as const, KeyId: keyId, Overwrite: false };
   return [

@@ -16,7 +16,7 @@ export interface SsmStoreParts extends SsmParts {
 const managedLabels: readonly Label[] = ['current', 'pending', 'previous'];
 
 /** How long a read may lag behind a write before the engine is told to come again. Milliseconds, one after another. */
-const patienceMs: readonly number[] = [100, 300, 900];
+export const patienceMs: readonly number[] = [100, 300, 900];
 
 /**
  * AWS SSM Parameter Store. It cannot refuse what an executor sends that has lost its lease: each write is sent once, after
@@ -40,19 +40,22 @@ export function ssmStore(parts: SsmStoreParts): Bound<StorePort> {
   };
 }
 
-interface Move {
+/** See `StorePort.moveCurrent`. */
+export interface Move {
   readonly from: number | null;
   readonly to: number | null;
   readonly previous: number | null;
 }
 
-class SsmStore {
+/** The versions and labels of every secret, each in a parameter of its own. */
+export class SsmStore {
   readonly calls: SsmCalls;
   readonly #parts: SsmStoreParts;
   readonly #writing = new Map<string, Promise<unknown>>();
 
-  constructor(parts: SsmStoreParts) {
-    this.calls = new SsmCalls(parts);
+  /** `suffix` stands after the path of every secret. */
+  constructor(parts: SsmStoreParts, suffix = '') {
+    this.calls = new SsmCalls(parts, suffix);
     this.#parts = parts;
   }
 
@@ -75,17 +78,26 @@ class SsmStore {
     return mine;
   }
 
-  /** A value and where it stands, once the two ways of asking for it agree: each of them may be a moment old. */
+  /** As `StorePort.read`. */
   async read(scope: Scope, selector: VersionSelector): Promise<StoredVersion | null> {
     if (typeof selector === 'number' && !isVersion(selector)) return null;
+    return (await this.readAmong(scope, selector)).stored;
+  }
+
+  /** A value and where it stands, once the two ways of asking for it agree: each of them may be a moment old. */
+  async readAmong(
+    scope: Scope,
+    selector: VersionSelector,
+  ): Promise<{ readonly stored: StoredVersion | null; readonly entries: readonly HistoryEntry[] }> {
     for (const waitMs of [0, ...patienceMs]) {
       await pause(waitMs, scope);
       const [found, entries] = await Promise.all([this.calls.value(scope, selector), this.calls.history(scope)]);
       const entry = entries.find((each) =>
         typeof selector === 'number' ? each.version === selector : each.labels.includes(selector),
       );
-      if (found === null && entry === undefined) return null;
-      if (found !== null && found.version === entry?.version) return this.#stored(scope, found, entry);
+      if (found === null && entry === undefined) return { stored: null, entries };
+      if (found !== null && found.version === entry?.version)
+        return { stored: this.#stored(scope, found, entry), entries };
       found?.value.wipe();
     }
     throw keyturnError('STORE_UNAVAILABLE');
@@ -130,19 +142,18 @@ class SsmStore {
     if ((await this.#parts.sends.unsettledMs(scope)) > 0) throw keyturnError('STORE_UNAVAILABLE');
     await this.#parts.sends.turn(scope, { what: 'put', urgent: false });
     const description = marked(entries.at(-1)?.description ?? '', { rotationId, digest });
-    return { version: await this.calls.put(scope, value, description), digest };
+    return { version: await this.calls.put(scope, { value, description }), digest };
   }
 
-  async moveCurrent(scope: Scope, move: Move): Promise<{ readonly current: number | null }> {
+  /** As `StorePort.moveCurrent`. `urgent`: its turn comes first. */
+  async moveCurrent(scope: Scope, move: Move, urgent = isBack(move)): Promise<{ readonly current: number | null }> {
     const entries = await this.#look(scope, (seen) => !isElsewhere(seen, move));
     const current = positionOf(entries, 'current');
     if (isElsewhere(entries, move)) return { current };
-    if (move.to !== null && !entries.some(({ version }) => version === move.to))
-      throw keyturnError('STORE_DENIED', { action: `moving current to version ${move.to}, which it does not hold` });
+    refuseUnheld(entries, move);
     const steps = labelMoves(entries, move);
     if (steps.length === 0) return { current: move.to };
     if (current !== move.to) refuseRecreated(scope, entries, move);
-    const urgent = move.to === null || (move.from !== null && move.to < move.from);
     for (const step of steps) {
       await this.#parts.sends.turn(scope, { what: 'label', urgent });
       // SSM moves a label from wherever it is. So that nobody's is moved, it is looked for once more as late as can be.
@@ -210,7 +221,13 @@ class SsmStore {
   }
 }
 
-function positionOf(entries: readonly HistoryEntry[], label: Label): number | null {
+/** True where something is taken back, rather than promoted. */
+export function isBack({ from, to }: Move): boolean {
+  return to === null || (from !== null && to < from);
+}
+
+/** Where a label is; null: nowhere. */
+export function positionOf(entries: readonly HistoryEntry[], label: Label): number | null {
   return entries.find(({ labels }) => labels.includes(label))?.version ?? null;
 }
 
@@ -238,6 +255,12 @@ function isElsewhere(entries: readonly HistoryEntry[], { from, to }: Move): bool
   return current !== from && current !== to;
 }
 
+/** *Errors* `STORE_DENIED` for a move to a version that is not there. */
+export function refuseUnheld(entries: readonly HistoryEntry[], { to }: Move): void {
+  if (to === null || entries.some(({ version }) => version === to)) return;
+  throw keyturnError('STORE_DENIED', { action: `moving current to version ${to}, which it does not hold` });
+}
+
 /**
  * What is thrown here leaves nothing that may still arrive, unless a request said so: it had its answer, or was never
  * sent. The engine need not wait then before it goes on.
@@ -249,9 +272,9 @@ function settledWhere(thrown: unknown): unknown {
 
 /**
  * A parameter that was deleted and made anew counts from 1 again, and its numbers name other values. One end of every
- * move was put by a rotation.
+ * move was put by a rotation. *Errors* `FOREIGN_VERSION`.
  */
-function refuseRecreated({ plan }: Scope, entries: readonly HistoryEntry[], { from, to }: Move): void {
+export function refuseRecreated({ plan }: Scope, entries: readonly HistoryEntry[], { from, to }: Move): void {
   const isOurs = entries.some(({ version, mark }) => mark !== null && (version === from || version === to));
   if (!isOurs) throw keyturnError('FOREIGN_VERSION', { version: to ?? from, secret: plan.path });
 }
@@ -259,7 +282,8 @@ function refuseRecreated({ plan }: Scope, entries: readonly HistoryEntry[], { fr
 /** As SSM numbers them. */
 const isVersion = (version: number): boolean => Number.isInteger(version) && version >= 1 && version < 2 ** 31;
 
-async function pause(ms: number, { signal }: Scope): Promise<void> {
+/** Waits, at most until the call is given up. */
+export async function pause(ms: number, { signal }: Scope): Promise<void> {
   if (ms > 0) await delay(ms, undefined, { signal }).catch(ignore);
 }
 

@@ -1,4 +1,5 @@
 import { type SsmClients, ssmClients } from '../../../src/adapters/aws/ssm-client.js';
+import { shadowStore } from '../../../src/adapters/aws/ssm-shadow.js';
 import { ssmStore } from '../../../src/adapters/aws/ssm-store.js';
 import { StoreRate } from '../../../src/adapters/postgres/store/rate.js';
 import { postgresStoreSends } from '../../../src/adapters/postgres/store/sends.js';
@@ -20,8 +21,10 @@ export interface SsmFixture extends StoreFixture {
   readonly sends: StoreSends;
   /** The same store as another worker sees it. */
   readonly anotherWorker: () => Bound<StorePort>;
-  /** The parameter of a secret. */
+  /** The parameter that holds the versions of a secret. */
   readonly nameOf: (scope: Scope) => string;
+  /** The parameter that consumers of bare names read. */
+  readonly bareOf: (scope: Scope) => string;
 }
 
 /** Of the plan of every rotation: six minutes, as in production. Milliseconds. */
@@ -33,12 +36,15 @@ export interface SsmFixtureOptions {
   readonly perSecond?: number;
   /** Milliseconds. Default {@link settleMs}. */
   readonly storeSettleMs?: number;
+  /** Default `label`. */
+  readonly staging?: 'label' | 'shadow';
 }
 
 /** Opens it. The caller closes it. */
 export async function ssmFixture({
   perSecond = 10_000,
   storeSettleMs = settleMs,
+  staging = 'label',
 }: SsmFixtureOptions = {}): Promise<SsmFixture> {
   const fixture = await storeFixture();
   const ssm = await ssmUnderTest();
@@ -50,8 +56,10 @@ export async function ssmFixture({
   });
   const bucket = (what: string): StoreRate => new StoreRate(fixture.pool, { bucket: `test:${what}`, perSecond });
   const sends = postgresStoreSends(fixture.pool, { put: bucket('put'), label: bucket('label') });
+  const open = staging === 'shadow' ? shadowStore : ssmStore;
+  const suffix = staging === 'shadow' ? '.keyturn' : '';
   const worker = (): Bound<StorePort> =>
-    ssmStore({ clients, sends, keyId: ssm.keyId, prefix: ssm.prefix, keyring: fixture.keyring });
+    open({ clients, sends, keyId: ssm.keyId, prefix: ssm.prefix, keyring: fixture.keyring });
   const names = new Set<string>();
   const outside = (scope: Scope): Scope => ({ ...scope, plan: { ...scope.plan, storeSettleMs } });
   return {
@@ -62,10 +70,12 @@ export async function ssmFixture({
     sends,
     store: worker(),
     anotherWorker: worker,
-    nameOf: ({ plan }) => `${ssm.prefix}${plan.path}`,
+    nameOf: ({ plan }) => `${ssm.prefix}${plan.path}${suffix}`,
+    bareOf: ({ plan }) => `${ssm.prefix}${plan.path}`,
     freshSecret: async () => {
       const secret = await fixture.freshSecret();
-      names.add(`${ssm.prefix}${secret.slice(secret.indexOf(':') + 1)}`);
+      const name = `${ssm.prefix}${secret.slice(secret.indexOf(':') + 1)}`;
+      names.add(name).add(`${name}${suffix}`);
       return secret;
     },
     begin: async (secret) => outside(await fixture.begin(secret)),

@@ -91,7 +91,7 @@ test('a put that arrives late is adopted, and none is put beside it', async () =
   const { store, proxy } = fixture;
   const other = fixture.anotherWorker();
   const scope = await begin();
-  const { held, landed, release } = proxy.hold('PutParameter');
+  const { held, landed, release } = proxy.hold({ operation: 'PutParameter' });
   const paused = errorOf(store.putPending(scope, documentFor(scope)));
   await held;
   const next = await fixture.takeOver(scope);

@@ -4,11 +4,11 @@ import { type SsmFixture, ssmFixture } from './ssm-fixture.js';
 
 // Fenced cases too: the database is asked right before each write leaves. What has left already nobody calls back; the
 // tests of late requests say what becomes of it.
-describe('the store on SSM', () => {
+describe.each(['label', 'shadow'] as const)('the store on SSM, staging by %s', (staging) => {
   let fixture: SsmFixture;
 
   beforeAll(async () => {
-    fixture = await ssmFixture();
+    fixture = await ssmFixture({ staging });
   });
 
   afterAll(() => fixture.close());

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
+  GetParameterCommand,
   GetParameterHistoryCommand,
   LabelParameterVersionCommand,
   type ParameterHistory,
@@ -65,6 +66,17 @@ export async function putByHand(
     new PutParameterCommand({ Name: nameOf(scope), Value: value, Type: 'SecureString', Overwrite: true }),
   );
   return Version ?? 0;
+}
+
+/** What a consumer reads: a version, or null for the bare name. */
+export async function textOf(
+  { ssm, nameOf }: Pick<SsmFixture, 'ssm' | 'nameOf'>,
+  scope: Scope,
+  version: number | null,
+): Promise<string | undefined> {
+  const Name = version === null ? nameOf(scope) : `${nameOf(scope)}:${version}`;
+  const { Parameter } = await ssm.byHand.send(new GetParameterCommand({ Name, WithDecryption: true }));
+  return Parameter?.Value;
 }
 
 /** Somebody else moves a label. */

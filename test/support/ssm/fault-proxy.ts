@@ -126,8 +126,8 @@ export class FaultProxy {
     return this.requests.filter((each) => each.operation === operation).length;
   }
 
-  /** Holds the next request of the operation. *Returns* what waits for it to come, and lets it go on to the server. */
-  hold(operation: string): {
+  /** Holds the next request of the rule. *Returns* what waits for it to come, and lets it go on to the server. */
+  hold(rule: Pick<FaultRule, 'operation' | 'when'>): {
     readonly held: Promise<void>;
     readonly landed: Promise<void>;
     readonly release: () => void;
@@ -138,7 +138,7 @@ export class FaultProxy {
     const until = new Promise<void>((resolve) => (release = resolve));
     const held = new Promise<void>((resolve) => (onHeld = resolve));
     const landed = new Promise<void>((resolve) => (onLanded = resolve));
-    this.plant({ kind: 'hold', until, onHeld: () => onHeld(), onLanded: () => onLanded() }, { operation });
+    this.plant({ kind: 'hold', until, onHeld: () => onHeld(), onLanded: () => onLanded() }, rule);
     return { held, landed, release: () => release() };
   }
 
