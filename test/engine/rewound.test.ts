@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { renderCredential } from '../../src/core/credential.js';
 import { Secret } from '../../src/core/secret.js';
+import { ableCapabilities } from '../support/plans.js';
 import { aScenario, bothLive, command } from './driven.js';
 import { World } from './world.js';
 
@@ -62,6 +63,39 @@ describe('a rotation whose database has forgotten how far it was', () => {
     expect(target.accepts(world.current()!)).toBe(true);
   });
 
+  it('asks a provider for no other key while applications may still be on their way from the first', () => {
+    const newVersion = 2;
+    let forget: (() => void) | undefined;
+    let forgotten = false;
+    const world = new World(
+      aScenario({
+        capabilities: { ...ableCapabilities, fence: false, origin: 'provider' },
+        ends: 'parked',
+        meddle: (at, { method, args }) => {
+          if (forgotten && method === 'read' && args[0] === 'previous')
+            return { answer: at.memory.store.read(at.plan.secret, newVersion) };
+          if (method === 'propose') forget ??= at.memory.state.backUp();
+          return undefined;
+        },
+      }),
+    );
+    world.run();
+    const first = world.current()!;
+    const { store, target } = world.memory;
+    // A later one has promoted, and drains.
+    const later = { identity: 'billing-r2-1', value: Secret.fromText('what-a-later-rotation-has-made-0000000') };
+    target.adopt(later);
+    store.moveByHand(world.plan.secret, store.putByHand(world.plan.secret, renderCredential(later, world.plan.fields)));
+    forget?.();
+    forgotten = true;
+    world.memory.state.restored();
+    world.run();
+
+    expect(world.state).toMatchObject({ status: 'parked', because: { code: 'UNDO_UNSAFE' } });
+    expect(target.accepts(first)).toBe(true);
+    expect(target.accepts(world.current()!)).toBe(true);
+  });
+
   it('does not promote a version of its own that holds a value which is lost', () => {
     const world = new World(
       aScenario({
@@ -83,4 +117,45 @@ describe('a rotation whose database has forgotten how far it was', () => {
     expect(world.state.status).toBe('rolled_back');
     expect(world.memory.target.live()).toEqual(['billing_a']);
   });
+});
+
+it('a gate that waits when the database is rewound has all its time anew', () => {
+  let isRestored = false;
+  const elapsedMs = (at: World): number => at.memory.clock.nowMs() - at.state.startedMs;
+  const world: World = new World(
+    aScenario({
+      answer: (_, phase) => ({
+        answer: phase === 'drain' && elapsedMs(world) < 80_000 ? 'pending' : 'proved',
+        reason: '',
+      }),
+      meanwhile: (at) => {
+        if (isRestored || elapsedMs(at) < 50_000) return;
+        isRestored = true;
+        at.memory.state.restored();
+      },
+    }),
+  );
+  world.run();
+
+  expect(world.plan.policy.drainMaxMs).toBe(60_000);
+  expect(world.state.status).toBe('completed');
+  expect(world.oracle.violations).toEqual([]);
+});
+
+it('a version that another hand has put with the same value is not promoted: nobody would know it for ours', () => {
+  const world = new World(
+    aScenario({
+      ends: 'parked',
+      meddle: ({ memory: { store }, plan }, { method, args }) => {
+        if (method !== 'putPending') return;
+        const version = store.putByHand(plan.secret, args[0] as Secret);
+        return { answer: { version, digest: store.read(plan.secret, version)?.digest } };
+      },
+    }),
+  );
+  world.run();
+
+  expect(world.state).toMatchObject({ status: 'parked', because: { code: 'FOREIGN_VERSION' } });
+  expect(world.current()?.identity).toBe('billing_a');
+  expect(bothLive(world)).toBe(true);
 });
