@@ -305,6 +305,20 @@ describe('the oracle finds', () => {
     expect(undecided.invariants()).toEqual(['I12']);
   });
 
+  it('no I12 where what a rewound database has forgotten was decided, and arrives', () => {
+    const decided: RotationEvent = { kind: 'DestroyDecided' };
+    const hand = new Hand().promoted().commits([decided, intends('destroy')]);
+    hand.oracle.rewind(true);
+    hand.broken.length = 0;
+    hand.does({ method: 'destroy', identity: 'app1_a' }, 'destroy', () => undefined);
+    expect(hand.invariants()).toEqual([]);
+    const undecided = new Hand().promoted().commits([intends('destroy')]);
+    undecided.oracle.rewind(true);
+    undecided.broken.length = 0;
+    undecided.does({ method: 'destroy', identity: 'app1_a' }, 'destroy', () => undefined);
+    expect(undecided.invariants()).toEqual(['I12']);
+  });
+
   it('I13 where a compensation harms what current names, or destroys what it has not switched off', () => {
     const hand = new Hand().promoted().commits([turns, { kind: 'UndoIntended', step: 'create', attempt: 1 }]);
     hand.does({ method: 'destroy', identity: 'app1_b' }, 'create', () => undefined);
