@@ -45,8 +45,8 @@ export function* judgeParked(ground: Ground, life: Life): Generator<Broken> {
   const { plan, old, decision } = life;
   if (old === null || !old.accepted || decision === 'destroy' || plan.capabilities.overlap === 'one-live') return;
   if (ground.isExcused(old.identity) || ground.touched.has(old.identity)) return;
-  // What is lost has taken it away, and nobody has looked yet.
-  if (life.lost !== null && (life.hasMeant('disable') || life.hasMeant('destroy'))) return;
+  // What is lost has taken it away: for ever, or nobody has switched it on again yet.
+  if (life.lost !== null && (life.hasMeant('destroy') || (life.hasMeant('disable') && !life.hasEnabledSince))) return;
   if (!ground.isThere(old.identity))
     yield { invariant: 'L2', what: `${plan.rotationId} parked and the old credential is gone` };
   else if (life.openIntent !== 'disable' && life.disabledMs === null && !ground.target.live().includes(old.identity))

@@ -26,6 +26,8 @@ export class Life {
   /** How often `preflight` has passed: before that nothing was touched. */
   hasPassedPreflight = false;
   newestEpoch = 0;
+  /** True where `disable` has been taken back since the database was rewound. */
+  hasEnabledSince = false;
   /** As it was when the database was rewound; null: it was not. */
   lost: Life | null = null;
 
@@ -47,6 +49,7 @@ export class Life {
       life.newestEpoch = Math.max(life.newestEpoch, epoch);
     }
     for (const each of this.intents) life.intents.add(each);
+    life.hasEnabledSince = false;
     life.lost = this;
     return life;
   }
@@ -85,7 +88,10 @@ export class Life {
       case 'UndoDone':
         this.openIntent = null;
         if (event.step === 'promote' || event.step === 'swap') this.promotedMs = null;
-        if (event.step === 'disable') this.disabledMs = null;
+        if (event.step === 'disable') {
+          this.disabledMs = null;
+          this.hasEnabledSince = true;
+        }
         return;
       case 'RollbackDecided':
         this.decision = 'roll-back';

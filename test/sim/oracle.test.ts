@@ -223,6 +223,29 @@ describe('the oracle finds', () => {
     for (const clause of ['(d)', '(e)', '(W)', '(h)']) expect(hand.said()).toContain(clause);
   });
 
+  it('I1, I2 and I6 of a secret of which a rotation was forgotten wholly, once one that was accepted since has completed', () => {
+    const completed: RotationEvent = { kind: 'RotationClosed', status: 'completed' };
+    const breaks = (hand: Hand): Hand => {
+      hand.ground.target.changeByHand('app1_b', { login: false });
+      hand.oracle.look();
+      return hand;
+    };
+    const hand = new Hand();
+    hand.ground.target.adopt({ identity: 'forgotten', value: newValue });
+    hand.oracle.forget(secret.id);
+    expect(breaks(hand.promoted()).broken).toEqual([]);
+    hand.ground.target.changeByHand('app1_b', { login: true });
+    hand.commits([completed]);
+    expect(hand.invariants()).toEqual(expect.arrayContaining(['I2', 'I6']));
+    expect(hand.said()).not.toContain('forgotten');
+    hand.broken.length = 0;
+    expect(breaks(hand).invariants()).toEqual(['I1']);
+
+    const before = new Hand();
+    before.oracle.rewind(false);
+    expect(breaks(before.promoted().commits([completed])).broken).toEqual([]);
+  });
+
   it('I2 where a completed rotation has left the old credential alive, and I6 where previous is elsewhere', () => {
     const hand = new Hand().promoted();
     hand.commits([{ kind: 'RotationClosed', status: 'completed' }]);
@@ -346,5 +369,18 @@ describe('the oracle finds', () => {
     hand.ground.target.changeByHand('app1_a', null);
     hand.commits([parked]);
     expect(hand.broken.map((each) => each.invariant)).toEqual(['L2', 'L2']);
+  });
+
+  it('L2 where what is lost has switched the old one off, once it was switched on since', () => {
+    const parked: RotationEvent = { kind: 'Parked', code: 'ADMIN_REFUSED', facts: { rotation: 'r1' } };
+    const hand = new Hand().promoted().commits([intends('disable')]);
+    hand.oracle.rewind(true);
+    hand.promoted();
+    hand.ground.target.changeByHand('app1_a', { login: false });
+    hand.broken.length = 0;
+    hand.commits([parked]);
+    expect(hand.invariants()).toEqual([]);
+    hand.commits([turns, { kind: 'UndoDone', step: 'disable', tookMs: 1 }, parked]);
+    expect(hand.invariants()).toEqual(['L2']);
   });
 });

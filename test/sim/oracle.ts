@@ -53,7 +53,10 @@ export class Oracle implements Witness {
     this.#lastBegun.set(plan.secret, plan.rotationId);
   }
 
-  /** What became of a rotation that the database has forgotten wholly nobody can know: its secret is judged no more. */
+  /**
+   * What became of a rotation that the database has forgotten wholly nobody can know: its secret is judged no more, until
+   * one that was accepted since has completed and has looked at everything anew.
+   */
   forget(secret: string): void {
     this.#forgotten.add(secret);
   }
@@ -86,7 +89,10 @@ export class Oracle implements Witness {
     life.take(append, clock.nowMs());
     if (decided !== null && life.decision !== decided)
       this.#say('I12', `${append.rotationId} decided ${decided}, and then ${String(life.decision)}`);
-    for (const event of append.events) this.#judgeEvent(event, life);
+    for (const event of append.events) {
+      if (event.kind === 'RotationClosed' && event.status === 'completed' && life.lost === null) this.#judgeAgain(life);
+      this.#judgeEvent(event, life);
+    }
   }
 
   about(effect: Effect): () => void {
@@ -207,6 +213,17 @@ export class Oracle implements Witness {
     if (!life.isOpen) this.#say('I12', `${rotationId} committed after it had ended`);
     if (events.some((each) => each.kind === 'StepIntended' && each.step === 'destroy') && life.decision === 'roll-back')
       this.#say('I12', `${rotationId} means to destroy after it was decided to roll back`);
+  }
+
+  /** Who still lives of what was forgotten, no rotation answers for: but the old credential of the one that has completed. */
+  #judgeAgain({ plan, old }: Life): void {
+    if (!this.#forgotten.delete(plan.secret)) return;
+    const ground = this.#looked().ground(plan.secret);
+    const current = ground.current();
+    const named = current === null ? undefined : ground.credentialIn(current)?.identity;
+    for (const identity of ground.target.live())
+      if (identity !== named && identity !== old?.identity) ground.touched.add(identity);
+    ground.changed = true;
   }
 
   #judgeEvent(event: RotationEvent, life: Life): void {
