@@ -43,7 +43,7 @@ export function* judgeEffect(effect: Effect, before: Before, life: Life): Genera
     yield { invariant: 'I10', what: `${where} by epoch ${scope.fence.epoch} without an intent` };
   if (method === 'putPending') yield* judgePut(ground, before, life, where);
   if (method === 'moveCurrent') {
-    yield* judgeMove(ground, life, where);
+    yield* judgeMove(effect, life, where);
     yield* judgeMoveBack(ground, before, life, where);
   }
   if (method === 'create') yield* judgeCreate(effect, life, where);
@@ -60,6 +60,12 @@ export function* judgeEffect(effect: Effect, before: Before, life: Life): Genera
   )
     yield { invariant: 'I12', what: `${where} without a decision` };
   if (scope.step === 'create' || scope.step === 'swap') yield* judgeCompensation(effect, before, life, where);
+}
+
+/** Judges what was on its way when the database went back, by what was known when it was sent: I12. */
+export function* judgeSent({ method, scope: { plan, step } }: Effect, lost: Life | null): Generator<Broken> {
+  if (method === 'destroy' && step === 'destroy' && lost?.decision !== 'destroy')
+    yield { invariant: 'I12', what: `destroy of ${plan.rotationId} was sent without a decision` };
 }
 
 /** I3: the old credential is not made anew. I5: what we cause to be accepted can be read by somebody. */
@@ -102,8 +108,8 @@ function* judgeMoveBack(ground: Ground, before: Before, life: Life, where: strin
 }
 
 /** I6: once promoted, `previous` is on the version that was current before. */
-function* judgeMove(ground: Ground, life: Life, where: string): Generator<Broken> {
-  if (life.old === null || ground.current()?.version !== life.version) return;
+function* judgeMove({ ground, version }: Effect, life: Life, where: string): Generator<Broken> {
+  if (life.old === null || version !== life.version || ground.current()?.version !== version) return;
   const previous = ground.store.read(ground.secret.id, 'previous');
   if (previous?.version !== life.old.version)
     yield { invariant: 'I6', what: `${where} leaves \`previous\` off the old version` };

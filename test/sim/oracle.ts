@@ -6,7 +6,7 @@ import type { Plan } from '../../src/core/plan.js';
 import type { RotationEvent } from '../../src/core/rotation.js';
 import type { Append } from '../../src/ports/journal.js';
 import type { Complaint, SimulatedConsumer } from './consumers.js';
-import { type Broken, judgeEffect, lookBefore } from './effect-truth.js';
+import { type Broken, judgeEffect, judgeSent, lookBefore } from './effect-truth.js';
 import { CANARY, type Effect, type Ground, type Left, type Witness } from './ground.js';
 import { Life } from './life.js';
 import { judgeEnd, judgeParked } from './end-truth.js';
@@ -104,7 +104,8 @@ export class Oracle implements Witness {
     const wasOnItsWay = life.hasLost(scope.fence.epoch) && life.isUntouchedSince;
     return () => {
       ground.changed = true;
-      if (!wasOnItsWay) for (const broken of judgeEffect(effect, before, life)) this.#violate(broken);
+      const judged = wasOnItsWay ? judgeSent(effect, life.lost) : judgeEffect(effect, before, life);
+      for (const broken of judged) this.#violate(broken);
       this.#judgeFence(effect);
       if (scope.step === 'disable' && method === 'disable') this.#judgeDisabled(effect, life);
       if (method === 'moveCurrent') {
