@@ -308,10 +308,13 @@ export class Ground {
   /** Where people have put the label. *Returns* what takes it back to that. */
   backUpHand(): () => void {
     const { handMove, handSpell } = this;
-    const spell = handSpell === null ? null : { ...handSpell };
     return () => {
       this.handMove = handMove;
-      this.handSpell = spell;
+      // Whoever has read meanwhile what a person had put there may hold it still.
+      const spell = this.handSpell;
+      if (handMove !== null && handSpell !== null)
+        this.handSpell = { fromMs: handSpell.fromMs, untilMs: Number.POSITIVE_INFINITY };
+      else if (spell !== null) spell.untilMs = Math.min(spell.untilMs, this.clock.nowMs());
     };
   }
 
