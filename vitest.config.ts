@@ -31,7 +31,7 @@ export default defineConfig({
     // One line of totals at the end, which .ci/run adds up.
     reporters: ['default', './test/support/totals-reporter.ts'],
     projects: [
-      // The tests that keep the house need no server, and `npm run check` runs them alone.
+      // The tests that keep the house need no server: `npm run check` runs them, and nothing else does.
       { extends: true, test: { name: 'house', include: [architecture] } },
       {
         extends: true,

@@ -9,7 +9,7 @@ export default defineConfig({
       'test/core/**/*.test.ts',
       'test/engine/{advance,run-step,session}.test.ts',
       // Of the steps: whole rotations in memory, driven by hand.
-      'test/engine/{create,label-moves,replaced-value,rewound,stale-read,swap,undone-create}.test.ts',
+      'test/engine/{create,label-moves,replaced-value,rewound,rewound-back,stale-read,swap,undone-create}.test.ts',
     ],
     testTimeout: 60_000,
   },
