@@ -32,7 +32,7 @@ export function onError(
   const { retry } = state.plan.policy;
   const key = `${state.plan.rotationId}:${at.step}`;
   // A gate after promote that cannot read what it compares has learned nothing, and going back needs the same key.
-  const isBlind = at.direction === 'do' && step.kind === 'gate' && step.whenBlind === 'park' && isKeyTrouble(code);
+  const isBlind = step.kind === 'gate' && step.whenBlind === 'park' && isKeyTrouble(code);
   const whatNext: ErrorClass = isBlind ? 'retry' : catalogue[code].class;
   const failed = (retryInMs: number | null): RotationEvent => ({
     kind: at.direction === 'undo' ? 'UndoFailed' : 'StepFailed',

@@ -52,12 +52,7 @@ export function* judgeEffect(effect: Effect, before: Before, life: Life): Genera
   const isOneLive = scope.plan.capabilities.overlap === 'one-live';
   if (isOld && !isOneLive && scope.step !== 'disable' && scope.step !== 'destroy')
     yield { invariant: 'I3', what: `${where} touches the old credential` };
-  if (
-    method === 'destroy' &&
-    scope.step === 'destroy' &&
-    life.decision !== 'destroy' &&
-    !life.hasLost(scope.fence.epoch)
-  )
+  if (method === 'destroy' && scope.step === 'destroy' && life.decision !== 'destroy' && !life.hasLost(scope))
     yield { invariant: 'I12', what: `${where} without a decision` };
   if (scope.step === 'create' || scope.step === 'swap') yield* judgeCompensation(effect, before, life, where);
 }
@@ -75,7 +70,7 @@ function* judgeCreate({ ground, scope, identity }: Effect, life: Life, where: st
   if (identity === life.old?.identity) yield { invariant: 'I3', what: `${where} writes over the old credential` };
   if (life.decision === 'roll-back' && scope.fence.epoch === life.newestEpoch)
     yield { invariant: 'I12', what: `${where} after it was decided to roll back` };
-  const isKept = ground.isSealed(scope.plan.rotationId) || life.hasLost(scope.fence.epoch);
+  const isKept = ground.isSealed(scope.plan.rotationId) || life.hasLost(scope);
   if (origin === 'ours' && identity !== null && !isKept)
     yield { invariant: 'I5', what: `${where} makes a value live that is sealed nowhere` };
 }

@@ -21,6 +21,8 @@ export class Life {
   readonly intendedMs = new Map<string, number>();
   /** Every intent that was ever written, as `step epoch`. */
   readonly intents = new Set<string>();
+  /** Those of them that the journal has. */
+  readonly #journaled = new Set<string>();
   /** The act or final that may have happened without anybody having written down how it ended. */
   openIntent: string | null = null;
   /** How often `preflight` has passed: before that nothing was touched. */
@@ -54,9 +56,9 @@ export class Life {
     return life;
   }
 
-  /** True for what was sent under this epoch before the database was rewound. */
-  hasLost(epoch: number): boolean {
-    return this.lost !== null && epoch <= this.lost.newestEpoch;
+  /** True for what was meant in what is lost. */
+  hasLost({ step, fence }: { readonly step: string; readonly fence: { readonly epoch: number } }): boolean {
+    return this.lost !== null && !this.#journaled.has(`${step} ${fence.epoch}`);
   }
 
   /** True where nobody has worked on it since the database was rewound. */
@@ -79,6 +81,7 @@ export class Life {
       case 'StepIntended':
       case 'UndoIntended':
         this.intents.add(`${event.step} ${epoch}`);
+        this.#journaled.add(`${event.step} ${epoch}`);
         this.intendedMs.set(event.step, nowMs);
         this.openIntent = event.step;
         return;

@@ -101,7 +101,7 @@ export class Oracle implements Witness {
     const before = lookBefore(effect);
     const { ground, method, scope, identity } = effect;
     // What is lost would tell why it was sent. Once the new era has been entered, it is refused or waited for.
-    const wasOnItsWay = life.hasLost(scope.fence.epoch) && life.isUntouchedSince;
+    const wasOnItsWay = life.hasLost(scope) && life.isUntouchedSince;
     return () => {
       ground.changed = true;
       const judged = wasOnItsWay ? judgeSent(effect, life.lost) : judgeEffect(effect, before, life);
