@@ -61,6 +61,27 @@ describe('a rotation that finds itself in a newer era', () => {
   });
 });
 
+describe('what was done before a newer era', () => {
+  const reopened = (step: string): RotationEvent => ({ kind: 'GateReopened', step, why: 'too old' });
+  const staleAfter = (events: readonly (RotationEvent | Written)[]) => stateAfter(events).entered?.stale;
+
+  it('is stale until it is done again, and nothing else is', () => {
+    expect(staleAfter([...toPut, begun('put'), entered()])).toEqual(['look', 'choose', 'make']);
+    expect(staleAfter([entered()])).toEqual([]);
+    expect(staleAfter([...toPut, entered(), ...by2([done('choose')])])).toEqual(['look', 'make']);
+  });
+
+  it('has a gate begin to wait anew, and an act go on counting its tries', () => {
+    const opened: RotationEvent = { kind: 'GateOpened', step: 'drain' };
+    const waiting = stateAfter([...toDrain, opened, reopened('drain'), reopened('drain'), entered()]);
+    expect(stepState(waiting, 'drain')).toMatchObject({ phase: 'open', attempt: 0 });
+    const closed = stateAfter([...toDrain, opened, reopened('drain'), done('drain'), entered()]);
+    expect(stepState(closed, 'drain')).toMatchObject({ phase: 'done', attempt: 0 });
+    expect(stepState(closed, 'make')).toMatchObject({ phase: 'done', attempt: 1 });
+    expect(stepState(stateAfter([...toPut, begun('put'), entered()]), 'put')).toMatchObject({ attempt: 1 });
+  });
+});
+
 describe('what is lost is settled', () => {
   it('by raising the fence, once, before anything else', () => {
     expect(decideIn([entered()])).toEqual({ kind: 'raise', step: 'end', direction: 'do' });
