@@ -4,8 +4,10 @@ import { WireError } from './wire-error.js';
 const unit = z.enum(['Days', 'Hours']);
 const amount = z.string().regex(/^[1-9][0-9]{0,5}$/);
 
-/** A time that every part of us can count with. */
-const timestamp = z.iso.datetime({ offset: true }).regex(/^(19[7-9]|[2-9][0-9]{2})/);
+/** A time that every part of us can count with: PostgreSQL takes neither every zone nor every number of digits. */
+const timestamp = z.iso
+  .datetime({ offset: true })
+  .regex(/^(19[7-9]|[2-9][0-9]{2}).{16}(\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):[0-9]{2})$/);
 
 const policy = z.discriminatedUnion('Type', [
   z.object({

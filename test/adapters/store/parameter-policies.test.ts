@@ -190,3 +190,34 @@ test('two sweeps at once tell of each moment once', async () => {
   told.push(...(await sweep()));
   expect(told.map(([parameter]) => parameter).sort()).toEqual(names.map((name) => `test:${name}`).sort());
 });
+
+test.each(['2030-01-01T00:00:00+18:00', '2030-01-01T00:00:00-15:00', `2030-01-01T00:00:00.${'1'.repeat(150)}Z`])(
+  'a moment that PostgreSQL cannot count with is refused: %s',
+  async (Timestamp) => {
+    const policy = { Type: 'Expiration', Version: '1.0', Attributes: { Timestamp } };
+
+    await expect(put([policy])).rejects.toMatchObject({ name: 'InvalidPolicyAttributeException' });
+  },
+);
+
+test('policies that cannot be read keep nobody else waiting, and are told of once', async () => {
+  const unreadable = await put([unchanged('1')]);
+  await store.pool.query(
+    `UPDATE keyturn.versions SET details = jsonb_set(details, '{policies}', to_jsonb($2::text)) WHERE secret = $1`,
+    [
+      `test:${unreadable}`,
+      JSON.stringify([{ ...expiration(0), Attributes: { Timestamp: '2030-01-01T00:00:00+18:00' } }]),
+    ],
+  );
+  const other = await put([unchanged('1')]);
+  await age(other, 2);
+
+  expect(await sweep()).toEqual([[`test:${other}`, 1, 'parameter.unchanged']]);
+  expect(await sweep()).toEqual([]);
+  const { rows } = await store.pool.query('SELECT action FROM keyturn.audit WHERE secret = $1', [`test:${unreadable}`]);
+  expect(rows).toEqual([{ action: 'parameter.unreadable' }]);
+
+  await put([unchanged('1')], { name: unreadable });
+  await age(unreadable, 2);
+  expect(await sweep()).toEqual([[`test:${unreadable}`, 2, 'parameter.unchanged']]);
+});

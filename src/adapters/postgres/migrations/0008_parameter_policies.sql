@@ -88,29 +88,36 @@ BEGIN
     -- Under the lock, as it is now: somebody may have put, deleted, or done the same in between.
     SELECT * INTO v_found FROM keyturn.parameters AS p WHERE p.parameter = v_found.parameter AND p.policies_due_at <= now();
     CONTINUE WHEN NOT FOUND;
-    SELECT * INTO v_newest FROM keyturn.versions AS v WHERE v.secret = v_found.parameter ORDER BY v.version DESC LIMIT 1;
-    v_now := clock_timestamp();
-    v_next := NULL;
-    version := v_newest.version;
-    parameter := v_found.parameter;
-    FOR event, v_next IN
-      SELECT p.event, p.due_at FROM keyturn.policies_of(v_newest.details, v_newest.at) AS p
-       WHERE p.due_at <= v_now AND (v_found.policies_done_at IS NULL OR p.due_at > v_found.policies_done_at)
-       ORDER BY p.due_at, p.event = 'parameter.expired'
-    LOOP
-      IF event = 'parameter.expired' THEN
-        CONTINUE WHEN NOT keyturn.parameter_expires(v_found);
-      END IF;
-      PERFORM keyturn.parameter_tell(v_found.parameter, v_newest.version, event, v_next);
-      IF event = 'parameter.expired' THEN
-        PERFORM keyturn.parameter_delete(v_found.environment, v_found.path,
-          '{"principal": "keyturn", "source": "policy", "action": "Expiration"}');
-      END IF;
-      RETURN NEXT;
-      EXIT WHEN event = 'parameter.expired';
-    END LOOP;
-    SELECT min(p.due_at) INTO v_next FROM keyturn.policies_of(v_newest.details, v_newest.at) AS p WHERE p.due_at > v_now;
-    UPDATE keyturn.parameters AS p SET policies_due_at = v_next, policies_done_at = v_now WHERE p.parameter = v_found.parameter;
+    BEGIN
+      SELECT * INTO v_newest FROM keyturn.versions AS v WHERE v.secret = v_found.parameter ORDER BY v.version DESC LIMIT 1;
+      v_now := clock_timestamp();
+      v_next := NULL;
+      version := v_newest.version;
+      parameter := v_found.parameter;
+      FOR event, v_next IN
+        SELECT p.event, p.due_at FROM keyturn.policies_of(v_newest.details, v_newest.at) AS p
+         WHERE p.due_at <= v_now AND (v_found.policies_done_at IS NULL OR p.due_at > v_found.policies_done_at)
+         ORDER BY p.due_at, p.event = 'parameter.expired'
+      LOOP
+        IF event = 'parameter.expired' THEN
+          CONTINUE WHEN NOT keyturn.parameter_expires(v_found);
+        END IF;
+        PERFORM keyturn.parameter_tell(v_found.parameter, v_newest.version, event, v_next);
+        IF event = 'parameter.expired' THEN
+          PERFORM keyturn.parameter_delete(v_found.environment, v_found.path,
+            '{"principal": "keyturn", "source": "policy", "action": "Expiration"}');
+        END IF;
+        RETURN NEXT;
+        EXIT WHEN event = 'parameter.expired';
+      END LOOP;
+      SELECT min(p.due_at) INTO v_next FROM keyturn.policies_of(v_newest.details, v_newest.at) AS p WHERE p.due_at > v_now;
+      UPDATE keyturn.parameters AS p SET policies_due_at = v_next, policies_done_at = v_now WHERE p.parameter = v_found.parameter;
+    EXCEPTION WHEN data_exception THEN
+      -- A moment that nobody can count with asks for nothing, and keeps nobody else waiting.
+      UPDATE keyturn.parameters AS p SET policies_due_at = NULL WHERE p.parameter = v_found.parameter;
+      INSERT INTO keyturn.audit (environment, secret, principal, action, reason)
+      VALUES (v_found.environment, v_found.parameter, 'keyturn', 'parameter.unreadable', 'its policies cannot be read');
+    END;
   END LOOP;
 END
 $$;
