@@ -24,6 +24,6 @@ export interface StoreSends {
   unsettledMs(scope: Scope): Promise<number>;
   /** What the last put of this rotation repeats. *Returns* null where it was its version, was refused, or there is none. */
   mirrored(scope: Scope): Promise<string | null>;
-  /** Takes the note of a put back: the store has refused it. */
+  /** Takes the note of a put back: the store has refused it. One that was noted under a later lease stays. */
   refused(scope: Scope): Promise<void>;
 }

@@ -17,6 +17,8 @@ export function memorySends(state: MemoryState): StoreSends {
       return put === undefined ? 0 : Math.max(0, put.atMs + plan.storeSettleMs - state.clock.nowMs());
     },
     mirrored: async ({ plan }) => sent.get(plan.rotationId)?.mirrors ?? null,
-    refused: async ({ plan }) => void sent.delete(plan.rotationId),
+    refused: async ({ plan, fence }) => {
+      if (state.holds(plan.secret, fence.epoch)) sent.delete(plan.rotationId);
+    },
   };
 }

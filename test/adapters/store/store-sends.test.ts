@@ -111,14 +111,27 @@ describe('a put that has left', () => {
     expect(await sends.unsettledMs(scope)).toBe(0);
   });
 
+  test('and was refused to who lost the lease since says nothing of the put of who took over', async () => {
+    const scope = await begin();
+    await sends.admit(scope, 'put');
+    const next = settling(await fixture.takeOver(scope));
+    await sends.admit(next, 'put');
+
+    // An executor that was paused hears only now what became of its own.
+    await sends.refused(scope);
+
+    expect(await sends.unsettledMs(next)).toBeGreaterThan(settleMs - 60_000);
+  });
+
   test('says what it repeats under the bare name, until the next says something else', async () => {
     const scope = await begin();
     expect(await sends.mirrored(scope)).toBeNull();
     await sends.admit(scope, 'put', 'a digest');
     expect(await sends.mirrored(scope)).toBe('a digest');
-    expect(await sends.mirrored(settling(await fixture.takeOver(scope)))).toBe('a digest');
+    const taken = settling(await fixture.takeOver(scope));
+    expect(await sends.mirrored(taken)).toBe('a digest');
 
-    await sends.refused(scope);
+    await sends.refused(taken);
     expect(await sends.mirrored(scope)).toBeNull();
 
     const next = await begin(scope.plan.secret);

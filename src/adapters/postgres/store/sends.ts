@@ -44,11 +44,14 @@ export function postgresStoreSends(pool: StorePool, rates: StoreRates): StoreSen
       );
       return row?.mirrors ?? null;
     },
-    refused: async ({ plan }) => {
-      await ask(pool, 'UPDATE keyturn.store_puts SET sent_at = NULL WHERE secret = $1 AND rotation_id = $2', [
-        plan.secret,
-        plan.rotationId,
-      ]);
+    refused: async (scope) => {
+      // Where somebody has taken over since, the note may be of another put.
+      await ask(
+        pool,
+        `UPDATE keyturn.store_puts AS p SET sent_at = NULL FROM keyturn.leases AS l
+          WHERE p.secret = $1 AND p.rotation_id = $2 AND l.secret = $1 AND l.epoch = $3`,
+        executor(scope),
+      );
     },
   };
 }
