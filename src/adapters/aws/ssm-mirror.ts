@@ -10,7 +10,7 @@ export interface Mirrored {
   /** As the bare parameter counts. */
   readonly version: number;
   readonly digest: string;
-  /** The version of the history that has this value; null: none has. */
+  /** The version of the history that has this value, the one labelled `current` before others; null: none has. */
   readonly of: number | null;
 }
 
@@ -54,9 +54,9 @@ export class SsmMirror {
 
   /**
    * Puts the value of a version under the bare name. The caller has made sure that no other put is on its way.
-   * *Errors* those of every put.
+   * *Returns* its digest. *Errors* those of every put.
    */
-  async put(scope: Scope, version: number, kept: readonly HistoryEntry[]): Promise<void> {
+  async put(scope: Scope, version: number, kept: readonly HistoryEntry[]): Promise<string> {
     const found = await this.#history.value(scope, version);
     if (found === null) throw keyturnError('STORE_UNAVAILABLE');
     const { value } = found;
@@ -64,19 +64,21 @@ export class SsmMirror {
     const description = marked(kept.at(-1)?.description ?? '', { rotationId: scope.plan.rotationId, digest });
     await this.#bare.put(scope, { value, description, mirrors: digest });
     value.wipe();
+    return digest;
   }
 
   /** A mark tells whose digest it was put with. A description outlives its value, so who repeats a mark is read as well. */
   async #versionOf(scope: Scope, entries: readonly HistoryEntry[], digest: string): Promise<number | null> {
     const marks = entries.map(({ mark }) => mark?.digest);
-    const at = marks.indexOf(digest);
-    if (at >= 0) return entries[at]?.version ?? null;
-    const unsure = entries
-      .filter((_, index) => marks[index] === undefined || marks.indexOf(marks[index]) < index)
-      .sort((a, b) => Number(isCurrent(b)) - Number(isCurrent(a)) || b.version - a.version);
-    for (const { version } of unsure) {
-      const found = await this.#history.value(scope, version);
-      if (found !== null && this.#digestOf(scope, found.value) === digest) return version;
+    const sure = entries[marks.indexOf(digest)];
+    const unsure = entries.filter((_, index) => marks[index] === undefined || marks.indexOf(marks[index]) < index);
+    const [current] = unsure.filter(isCurrent);
+    const others = unsure.filter((each) => each !== current).sort((a, b) => b.version - a.version);
+    for (const each of [current, sure, ...others]) {
+      if (each === undefined) continue;
+      if (each === sure) return each.version;
+      const found = await this.#history.value(scope, each.version);
+      if (found !== null && this.#digestOf(scope, found.value) === digest) return each.version;
     }
     return null;
   }

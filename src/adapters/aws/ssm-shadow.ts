@@ -113,10 +113,11 @@ class ShadowStore {
     const now = await this.#see(scope);
     const other = elsewhere(scope, now, move);
     if (other !== undefined) return other;
-    await this.#mirror.put(scope, move.to, now.kept);
-    const after = await this.#see(scope, ({ mirrored }) => mirrored?.of === move.to);
+    const digest = await this.#mirror.put(scope, move.to, now.kept);
+    // By its content: more than one version may have it.
+    const after = await this.#see(scope, ({ mirrored }) => mirrored?.digest === digest);
     refuseForeign(scope, after);
-    if (after.mirrored?.of !== move.to) throw keyturnError('STORE_UNAVAILABLE');
+    if (after.mirrored?.digest !== digest) throw keyturnError('STORE_UNAVAILABLE');
     return undefined;
   }
 
@@ -167,14 +168,15 @@ function currentOf(scope: Scope, seen: Seen): number | null {
 
 /**
  * Somebody has put `current` where neither end of this move is: the value under the bare name, or the label, where it is
- * not on a version of this rotation, whose own label may land late. *Returns* where; undefined: nobody has.
+ * not on the version of this rotation, whose own label may land late. A later one with the same mark is somebody's who
+ * has put without a description. *Returns* where; undefined: nobody has.
  */
 function elsewhere(scope: Scope, seen: Seen, { from, to }: Move): { readonly current: number | null } | undefined {
   const current = currentOf(scope, seen);
   if (current !== from && current !== to) return { current };
   const label = positionOf(seen.entries, 'current');
-  const entry = seen.entries.find(({ version }) => version === label);
-  if (label === from || label === to || entry?.mark?.rotationId === scope.plan.rotationId) return undefined;
+  const own = seen.entries.find(({ mark }) => mark?.rotationId === scope.plan.rotationId);
+  if (label === from || label === to || label === own?.version) return undefined;
   return { current: label };
 }
 
