@@ -58,7 +58,7 @@ export const catalogue = {
   ROLLBACK_ORDERED: { class: 'undo', sentence: '{by} ordered the rotation to roll back', cure: 'Nothing to do.' },
   STORE_DENIED: { class: 'undo', sentence: 'the parameter store denied {action}', cure: 'Grant the worker {action} on this path.' },
   STORE_STALE: { class: 'undo', sentence: 'the store refused a write of an executor that lost its lease on {secret}', cure: 'Nothing to do; another worker goes on.' },
-  VERSION_LIMIT: { class: 'undo', sentence: 'the store holds as many versions or labels of {secret} as it can', cure: 'Remove a label from the oldest version, then rotate again.' },
+  VERSION_LIMIT: { class: 'undo', sentence: 'the store holds as many versions or labels of {secret} as it can', cure: 'Remove a label from the oldest version, then rotate again. Where that is `current`, put its value once more at once, and the label on it: every other version is another credential.' },
   VERSION_EXISTS: { class: 'undo', usage: true, sentence: '{secret} has a version already: {version} is current', cure: 'Rotate it instead. Where its credential is refused, run: keyturn rotate {secret} --env {environment} --repair --reason "…"' },
   KEYRING_DENIED: { class: 'undo', sentence: 'the keyring could not open or seal a value of {secret}', cure: 'Check that the master key is the one the value was sealed with.' },
   KEYRING_ACCESS_DENIED: { class: 'undo', sentence: 'the key service denied {action} with key {key}', cure: 'Grant {action} on this key to the role of the worker, in the policy of the key and in its own; then try again.' },

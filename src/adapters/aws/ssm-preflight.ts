@@ -17,7 +17,9 @@ export function findingsOf({ plan }: Scope, entries: readonly HistoryEntry[]): r
   if (!isPut && oldest !== undefined && entries.length >= most.versions && oldest.labels.length > 0) {
     findings.push({
       sentence: `SSM keeps ${most.versions} versions of ${secret}, and the oldest, ${oldest.version}, has the label ${oldest.labels.join(', ')}`,
-      cure: `Take the label off version ${oldest.version} with ssm:UnlabelParameterVersion, or put it on a newer one.`,
+      cure: oldest.labels.includes('current')
+        ? `Version ${oldest.version} is the one in use, and no other is as good. SSM takes no put before, so in one go: take current off it, put its value once more, and put current on the new version.`
+        : `Take the label off version ${oldest.version} with ssm:UnlabelParameterVersion, or put it on a newer one.`,
     });
   }
   // The old version is to become `previous`.
