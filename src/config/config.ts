@@ -72,6 +72,16 @@ export interface SsmStoreConfig {
   readonly staging: 'label' | 'shadow';
 }
 
+/**
+ * Whose parameters are behind an endpoint. AWS has many for the same ones: of the region, of a VPC, FIPS, dual-stack. Any
+ * other is a service of its own.
+ */
+export function ssmService({ endpoint }: Pick<SsmStoreConfig, 'endpoint'>): string {
+  if (endpoint === null) return 'aws';
+  const { hostname, href } = new URL(endpoint);
+  return /\.(amazonaws\.com(\.cn)?|api\.aws)$/.test(hostname) ? 'aws' : href;
+}
+
 /** The names that a secret takes in a store on SSM. The first is the one that holds its versions. */
 export function parameterNames({ prefix, staging }: SsmStoreConfig, path: string): readonly string[] {
   const bare = `${prefix}${path}`;

@@ -1,4 +1,4 @@
-import { type EnvironmentConfig, type SsmStoreConfig, parameterNames } from './config.js';
+import { type EnvironmentConfig, type SsmStoreConfig, parameterNames, ssmService } from './config.js';
 
 /** A secret whose parameter another secret has already. */
 export interface SharedParameter {
@@ -30,5 +30,5 @@ export function sharedParameters(environments: readonly EnvironmentConfig[]): re
 
 function maySame(one: SsmStoreConfig, other: SsmStoreConfig): boolean {
   const isOneAccount = one.account === null || other.account === null || one.account === other.account;
-  return isOneAccount && one.region === other.region && one.endpoint === other.endpoint;
+  return isOneAccount && one.region === other.region && ssmService(one) === ssmService(other);
 }

@@ -10,6 +10,7 @@ import {
   type SecretConfig,
   type SsmStoreConfig,
   parameterNames,
+  ssmService,
 } from '../config/config.js';
 import { environmentOf, planFor } from '../config/plan.js';
 import { keyturnError } from '../core/errors.js';
@@ -136,8 +137,9 @@ async function ssmParts({ region, endpoint, key: keyId, prefix }: SsmStoreConfig
 }
 
 /** One bucket for puts and one for labels, shared by every environment and worker of an account and region. */
-function ratesOf(pool: pg.Pool, { account, region, endpoint, putsPerSecond: perSecond }: SsmStoreConfig) {
-  const of = `${endpoint ?? 'aws'} ${account ?? 'the account'} ${region}`;
+function ratesOf(pool: pg.Pool, store: SsmStoreConfig) {
+  const { account, region, putsPerSecond: perSecond } = store;
+  const of = `${ssmService(store)} ${account ?? 'the account'} ${region}`;
   return {
     put: new StoreRate(pool, { bucket: `${of} put`, perSecond }),
     label: new StoreRate(pool, { bucket: `${of} label`, perSecond }),

@@ -161,6 +161,9 @@ describe('two environments whose secrets would be one parameter', () => {
     [{ account }, {}],
     [{ account }, { account }],
     [{ prefix: '/kt' }, { prefix: '/kt' }],
+    [{}, { endpoint: 'https://vpce-0f1e2d3c-abcd.ssm.eu-central-1.vpce.amazonaws.com' }],
+    [{ endpoint: 'https://ssm-fips.eu-central-1.amazonaws.com' }, { endpoint: 'https://ssm.eu-central-1.api.aws' }],
+    [{ endpoint: 'http://localhost:4583' }, { endpoint: 'http://localhost:4583/' }],
   ])('are refused: %o and %o', (one, other) => {
     expect(() => parseConfig(two(one, other), options)).toThrow(
       expect.objectContaining({
@@ -178,6 +181,7 @@ describe('two environments whose secrets would be one parameter', () => {
     [{ account }, { account: '444455556666' }],
     [{}, { region: 'us-east-1' }],
     [{}, { endpoint: 'http://localhost:4583' }],
+    [{}, { endpoint: 'https://amazonaws.com.example' }],
   ])('are none: %o and %o', (one, other) => {
     expect(Object.keys(parseConfig(two(one, other), options).environments)).toEqual(['demo', 'prod']);
   });
