@@ -30,6 +30,14 @@ export function findingsOf({ plan }: Scope, entries: readonly HistoryEntry[]): r
       cure: `Take a label off version ${current.version} with ssm:UnlabelParameterVersion.`,
     });
   }
+  // Without it this would be a first credential, and the one in use would be forgotten, not revoked.
+  const previous = entries.find(({ labels }) => labels.includes('previous'));
+  if (current === undefined && previous !== undefined) {
+    findings.push({
+      sentence: `no version of ${secret} has the label current, and version ${previous.version} is still previous: somebody has taken current off`,
+      cure: 'Put current back on the version that applications use, with ssm:LabelParameterVersion.',
+    });
+  }
   return [...findings, ...unfit(secret, newest)];
 }
 

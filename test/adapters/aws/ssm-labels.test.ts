@@ -1,4 +1,4 @@
-import { DeleteParameterCommand, PutParameterCommand } from '@aws-sdk/client-ssm';
+import { DeleteParameterCommand, PutParameterCommand, UnlabelParameterVersionCommand } from '@aws-sdk/client-ssm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Scope } from '../../../src/ports/step-ports.js';
 import { denied, throttling } from '../../support/ssm/fault-proxy.js';
@@ -304,6 +304,21 @@ describe('a preflight', () => {
         sentence: expect.stringContaining('has 10 labels') as string,
         cure: expect.stringContaining('Take a label off') as string,
       },
+    ]);
+  });
+
+  test('finds that somebody has taken the label current off', async () => {
+    const { store, ssm, nameOf, begin } = fixture;
+    const { scope, old, pending } = await staged(fixture);
+    await store.moveCurrent(scope, { from: old, to: pending, previous: old });
+    await ssm.byHand.send(
+      new UnlabelParameterVersionCommand({ Name: nameOf(scope), ParameterVersion: pending, Labels: ['current'] }),
+    );
+    const next = await begin(scope.plan.secret);
+    expect(await store.read(next, 'current')).toBeNull();
+
+    expect(await store.preflight(next, null)).toMatchObject([
+      { sentence: expect.stringContaining('somebody has taken current off') as string },
     ]);
   });
 });
