@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { longSuites } from './test/support/long-suites.js';
+import { LongestFirst } from './test/support/longest-first.js';
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -26,6 +27,7 @@ export default defineConfig({
     hookTimeout: 240_000,
     teardownTimeout: 30_000,
     pool: 'forks',
+    sequence: { sequencer: LongestFirst },
     // Most of a test file's time is spent waiting for a server; one core less than there are would halve a small machine.
     maxWorkers: '100%',
     // One line of totals at the end, which .ci/run adds up.

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import type { DemoReport } from '../../src/embedded/demo/report.js';
 import { built } from './built.js';
-import { childrenOf } from './processes.js';
+import { childrenOf, commandLines, serversIn } from './processes.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 /** The demo in a process of its own, from what was built. */
@@ -49,6 +50,12 @@ export async function startChangedDemo(change: object): Promise<RunningDemo> {
 /** The document of `--json`. */
 export function reportOf({ lastLine }: DemoEnd): DemoReport {
   return JSON.parse(lastLine) as DemoReport;
+}
+
+/** What is left of a demo: its processes that still run, servers in its folder, and files there. */
+export async function leftOf({ folder, started }: RunningDemo): Promise<readonly string[]> {
+  const running = started().filter((pid) => commandLines().has(pid));
+  return [...running, ...serversIn(folder)].map(String).concat(await readdir(folder));
 }
 
 async function run(args: readonly string[], variables: Readonly<Record<string, string>> = {}): Promise<RunningDemo> {
