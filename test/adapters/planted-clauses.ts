@@ -392,14 +392,14 @@ export const plantedClauses: readonly PlantedClause[] = [
   clause(
     'a put outside waits for that of an earlier rotation',
     sends,
-    'WHERE secret = $1 AND rotation_id = $2 AND sent_at',
-    'WHERE secret = $1 AND $2::text IS NOT NULL AND sent_at',
+    'AS left_ms\n           FROM keyturn.store_puts WHERE secret = $1 AND rotation_id = $2',
+    'AS left_ms\n           FROM keyturn.store_puts WHERE secret = $1 AND $2::text IS NOT NULL',
   ),
   clause(
     'the note of a later put is taken back',
     sends,
-    'sent_at = NULL WHERE secret = $1 AND rotation_id = $2',
-    'sent_at = NULL WHERE secret = $1 AND $2::text IS NOT NULL',
+    'AND l.secret = $1 AND l.epoch = $3',
+    'AND l.secret = $1 AND $3::bigint IS NOT NULL',
   ),
   clause(
     'a token costs nothing',
