@@ -16,10 +16,10 @@ import { type DemoParts, type DemoState, type DemoUrls, names } from '../embedde
 import { programOf } from '../embedded/demo/program.js';
 import { tellReport } from '../embedded/demo/report.js';
 import type { DemoOptions } from '../embedded/demo/stage.js';
+import type { VersionSelector } from '../ports/step-ports.js';
 import { serveSsm } from './demo-ssm.js';
 import { openKeyring } from './keyring.js';
 import { configOf } from './settings.js';
-import type { VersionSelector } from '../ports/step-ports.js';
 import { openState } from './state.js';
 
 /** What the demo is played with: the shipped parts, the shipped command. */

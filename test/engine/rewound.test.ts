@@ -7,6 +7,13 @@ import { World } from './world.js';
 
 const another = Secret.fromText('another-value-that-was-never-lost-000000');
 
+/** A later rotation, which the database is about to forget wholly, has promoted what it made. */
+function aLaterOneDrains({ memory: { store, target }, plan }: World, identity: string): void {
+  const later = { identity, value: Secret.fromText('what-a-later-rotation-has-made-0000000') };
+  target.adopt(later);
+  store.moveByHand(plan.secret, store.putByHand(plan.secret, renderCredential(later, plan.fields)));
+}
+
 describe('a rotation whose database has forgotten how far it was', () => {
   it('does not make anew what current names', () => {
     let forget: (() => void) | undefined;
@@ -48,19 +55,15 @@ describe('a rotation whose database has forgotten how far it was', () => {
     );
     world.run();
     const first = world.current()!;
-    const { store, target } = world.memory;
-    // A later one has promoted, and drains.
-    const later = { identity: 'billing_a', value: Secret.fromText('what-a-later-rotation-has-made-0000000') };
-    target.adopt(later);
-    store.moveByHand(world.plan.secret, store.putByHand(world.plan.secret, renderCredential(later, world.plan.fields)));
+    aLaterOneDrains(world, 'billing_a');
     forget?.();
     forgotten = true;
     world.memory.state.restored();
     world.run();
 
     expect(world.state).toMatchObject({ status: 'parked', because: { code: 'UNDO_UNSAFE' } });
-    expect(target.accepts(first)).toBe(true);
-    expect(target.accepts(world.current()!)).toBe(true);
+    expect(world.memory.target.accepts(first)).toBe(true);
+    expect(world.memory.target.accepts(world.current()!)).toBe(true);
   });
 
   it('asks a provider for no other key while applications may still be on their way from the first', () => {
@@ -81,19 +84,15 @@ describe('a rotation whose database has forgotten how far it was', () => {
     );
     world.run();
     const first = world.current()!;
-    const { store, target } = world.memory;
-    // A later one has promoted, and drains.
-    const later = { identity: 'billing-r2-1', value: Secret.fromText('what-a-later-rotation-has-made-0000000') };
-    target.adopt(later);
-    store.moveByHand(world.plan.secret, store.putByHand(world.plan.secret, renderCredential(later, world.plan.fields)));
+    aLaterOneDrains(world, 'billing-r2-1');
     forget?.();
     forgotten = true;
     world.memory.state.restored();
     world.run();
 
     expect(world.state).toMatchObject({ status: 'parked', because: { code: 'UNDO_UNSAFE' } });
-    expect(target.accepts(first)).toBe(true);
-    expect(target.accepts(world.current()!)).toBe(true);
+    expect(world.memory.target.accepts(first)).toBe(true);
+    expect(world.memory.target.accepts(world.current()!)).toBe(true);
   });
 
   it('does not promote a version of its own that holds a value which is lost', () => {

@@ -234,8 +234,7 @@ export class Schedule {
     const due = world.state.nextDueMs();
     if (due !== undefined) {
       this.#passTo(due);
-      this.#holders += 1;
-      this.#live = new LiveExecutor(wokenExecutor(world.plan.rotationId, `worker-${this.#holders}`));
+      this.#live = new LiveExecutor(wokenExecutor(world.plan.rotationId, `worker-${(this.#holders += 1)}`));
       this.#stopped = null;
       this.narrate?.(`worker-${this.#holders} is woken`);
       this.#toPoint(this.#live);
@@ -248,8 +247,7 @@ export class Schedule {
       this.#spend('restores');
       this.narrate?.(`parked as ${because.code}: keyturn restored, keyturn resume`);
       this.#restored();
-      const { rotationId } = world.plan;
-      world.state.command({ rotationId, kind: 'resume', by: 'local:kim', reason: 'a search' });
+      world.state.command({ rotationId: world.plan.rotationId, kind: 'resume', by: 'local:kim', reason: 'a search' });
       return true;
     }
     if (isOpen(status) || world.rotation + 1 >= world.plans.length) return false;

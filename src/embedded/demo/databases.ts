@@ -17,7 +17,10 @@ export function makePasswords(): RolePasswords {
 
 const quoted = pg.escapeIdentifier;
 
-/** Makes the databases, the one of a Parameter Store among them, and every role but the logins that are rotated: those are Keyturn's to make. */
+/**
+ * Makes the databases, the one of a Parameter Store among them, and every role but the logins that are rotated: those are
+ * Keyturn's to make.
+ */
 export async function makeDatabases(urlOf: (database: string) => string, passwords: RolePasswords): Promise<void> {
   await withClient(urlOf('postgres'), async (client) => {
     // Statements with a password in them are kept out of the server's log, and out of its statistics where it has any.
