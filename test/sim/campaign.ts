@@ -44,15 +44,25 @@ export function narrowingOf({ only, without, horizonMs }: Campaign): Narrowing {
   };
 }
 
+/** What is told while a campaign runs, which may take an hour. */
+export interface Listener {
+  readonly progress: (done: number, violations: number) => void;
+  readonly found: (finding: Shrunk) => void;
+}
+
 /** Runs the seeds of a campaign that fall to this part, one after the other. */
 export function runPart(
   campaign: Campaign,
   part: { readonly index: number; readonly of: number },
-  tell: (done: number, violations: number) => void,
+  listener: Listener,
 ): Tally {
   const narrowing = narrowingOf(campaign);
   const startedCpu = process.cpuUsage();
   const findings: Shrunk[] = [];
+  const find = (finding: Shrunk): void => {
+    findings.push(finding);
+    listener.found(finding);
+  };
   const rotations: Record<string, number> = {};
   const struck: Record<string, number> = {};
   let [seeds, twice, violations, events] = [0, 0, 0, 0];
@@ -66,14 +76,14 @@ export function runPart(
     if (fails || seed < campaign.twiceBelow) {
       twice += 1;
       const again = runSeed(seed, narrowing);
-      if (again.hash !== run.hash) findings.push(undetermined(seed, run.hash, again.hash));
+      if (again.hash !== run.hash) find(undetermined(seed, run.hash, again.hash));
     }
     if (fails) {
       violations += 1;
       const shrunk = findings.length < MOST_FINDINGS ? shrink(seed, narrowing) : null;
-      if (shrunk !== null) findings.push(shrunk);
+      if (shrunk !== null) find(shrunk);
     }
-    if (seeds % TELL_EVERY === 0) tell(seeds, violations);
+    if (seeds % TELL_EVERY === 0) listener.progress(seeds, violations);
   }
   const { user, system } = process.cpuUsage(startedCpu);
   return { seeds, twice, findings, violations, events, rotations, struck, cpuMs: Math.round((user + system) / 1_000) };
@@ -83,17 +93,24 @@ export function runPart(
 export async function runCampaign(
   campaign: Campaign,
   processes: number,
-  onProgress: (done: number, violations: number) => void = () => undefined,
+  listener: Listener = { progress: () => undefined, found: () => undefined },
 ): Promise<Tally> {
   const doneBy = Array.from({ length: processes }, () => ({ done: 0, violations: 0 }));
   const parts = doneBy.map((mine, index) =>
-    runChild(campaign, { index, of: processes }, (told) => {
-      Object.assign(mine, told);
-      onProgress(
-        doneBy.reduce((sum, { done }) => sum + done, 0),
-        doneBy.reduce((sum, { violations }) => sum + violations, 0),
-      );
-    }),
+    runChild(
+      campaign,
+      { index, of: processes },
+      {
+        progress: (done, violations) => {
+          Object.assign(mine, { done, violations });
+          listener.progress(
+            doneBy.reduce((sum, each) => sum + each.done, 0),
+            doneBy.reduce((sum, each) => sum + each.violations, 0),
+          );
+        },
+        found: listener.found,
+      },
+    ),
   );
   return (await Promise.all(parts)).reduce((sum, tally) => ({
     seeds: sum.seeds + tally.seeds,
@@ -110,12 +127,13 @@ export async function runCampaign(
 /** What a child says to its parent. */
 export type Said =
   | { readonly kind: 'progress'; readonly done: number; readonly violations: number }
+  | { readonly kind: 'found'; readonly finding: Shrunk }
   | { readonly kind: 'ended'; readonly tally: Tally };
 
 function runChild(
   campaign: Campaign,
   part: { readonly index: number; readonly of: number },
-  onProgress: (told: { readonly done: number; readonly violations: number }) => void,
+  listener: Listener,
 ): Promise<Tally> {
   return new Promise((resolve, reject) => {
     const child = fork(
@@ -126,7 +144,8 @@ function runChild(
     let tally: Tally | null = null;
     child.on('message', (said: Said) => {
       if (said.kind === 'ended') tally = said.tally;
-      else onProgress(said);
+      else if (said.kind === 'found') listener.found(said.finding);
+      else listener.progress(said.done, said.violations);
     });
     child.on('error', reject);
     child.on('exit', (code, signal) => {

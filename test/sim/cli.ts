@@ -4,7 +4,7 @@ import { type Campaign, type Tally, narrowingOf, runCampaign } from './campaign.
 import { catchAll } from './plant.js';
 import { plantedBugs } from './planted-bugs.js';
 import { keep } from './regressions.js';
-import { replayCommand } from './shrink.js';
+import { type Shrunk, replayCommand } from './shrink.js';
 import { runSeed } from './world.js';
 
 const usage = `npm run sim -- [--seeds N] [--from S] [--processes P] [--twice N] [--only kind,kind] [--without kind,kind] [--horizon MS] [--out FILE] [--keep]
@@ -83,19 +83,21 @@ function replay(campaign: Campaign): number {
 async function runMany(many: Campaign, processes: number): Promise<number> {
   const startedMs = performance.now();
   let told = 0;
-  const tally = await runCampaign(many, processes, (done, violations) => {
+  const progress = (done: number, violations: number): void => {
     const said = `${done} of ${many.seeds} seeds, ${violations} violated something`;
     if (process.stderr.isTTY) process.stderr.write(`\r${said} `);
     // A log is given a line for each hundredth.
     else if (Math.floor((done * 100) / many.seeds) > told) process.stderr.write(`${said}\n`);
     told = Math.floor((done * 100) / many.seeds);
-  });
-  const tookMs = Math.round(performance.now() - startedMs);
-  if (process.stderr.isTTY) process.stderr.write('\n');
-  for (const shrunk of tally.findings) {
+  };
+  // Each is printed when it is found: whoever mends it need not wait for the end.
+  const found = (shrunk: Shrunk): void => {
     process.stdout.write(`${shrunk.invariant}: ${shrunk.what}\n  ${replayCommand(shrunk)}\n`);
     if (values.keep) process.stdout.write(`  kept as ${keep(shrunk)}\n`);
-  }
+  };
+  const tally = await runCampaign(many, processes, { progress, found });
+  const tookMs = Math.round(performance.now() - startedMs);
+  if (process.stderr.isTTY) process.stderr.write('\n');
   if (values.out !== undefined)
     writeFileSync(values.out, `${JSON.stringify({ ...many, ...tally, tookMs }, null, 2)}\n`);
   process.stdout.write(`${lineOf(tally, tookMs)}\n`);

@@ -147,7 +147,7 @@ export class Ground {
   }
 
   /** An executor puts the label where a person had put it: what that person did is the rotation's own now. */
-  adopt(version: number | null): void {
+  #adopted(version: number | null): void {
     const current = this.current();
     const isSame = this.handMove !== null && this.handMove.version === version && current?.version === version;
     if (isSame && this.works(current)) this.handMove = null;
@@ -166,8 +166,18 @@ export class Ground {
     this.readsOfEpoch.set(epoch, nowMs);
   }
 
-  /** An engine made this identity anew: what a person did to it before is gone. */
-  remade(identity: string): void {
+  /** The outside has taken an effect: what that makes of a person's deeds. */
+  befell({ method, identity, version }: Effect): void {
+    this.changed = true;
+    if (method === 'moveCurrent') this.#adopted(version);
+    if (identity === null) return;
+    if (method === 'create' || method === 'destroy') this.#remade(identity);
+    // Switching on brings back neither a role that was dropped nor a password that was changed.
+    if (method === 'enable') this.lateOff.delete(identity);
+  }
+
+  /** An engine made this identity anew, or removed it: what a person did to it before is gone. */
+  #remade(identity: string): void {
     this.broken.delete(identity);
     this.everBroken.delete(identity);
     this.revived.delete(identity);
@@ -268,10 +278,12 @@ export class Ground {
       this.handMove = null;
       return;
     }
-    const version = left?.version ?? handMove.from?.version ?? null;
-    const back = version === null ? null : this.store.read(this.secret.id, version);
     const isOneLive = this.secret.capabilities.overlap === 'one-live';
-    if (back === null || (!isOneLive && !this.works(back))) return;
+    // What the rotation waits for may be destroyed, and the rotation that did it forgotten: it goes where it came from then.
+    const back = [left?.version ?? null, handMove.from?.version ?? null]
+      .map((version) => (version === null ? null : this.store.read(this.secret.id, version)))
+      .find((each) => each !== null && (isOneLive || this.works(each)));
+    if (back === undefined || back === null) return;
     this.#touchNamed(this.current(), back);
     this.store.moveByHand(this.secret.id, back.version);
     this.handMove = null;

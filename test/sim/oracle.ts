@@ -96,30 +96,25 @@ export class Oracle implements Witness {
   }
 
   about(effect: Effect): () => void {
-    const life = this.#lives.get(effect.scope.plan.rotationId);
-    if (life === undefined || this.#forgotten.has(life.plan.secret)) return () => undefined;
-    const before = lookBefore(effect);
     const { ground, method, scope, identity } = effect;
+    const life = this.#lives.get(scope.plan.rotationId);
+    // Nobody judges a secret of which something is forgotten; what is made of it is made all the same.
+    if (life === undefined || this.#forgotten.has(life.plan.secret)) return () => ground.befell(effect);
+    const before = lookBefore(effect);
     // What is lost would tell why it was sent. Once the new era has been entered, it is refused or waited for.
     const wasOnItsWay = life.hasLost(scope) && life.isUntouchedSince;
     return () => {
-      ground.changed = true;
       const judged = wasOnItsWay ? judgeSent(effect, life.lost) : judgeEffect(effect, before, life);
       for (const broken of judged) this.#violate(broken);
       this.#judgeFence(effect);
       if (scope.step === 'disable' && method === 'disable') this.#judgeDisabled(effect, life);
-      if (method === 'moveCurrent') {
-        this.#judgePromote(effect, life);
-        ground.adopt(effect.version);
-      }
+      if (method === 'moveCurrent') this.#judgePromote(effect, life);
       if (identity === null && effect.late && scope.plan.storeSettleMs === 0)
         this.#say('I9', `${method} of epoch ${scope.fence.epoch} was taken by the store without a lease`);
+      ground.befell(effect);
       if (identity === null) return;
-      if (method === 'create' || method === 'destroy') ground.remade(identity);
       // No executor can see what a person does to the label between its last look and the end of the request.
       if (before.isMovedSince && before.credential?.identity === identity) ground.touched.add(identity);
-      // Switching on brings back neither a role that was dropped nor a password that was changed.
-      if (method === 'enable') ground.lateOff.delete(identity);
       if (ground.isRewound && wasOnItsWay) ground.rewound();
     };
   }
