@@ -12,11 +12,18 @@ export interface Capabilities {
   readonly usage: boolean;
   /** True where `disable` ends live sessions. */
   readonly endsSessions: boolean;
-  /** True where `list` finds what carries our tag. */
+  /** True where `list` finds what carries our tag; where the target keeps none, what is there at all (`exclusive`). */
   readonly list: boolean;
+  /**
+   * True for a target that keeps no tag, on an account where nobody else makes credentials: one that was not there when
+   * the rotation proposed its own is the rotation's. Absent: false.
+   */
+  readonly exclusive?: boolean;
   /**
    * Without a fence: how long after it was meant a request may still take effect at the target. Milliseconds.
    * The engine waits this long before it calls an interrupted effect settled.
    */
   readonly settleMs: number;
+  /** How long the target may go on accepting a credential that it has destroyed. Absent: 0. Milliseconds. */
+  readonly propagationMs?: number;
 }

@@ -25,10 +25,11 @@ export function contextOf(
     doneMs[name] = each.doneMs;
   }
   const { nowMs, held, waived, guardSeq } = facts;
+  const { openedMs, acceptedMs } = stepState(state, step);
   return {
     plan: state.plan,
     before,
     rewound: state.entered !== null,
-    moment: { nowMs, held, waived, guardSeq, doneMs, openedMs: stepState(state, step).openedMs },
+    moment: { nowMs, held, waived, guardSeq, doneMs, openedMs, acceptedMs },
   };
 }

@@ -11,6 +11,8 @@ export interface Credential {
 export interface Proposal {
   readonly identity: string;
   readonly value?: Secret;
+  /** Identities that were there before it. Only where the target keeps no tag: what is not among them is the rotation's. */
+  readonly existing?: readonly string[];
 }
 
 /** The names under which a credential stands in the JSON object that the store holds and consumers read. */

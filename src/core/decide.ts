@@ -16,6 +16,8 @@ export interface Moment {
   readonly guardSeq: number;
   /** When the gate that is judged opened, or was opened again by a resume. */
   readonly openedMs: number;
+  /** Since when the target has gone on accepting what this step has destroyed; 0: it has not. */
+  readonly acceptedMs: number;
   /** When each step before was done, by name. */
   readonly doneMs: Readonly<Record<string, number>>;
 }

@@ -37,6 +37,7 @@ export const catalogue = {
   STATE_REFUSED: { class: 'retry', sentence: 'the state database refused a statement (SQLSTATE {sqlstate})', cure: 'SQLSTATE 42501 is a missing grant: as the owner of the schema run `keyturn migrate --app-role ROLE`. For any other, check the space on the disk and the log of the server.' },
   QUEUE_UNAVAILABLE: { class: 'retry', sentence: 'the queue is not reachable', cure: 'Check KEYTURN_QUEUE_URL; work goes on by the sweep meanwhile.' },
   CONSUMER_UNREACHABLE: { class: 'retry', sentence: 'consumer {consumer} did not answer', cure: 'Check the consumer; Keyturn asks again by itself.' },
+  STILL_ACCEPTED: { class: 'retry', sentence: 'target {target} has destroyed a credential of {secret} and still accepts it at {endpoint}', cure: 'Nothing to do: it says that this takes it up to {propagationMs} ms, and Keyturn looks again.' },
   DEADLINE_EXCEEDED: { class: 'retry', sentence: '{call} took longer than {deadlineMs} ms', cure: 'Check the system called; Keyturn looks at the world before it acts again.' },
   LEASE_LOST: { class: 'retry', sentence: 'the lease on {secret} was lost', cure: 'Nothing to do; another worker goes on.' },
   STEP_FAILED: { class: 'retry', sentence: 'step {step} failed for a reason the rotator could not name ({name})', cure: 'Read the debug log; Keyturn probes and retries by itself.' },

@@ -31,11 +31,11 @@ export type Finding = {
   readonly cure: string;
 };
 
-/** A credential at the target that carries our tag. */
+/** A credential at the target that carries our tag; where the target keeps none, any. */
 export type Tagged = {
   readonly identity: string;
-  /** The rotation that created it. */
-  readonly rotationId: string;
+  /** The rotation that created it; null where the target keeps no tag (`Capabilities.exclusive`). */
+  readonly rotationId: string | null;
   /** False for a tombstone: it can no longer log in and only keeps the tag. */
   readonly live: boolean;
 };

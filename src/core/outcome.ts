@@ -10,6 +10,9 @@ import { stepState } from './rotation.js';
 /** How often a value that the target rejects is replaced before the rotation gives up. */
 const MAX_REPLACED_VALUES = 3;
 
+/** The longest that a target may put us off (`retryAfterMs`). Milliseconds. */
+const MOST_PUT_OFF_MS = 3_600_000;
+
 /** An error of a step, as the engine has sorted it. */
 export interface StepError {
   readonly code: ErrorCode;
@@ -39,18 +42,22 @@ export function onError(
     step: at.step,
     code,
     facts,
-    // A gate has no effects; a refusal from outside is an answer; and a rotator may know that nothing was sent.
-    certain: step.kind === 'gate' || whatNext !== 'retry' || error.facts['outcome'] === 'none',
+    // A gate has no effects; a refusal from outside is an answer, as is that of a target which destroys slowly; and a
+    // rotator may know that nothing was sent.
+    certain:
+      step.kind === 'gate' || whatNext !== 'retry' || code === 'STILL_ACCEPTED' || error.facts['outcome'] === 'none',
     retryInMs,
   });
   const park: RotationEvent = { kind: 'Parked', code, facts };
   if (at.direction === 'undo' || step.kind === 'final' || state.decision === 'destroy') {
-    return whatNext === 'retry' ? [failed(endlessRetryDelayMs(retry, failures, key))] : [failed(null), park];
+    return whatNext === 'retry'
+      ? [failed(putOff(error, endlessRetryDelayMs(retry, failures, key)))]
+      : [failed(null), park];
   }
   switch (whatNext) {
     case 'retry': {
       const delay = retryDelayMs(retry, failures, key);
-      if (delay !== undefined) return [failed(delay)];
+      if (delay !== undefined) return [failed(putOff(error, delay))];
       const exhausted = { ...facts, attempts: failures, last: code };
       if (step.kind === 'gate' && step.whenBlind === 'park')
         return [failed(null), { kind: 'Parked', code, facts: exhausted }];
@@ -71,6 +78,12 @@ export function onError(
     default:
       return whatNext satisfies never;
   }
+}
+
+/** Not before the target has said that it will listen again. */
+function putOff({ facts }: StepError, delayMs: number): number {
+  const { retryAfterMs } = facts;
+  return typeof retryAfterMs === 'number' ? Math.max(delayMs, Math.min(retryAfterMs, MOST_PUT_OFF_MS)) : delayMs;
 }
 
 /** True while no step but this one has made anything of the proposed value: another then takes its place. */

@@ -97,6 +97,8 @@ export interface StepState {
   readonly touched: boolean;
   /** Why the gate waits, or how the last try failed. */
   readonly last: string;
+  /** Since when the target has gone on accepting what this step has destroyed; 0: it has not. Milliseconds since 1970. */
+  readonly acceptedMs: number;
 }
 
 /** An effect that was meant and whose outcome nobody wrote down, because its executor lost the lease. */
@@ -159,6 +161,7 @@ const idle: StepState = {
   meant: false,
   touched: false,
   last: '',
+  acceptedMs: 0,
 };
 
 const idleAsFarAsKnown: StepState = { ...idle, touched: true };
@@ -250,6 +253,7 @@ function apply(state: RotationState, { event, atMs, epoch }: Recorded): Rotation
         failures: stepState(state, event.step).failures + 1,
         dueMs: event.retryInMs === null ? 0 : atMs + event.retryInMs,
         last: event.code,
+        ...(event.code === 'STILL_ACCEPTED' ? { acceptedMs: stepState(state, event.step).acceptedMs || atMs } : {}),
       });
     case 'GateOpened':
       return withStep(state, event.step, { phase: 'open', openedMs: atMs, dueMs: 0 });

@@ -77,6 +77,24 @@ describe('an error of the class retry', () => {
     expect(ends('unknown')).toMatchObject({ certain: false });
   });
 
+  it('is not tried before the target listens again, within the hour', () => {
+    const inMs = (retryAfterMs: number | string, direction: 'do' | 'undo' = 'do') =>
+      onError(
+        workflow,
+        stateAfter([], { policy }),
+        { step: 'make', direction },
+        { code: retry, facts: { retryAfterMs } },
+      )[0];
+    expect(inMs(60_000)).toMatchObject({ retryInMs: 60_000 });
+    expect(inMs(999_999_999)).toMatchObject({ retryInMs: 3_600_000 });
+    expect(inMs(0)).toEqual({ ...inMs('soon'), facts: expect.objectContaining({ retryAfterMs: 0 }) });
+    expect(inMs(60_000, 'undo')).toMatchObject({ retryInMs: 60_000 });
+  });
+
+  it('leaves nothing open where the target has answered that it destroys slowly', () => {
+    expect(after({ step: 'end' }, 'STILL_ACCEPTED')).toEqual([tries('StepFailed', 'STILL_ACCEPTED', true)]);
+  });
+
   it('leaves nothing open where a gate looked', () => {
     expect(after({ step: 'look' }, retry)).toEqual([tries('StepFailed', retry, true)]);
   });

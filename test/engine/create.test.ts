@@ -127,6 +127,49 @@ describe('a key that a provider makes', () => {
     expect(asked).toEqual(['ours']);
   });
 
+  it('and a target without tags shows is known by not having been there before', () => {
+    const [asked, seen]: [unknown[], unknown[]] = [[], []];
+    const listed = ['made-by-us', 'there-before'].map((identity) => ({ identity, rotationId: null, live: true }));
+    const world = new World(
+      aScenario({
+        capabilities: { ...provider, exclusive: true },
+        meddle: (_, { port, method, args, authority }) => {
+          if (port !== 'target') return undefined;
+          if (method === 'propose') return { answer: { identity: 'billing-r1', existing: ['there-before'] } };
+          if (method === 'destroy' && authority?.step === 'create') asked.push(args[0]);
+          if (method === 'create') seen.push(args[0]);
+          return method === 'list' ? { answer: listed } : undefined;
+        },
+      }),
+    );
+    world.run();
+
+    expect(asked).toEqual(['made-by-us']);
+    expect(seen).toEqual([{ identity: 'billing-r1' }]);
+    expect(world.state.steps['propose']?.output).toEqual({ identity: 'billing-r1', existing: ['there-before'] });
+  });
+
+  it.each([
+    ['nobody says that it is ours alone', {}, ['there-before']],
+    ['nobody wrote down what was there before', { exclusive: true }, undefined],
+  ])('and carries no tag is left alone where %s', (_, capabilities, existing) => {
+    const asked: unknown[] = [];
+    const world = new World(
+      aScenario({
+        capabilities: { ...provider, ...capabilities },
+        meddle: (at, request) => {
+          if (request.port !== 'target') return undefined;
+          if (request.method === 'propose') return { answer: { identity: 'billing-r1', existing } };
+          if (creating(at, request, 'destroy')) asked.push(request.args[0]);
+          return request.method === 'list' ? { answer: [{ identity: 'k', rotationId: null, live: true }] } : undefined;
+        },
+      }),
+    );
+    world.run();
+
+    expect(asked).toEqual([]);
+  });
+
   it.each([
     ['no value', undefined, 'the provider returned none'],
     ['a value that can be guessed', Secret.fromText('short'), expect.stringMatching(/./)],

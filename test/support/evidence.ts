@@ -57,5 +57,14 @@ export function watchFacts(change: Partial<WatchFacts> = {}): WatchFacts {
 
 /** The moment of the look: no hold, no waiver, nothing a guard reads has changed. */
 export function aMoment(change: Partial<Moment> = {}): Moment {
-  return { nowMs: lookedMs, held: false, waived: [], guardSeq: 7, openedMs: lookedMs, doneMs: {}, ...change };
+  return {
+    nowMs: lookedMs,
+    held: false,
+    waived: [],
+    guardSeq: 7,
+    openedMs: lookedMs,
+    acceptedMs: 0,
+    doneMs: {},
+    ...change,
+  };
 }

@@ -4,6 +4,7 @@ import {
   type EndpointAnswer,
   type Json,
   type KeyturnError,
+  type Moment,
   type Plan,
   type Promotion,
   type Steps,
@@ -16,6 +17,7 @@ import {
   unfitValue,
   whereAnswered,
 } from 'keyturn/workflow';
+import { stillAlive } from './still-alive.js';
 import { openNew, openStored, readNamed, refusedAt } from './named.js';
 import type { Proposed } from './propose.js';
 import { tagged } from './way-back.js';
@@ -35,11 +37,13 @@ export type Created = {
 export const create: Act<Before, Created> = {
   touches: ['target'],
   run: (context) => (context.plan.capabilities.origin === 'ours' ? createOurs(context) : createAtProvider(context)),
-  *undo({ plan, before, output, meant, rewound }) {
+  *undo({ plan, before, moment, output, meant, rewound }) {
     const proposed = output?.identity ?? before.propose?.identity;
-    const made = plan.capabilities.list || meant ? madeByUs(plan, proposed) : madeInWhatIsLost(plan, proposed);
+    const existing = before.propose?.existing;
+    const made =
+      plan.capabilities.list || meant ? madeByUs(plan, proposed, existing) : madeInWhatIsLost(plan, proposed);
     for (const identity of yield* made) {
-      yield* destroyNew(plan, identity, { promotion: promotionOf(before), rewound });
+      yield* destroyNew(plan, identity, moment, { promotion: promotionOf(before), rewound });
     }
   },
 };
@@ -65,7 +69,7 @@ function* createOurs({ plan, before, rewound }: Context<Before>) {
  * deleted first, so that at most one spare ever lives, and only until the next try.
  */
 function* createAtProvider({ plan, before, rewound }: Context<Before>) {
-  for (const spare of yield* madeByUs(plan, before.propose.identity)) {
+  for (const spare of yield* madeByUs(plan, before.propose.identity, before.propose.existing)) {
     const finding = guardUndoCreate(yield* readNamed(plan), { identity: spare, digest: null });
     if (finding !== undefined) throw unsafe(plan, finding);
     if (rewound && (yield* isPrevious(plan, spare)))
@@ -84,8 +88,12 @@ function* createAtProvider({ plan, before, rewound }: Context<Before>) {
  * Identities that this rotation has made: what carries its tag. Where the target cannot list, the one it proposed. A
  * principal that turned out to be somebody else's carries another tag, and is left alone.
  */
-function* madeByUs(plan: Plan, proposed: string | undefined): Steps<readonly string[]> {
-  if (plan.capabilities.list) return yield* tagged(plan);
+function* madeByUs(
+  plan: Plan,
+  proposed: string | undefined,
+  existing: readonly string[] | undefined,
+): Steps<readonly string[]> {
+  if (plan.capabilities.list) return yield* tagged(plan, existing);
   return proposed === undefined ? [] : [proposed];
 }
 
@@ -128,7 +136,7 @@ function promotionOf({ promote }: Partial<Before>): Promotion {
  * Switches the new credential off, looks again at what `current` names, and only then destroys it: a label that
  * somebody moved onto it in between must find it alive, and so must applications whose other credential is refused.
  */
-function* destroyNew(plan: Plan, identity: string, past: Past): Steps<void> {
+function* destroyNew(plan: Plan, identity: string, moment: Moment, past: Past): Steps<void> {
   const value = yield* ask('sealed', 'open', 'new');
   const before = yield* whyKept(plan, identity, past);
   if (before !== undefined) {
@@ -157,7 +165,7 @@ function* destroyNew(plan: Plan, identity: string, past: Past): Steps<void> {
   if (value === null) return;
   const answers = yield* ask('target', 'probe', { identity, value });
   const alive = whereAnswered(answers, 'accepted');
-  if (alive !== undefined) throw keyturnError('UNDONE_STILL_ALIVE', { secret: plan.path, endpoint: alive.endpoint });
+  if (alive !== undefined) throw stillAlive(plan, moment, alive.endpoint, 'UNDONE_STILL_ALIVE');
   if (!deadEverywhere(answers)) throw unreachable(plan, answers);
 }
 

@@ -2,6 +2,7 @@ import {
   type Drain,
   type EndpointAnswer,
   type Final,
+  type Moment,
   type OldCredential,
   type Plan,
   type Preflight,
@@ -16,6 +17,7 @@ import {
 import type { Disabled } from './disable.js';
 import { expected } from './evidence.js';
 import { openStored } from './named.js';
+import { stillAlive } from './still-alive.js';
 import type { Promoted } from './promote.js';
 import type { Proposed } from './propose.js';
 import type { Staged } from './stage.js';
@@ -56,7 +58,7 @@ export const destroy: Final<Before, Destroyed> = {
         again: before.watch.again,
       }),
   },
-  *run({ plan, before }) {
+  *run({ plan, before, moment }) {
     const { old } = before.preflight;
     if (old === null) return { output: { proof: [] } };
     if (old.createdBy === null && !plan.adopted)
@@ -65,15 +67,15 @@ export const destroy: Final<Before, Destroyed> = {
     const current = yield* ask('store', 'read', 'current');
     if (current?.digest !== before.stage.digest) throw keyturnError('ALIAS_MOVED', { secret: plan.path });
     yield* ask('target', 'destroy', old.identity, { createdBy: old.createdBy });
-    return { output: { proof: yield* proveDead(plan, old) } };
+    return { output: { proof: yield* proveDead(plan, old, moment) } };
   },
 };
 
 /** A login with the old credential on every endpoint, all of which must turn it away. */
-export function* proveDead(plan: Plan, old: OldCredential): Steps<readonly EndpointAnswer[]> {
+export function* proveDead(plan: Plan, old: OldCredential, moment: Moment): Steps<readonly EndpointAnswer[]> {
   const answers = yield* ask('target', 'probe', yield* openStored(plan, old.version));
   const alive = whereAnswered(answers, 'accepted');
-  if (alive !== undefined) throw keyturnError('OLD_STILL_ALIVE', { secret: plan.path, endpoint: alive.endpoint });
+  if (alive !== undefined) throw stillAlive(plan, moment, alive.endpoint, 'OLD_STILL_ALIVE');
   if (!deadEverywhere(answers)) {
     throw keyturnError('TARGET_UNREACHABLE', {
       target: plan.target,

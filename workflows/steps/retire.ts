@@ -28,9 +28,9 @@ export const retire: Final<Before, Destroyed> = {
         again: null,
       }),
   },
-  *run({ plan, before }) {
+  *run({ plan, before, moment }) {
     const { old } = before.preflight;
     if (old === null) return { output: { proof: [] } };
-    return { output: { proof: yield* proveDead(plan, old) } };
+    return { output: { proof: yield* proveDead(plan, old, moment) } };
   },
 };

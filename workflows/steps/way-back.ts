@@ -25,10 +25,17 @@ export function* ownCurrent(plan: Plan): Steps<number | null> {
   return current?.rotationId === plan.rotationId ? current.version : null;
 }
 
-/** Identities that live at the target and carry the tag of this rotation. Only asked where the target can list. */
-export function* tagged(plan: Plan): Steps<readonly string[]> {
+/**
+ * Identities that live at the target and carry the tag of this rotation. Only asked where the target can list. Where it
+ * keeps no tag (`exclusive`), what was not there before; where nobody wrote down what was, none.
+ */
+export function* tagged(plan: Plan, existing?: readonly string[]): Steps<readonly string[]> {
   const listed = yield* ask('target', 'list');
-  return listed.filter((each) => each.live && each.rotationId === plan.rotationId).map((each) => each.identity);
+  const isOurs = ({ identity, rotationId }: (typeof listed)[number]): boolean =>
+    rotationId === null
+      ? plan.capabilities.exclusive === true && existing?.includes(identity) === false
+      : rotationId === plan.rotationId;
+  return listed.filter((each) => each.live && isOurs(each)).map((each) => each.identity);
 }
 
 /** True where the world shows that this rotation passed its preflight, of which the journal knows nothing. */
