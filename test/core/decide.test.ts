@@ -271,6 +271,7 @@ describe('what a step is told', () => {
       waived: ['app'],
       guardSeq: 7,
       openedMs: requestedMs,
+      acceptedMs: 0,
       doneMs: { look: requestedMs, choose: requestedMs },
     });
   });

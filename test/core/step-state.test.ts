@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { ErrorCode } from '../../src/core/errors.js';
 import { type RotationEvent, type RotationState, orphaned, servedUntil, stepState } from '../../src/core/rotation.js';
 import { aConsumer } from '../support/evidence.js';
 import { type Written, done, passed, requestedMs, stateAfter } from '../support/journal.js';
@@ -32,7 +33,22 @@ it('a step that has not been reached is idle, and has nothing to say', () => {
     meant: false,
     touched: false,
     last: '',
+    acceptedMs: 0,
   });
+});
+
+it('what a target goes on accepting is counted from the first time, whatever fails between', () => {
+  const failedAt = (code: ErrorCode, afterMs: number) => ({
+    event: { kind: 'StepFailed', step: 'destroy', code, facts: {}, certain: true, retryInMs: 1 } as const,
+    afterMs,
+  });
+  const { acceptedMs } = stepAfter('destroy', [
+    failedAt('TARGET_UNREACHABLE', 1),
+    failedAt('STILL_ACCEPTED', 2),
+    failedAt('TARGET_UNREACHABLE', 3),
+    failedAt('STILL_ACCEPTED', 4),
+  ]);
+  expect(acceptedMs).toBe(requestedMs + 2);
 });
 
 describe('an act that is taken back', () => {
