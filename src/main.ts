@@ -57,6 +57,10 @@ export function createDoors(variables: Variables = process.env): Doors {
       const { doctor } = await import('./main/doctor.js');
       yield* doctor({ variables, urls: () => urls(where), config: () => config(where) });
     },
+    orphans: async (where) => {
+      const { openOrphans } = await import('./main/orphans.js');
+      return openOrphans({ variables, config: await config(where), url: (await urls(where)).database });
+    },
     makeKeyFile: createKeyFile,
     // Loaded when they are asked for: a worker's libraries take longer to load than most commands take to answer.
     worker: async (where, options) => {

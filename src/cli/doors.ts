@@ -1,11 +1,12 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Config, SecretConfig } from '../config/config.js';
-import type { Finding } from '../core/observation.js';
+import type { Finding, Tagged } from '../core/observation.js';
 import type { KeyturnError } from '../core/errors.js';
 import type { PathGrant } from '../core/path-grant.js';
 import type { Plan } from '../core/plan.js';
 import type { Secret } from '../core/secret.js';
 import type { KnownWorkflow } from '../core/history/violation.js';
+import type { OrphanLook } from '../engine/orphans.js';
 import type { HistoryReader } from '../ports/history.js';
 import type { Accepted } from '../ports/journal.js';
 import type { Operations, Views } from '../ports/operations.js';
@@ -65,6 +66,21 @@ export interface OpenStore {
   readonly keyring: Pick<Keyring, 'keyId' | 'seal' | 'open'>;
   /** Resolves once it is written down for good. *Errors* `STORE_UNAVAILABLE`. */
   note(accesses: readonly Access[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Credentials with our tag that nothing explains. */
+export interface Orphans {
+  /** *Errors* those of the target and the store. */
+  look(secret: SecretConfig): Promise<OrphanLook>;
+  /** *Errors* `UNKNOWN_ENVIRONMENT`, `UNKNOWN_SECRET`, `NO_ORPHAN`, `NOT_OURS`, and those of the target. */
+  destroy(orphan: {
+    readonly environment: string;
+    readonly path: string;
+    readonly identity: string;
+    readonly by: string;
+    readonly reason: string;
+  }): Promise<Tagged>;
   close(): Promise<void>;
 }
 
@@ -197,6 +213,8 @@ export interface Doors {
   ): Promise<void>;
   /** One check after the other; a check that cannot be made is a finding. */
   examine(where: Where): AsyncIterable<Check>;
+  /** Opens state, store and targets to look for orphans. *Errors* those of {@link Doors.state} and the keyring. */
+  orphans(where: Where): Promise<Orphans>;
   /** Makes a master key. *Errors* `KEY_FILE_INVALID` where there is a file already. */
   makeKeyFile(path: string): Promise<void>;
   /** *Returns* its exit code. */

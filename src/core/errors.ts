@@ -68,6 +68,7 @@ export const catalogue = {
   KEYRING_KEY_UNUSABLE: { class: 'undo', sentence: 'the master key {key} cannot be used ({finding})', cure: 'Name a symmetric encryption key that exists in this region and is enabled.' },
   OUTPUT_NOT_JSON: { class: 'undo', sentence: 'step {step} returned something that is not JSON at {path}', cure: 'Return plain data from the step; keep secrets in `seal`.' },
   REFERENCE_UNRESOLVED: { class: 'park', usage: true, sentence: 'the reference {reference} could not be resolved', cure: 'Set that environment variable or create that file for the worker. A rotation parked for it goes on with: keyturn resume {rotation}' },
+  NO_ORPHAN: { class: 'undo', usage: true, sentence: '{identity} at target {target} is no orphan of {secret}: {finding}', cure: 'Nothing was changed. List what is: keyturn doctor --orphans --env {environment}' },
   UNKNOWN_ENVIRONMENT: { class: 'undo', usage: true, sentence: 'there is no environment {environment}', cure: 'Name one of: {known}.' },
   UNKNOWN_SECRET: { class: 'undo', usage: true, sentence: 'there is no secret {secret} in environment {environment}', cure: 'Name one of: {known}.' },
   UNKNOWN_PARAMETER: { class: 'undo', usage: true, sentence: 'there is no parameter {parameter} in environment {environment}', cure: 'List those there are: keyturn store list --env {environment}' },

@@ -1,4 +1,5 @@
 import { isKeyturnError } from '../core/errors.js';
+import type { Tagged } from '../core/observation.js';
 import type { Calendar, SweepQueries } from '../ports/operations.js';
 import type { Wakeups } from '../ports/wakeups.js';
 import type { WorkerHandlers, WorkerLog } from './worker.js';
@@ -19,6 +20,8 @@ export interface SweepParts {
   readonly onSilentQueue: () => void;
   /** Audits what `current` names; null: all well. */
   readonly audit: (secret: string) => Promise<string | null>;
+  /** What lives at the target of a secret with our tag and nothing explains. */
+  readonly orphans: (secret: string) => Promise<readonly Tagged[]>;
   readonly log: WorkerLog;
   /** Milliseconds between two sweeps. */
   readonly everyMs: number;
@@ -145,12 +148,19 @@ export class Sweep {
 
   /** While a rotation is open its own gates look, and a label may rightly be on the move. */
   async #audit(): Promise<void> {
-    const { queries, environments, batch, audit, log } = this.#parts;
+    const { queries, environments, batch, audit, orphans, log } = this.#parts;
     for (const { secret, openRotation } of await queries.audits(environments, batch)) {
       if (openRotation !== null) continue;
       const problem = await audit(secret);
       await queries.audited(secret, problem);
       if (problem !== null) log.error({ secretId: secret, problem }, 'what current names does not work');
+      await this.#guarded(`orphans of ${secret}`, async () => {
+        for (const { identity, rotationId } of await orphans(secret))
+          log.warn(
+            { secretId: secret, identity, createdBy: rotationId },
+            'an orphan: nothing explains this credential',
+          );
+      });
     }
   }
 }

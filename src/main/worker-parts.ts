@@ -23,6 +23,7 @@ import { logJournal } from '../telemetry/log-journal.js';
 import { createLog } from '../telemetry/log.js';
 import { toldJournal } from '../telemetry/told-journal.js';
 import { openKeyring } from './keyring.js';
+import { orphanParts, sweptOrphans } from './orphans.js';
 import { consumersOf, senderOf } from './outside.js';
 import { type Urls, type Variables, assertQueueUrl, levelOf, workflows } from './settings.js';
 import { assertUsable, newRotationId, register, scheduledRotationId } from './state.js';
@@ -96,6 +97,7 @@ export async function openWorkerParts({ variables, urls, config, concurrency }: 
       const plan = planFor({ config, environment, path, ...asked });
       return { plan, claims: claimsFor(secretOf(config, environment, path)) };
     };
+    const looking = orphanParts(pool, { store: stores.port, target: targets.port });
     const parts: WorkerParts = {
       ports: {
         target: targets.port,
@@ -135,6 +137,10 @@ export async function openWorkerParts({ variables, urls, config, concurrency }: 
                 { store: stores.port, target: targets.port },
                 AbortSignal.timeout(callDeadlineMs),
               ),
+            orphans: async (id) => {
+              const [environment = '', path = ''] = partsOf(id);
+              return sweptOrphans(config, secretOf(config, environment, path), looking);
+            },
             log,
             everyMs: 1_000,
             batch: 100,

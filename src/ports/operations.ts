@@ -76,6 +76,16 @@ export interface Operations {
     readonly by: string;
     readonly reason: string;
   }): Promise<void>;
+  /** Writes into the audit trail that an orphan is about to be destroyed by a person, or that it was. */
+  orphan(deed: {
+    readonly secret: string;
+    readonly identity: string;
+    /** Whose tag it carries; null where the target keeps none. */
+    readonly rotationId: string | null;
+    readonly phase: 'intended' | 'done';
+    readonly by: string;
+    readonly reason: string;
+  }): Promise<void>;
   /** A new era: our database was restored or moved, and the person says that no other installation is alive. */
   restored(statement: { readonly by: string; readonly reason: string }): Promise<{ readonly era: number }>;
 }

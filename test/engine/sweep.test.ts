@@ -36,6 +36,7 @@ function aSweep({ found = {}, parts = {} }: { found?: Partial<SweepQueries>; par
       startScheduled: async (secret, dueAtMs) => void did.push(`start ${secret} ${dueAtMs}`),
       onSilentQueue: () => void did.push('silent queue'),
       audit: async () => null,
+      orphans: async () => [],
       log: { ...silent, error: (facts) => void did.push(`told ${JSON.stringify(facts)}`) },
       everyMs: 1_000,
       batch: 10,
@@ -155,6 +156,26 @@ describe('an audit', () => {
     await sweep.once();
     expect(did).toEqual(['audited test:/a refused at one', 'told {"secretId":"test:/a","problem":"refused at one"}']);
   });
+});
+
+it('an orphan is told of with its tag, and one that cannot be looked for holds up no other', async () => {
+  const told: unknown[] = [];
+  const log = { debug: () => undefined, info: () => undefined, error: () => undefined };
+  const { sweep } = aSweep({
+    found: { audits: async () => ['test:/a', 'test:/b'].map((secret) => ({ secret, openRotation: null })) },
+    parts: {
+      orphans: async (secret) => {
+        if (secret === 'test:/a') throw keyturnError('TARGET_UNREACHABLE', { endpoint: 'one' });
+        return [{ identity: 'left_over', rotationId: 'r0', live: true }];
+      },
+      log: { ...log, warn: (facts) => void told.push(facts) },
+    },
+  });
+  await sweep.once();
+  expect(told).toEqual([
+    { part: 'orphans of test:/a', code: 'TARGET_UNREACHABLE' },
+    { secretId: 'test:/b', identity: 'left_over', createdBy: 'r0' },
+  ]);
 });
 
 it('a part that fails is left to the next sweep and holds up no other', async () => {

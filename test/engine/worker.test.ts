@@ -57,6 +57,7 @@ function aWorker(change: Partial<WorkerParts> = {}, plan = aPlan()) {
           startScheduled: async () => undefined,
           onSilentQueue: () => undefined,
           audit: async () => null,
+          orphans: async () => [],
           log,
           everyMs: 10,
           batch: 10,

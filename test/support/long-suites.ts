@@ -24,7 +24,19 @@ export const longSuites: readonly string[] =
           'webhook-kill',
         ].map((name) => `test/crash/${name}.test.ts`),
         ...[
-          ...['audit', 'bad-input', 'doctor', 'exec', 'kms', 'moved', 'repair', 'rewrap', 'uncaught', 'up-store'],
+          ...[
+            'audit',
+            'bad-input',
+            'doctor',
+            'exec',
+            'kms',
+            'moved',
+            'orphans',
+            'repair',
+            'rewrap',
+            'uncaught',
+            'up-store',
+          ],
           ...['store-export', 'store-get', 'store-keep', 'store-report', 'store-rollback'],
         ].map((name) => `test/cli/${name}.test.ts`),
         // What leaks is looked for in the sinks of every suite; here in those of the demo, at debug, with leaks planted.

@@ -57,6 +57,13 @@ export function postgresOperations(pool: pg.Pool, wakeups?: Wakeups): Operations
         .catch(() => undefined);
     },
 
+    orphan: async ({ secret, identity, rotationId, phase, by, reason }) => {
+      const [environment = ''] = secret.split(':', 1);
+      const action = phase === 'done' ? 'OrphanDestroyed' : 'OrphanDestroyIntended';
+      const tag = rotationId === null ? {} : { createdBy: rotationId };
+      await audit(pool, { secret, environment, by, action, reason, facts: { identity, ...tag } });
+    },
+
     hold: ({ secret, by, reason }) =>
       inTransaction(pool, async (session) => {
         const { environment } = await lockSecret(session, secret);

@@ -1,15 +1,29 @@
+import type { Command } from 'commander';
+import { keyturnError } from '../../core/errors.js';
 import type { Check } from '../doors.js';
 import { exit } from '../output.js';
 import { withProgress } from '../progress.js';
 import type { Register } from '../program.js';
+import { type OrphanOptions, orphans } from './orphans.js';
 
 /** `keyturn doctor` */
 export const doctor: Register = (program, action) =>
   program
     .command('doctor')
     .description('look for whatever would make a rotation fail, and say what cures it')
+    .option('--orphans', 'list credentials at the targets that carry our tag and that nothing explains', false)
+    .option('--env <name>', 'with --orphans: of this environment only')
+    .option('--secret <path>', 'with --orphans: of this secret only')
+    .option('--destroy <identity>', 'with --orphans: destroy this one; needs --env, --secret, --reason and --yes')
+    .option('--reason <text>', 'with --destroy: why; it stands in the audit trail')
+    .option('--yes', 'with --destroy: it is meant', false)
     .action(
-      action(async ({ doors, where, output }) => {
+      action(async ({ doors, where, output }, command: Command) => {
+        const options = command.opts<OrphanOptions & { readonly orphans: boolean }>();
+        if (options.orphans) return orphans({ doors, where, output }, options);
+        const stray = (['env', 'secret', 'destroy', 'reason', 'yes'] as const).find((each) => options[each]);
+        if (stray !== undefined)
+          throw keyturnError('USAGE', { finding: `--${stray} says nothing without --orphans`, command: 'doctor' });
         const checks = await withProgress(output, 'examining', async (say) => {
           const done: Check[] = [];
           for await (const check of doors.examine(where)) {

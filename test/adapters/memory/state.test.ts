@@ -15,6 +15,7 @@ function harness(): JournalHarness {
       hold: async ({ secret }) => state.hold(secret, true),
       release: async ({ secret }) => void state.hold(secret, false),
       waive: async (waiver) => state.waive(waiver),
+      orphan: async () => undefined,
       restored: async () => state.restored(),
     },
     sweep: { unattended: async (limit, quietMs) => state.unattended(limit, quietMs) },
