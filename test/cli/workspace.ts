@@ -3,7 +3,6 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { createKeyFile } from '../../src/adapters/local-keyring/key-file.js';
-import { migrate } from '../../src/adapters/postgres/migrate.js';
 import { migrateQueue } from '../../src/adapters/bullmq/migrate-queue.js';
 import { openPool } from '../support/pool.js';
 import { freshDatabase } from '../support/postgres.js';
@@ -30,7 +29,7 @@ export interface Workspace {
 /** Builds a workspace of one test. `isMigrated` false leaves the state database empty. */
 export async function workspace({ isMigrated = true }: { readonly isMigrated?: boolean } = {}): Promise<Workspace> {
   const folder = await temporaryFolder();
-  const [state, target] = [await freshDatabase(), await freshDatabase()];
+  const [state, target] = [await freshDatabase({ migrated: isMigrated }), await freshDatabase()];
   const owner = `kt_${randomBytes(5).toString('hex')}`;
   const roles = { owner, logins: [`${owner}_a`, `${owner}_b`] as const };
   const { hostname, port, username, password } = new URL(target.url);
@@ -61,10 +60,7 @@ export async function workspace({ isMigrated = true }: { readonly isMigrated?: b
       roles,
     }),
   );
-  if (isMigrated) {
-    await migrate(state.url);
-    await migrateQueue(state.url);
-  }
+  if (isMigrated) await migrateQueue(state.url);
   const env = { KEYTURN_DATABASE_URL: state.url, ADMIN_PASSWORD: decodeURIComponent(password) };
   return {
     folder,

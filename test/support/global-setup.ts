@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
+import { migrate } from '../../src/adapters/postgres/migrate.js';
 import { tallyVariable } from './canary.mjs';
 import { startRedis } from './redis.js';
 import { startTestPostgres, withDatabase } from './test-server.js';
@@ -18,6 +19,8 @@ declare module 'vitest' {
       readonly logFile: string | undefined;
       /** The names of this run's databases begin so; the run fails when one is left at its end. */
       readonly databasePrefix: string;
+      /** A migrated database of this run, to be copied: that takes half as long as migrating another. */
+      readonly template: string;
     };
     /** A Redis, or why there is none. */
     readonly redis: {
@@ -38,7 +41,10 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   const url = given ?? server?.url('postgres') ?? '';
   // A server given by URL may serve two runs at the same time.
   const databasePrefix = `keyturn_test_${randomBytes(4).toString('hex')}_`;
-  project.provide('postgres', { url, logFile: server?.serverLogPath, databasePrefix });
+  const template = `${databasePrefix}template`;
+  await asSuperuser(url, (client) => client.query(`CREATE DATABASE ${template}`));
+  await migrate(withDatabase(url, template));
+  project.provide('postgres', { url, logFile: server?.serverLogPath, databasePrefix, template });
   if (redis.kind === 'running') {
     project.provide('redis', { url: redis.url, reason: undefined, isGiven: redis.source === 'URL' });
   } else {
@@ -51,7 +57,8 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   process.env[tallyVariable] = canaryTally;
   return async () => {
     try {
-      await refuseLeftDatabases(url, databasePrefix);
+      await asSuperuser(url, (client) => client.query(`DROP DATABASE ${template} WITH (FORCE)`));
+      await asSuperuser(url, (client) => refuseLeftDatabases(client, databasePrefix));
     } finally {
       if (redis.kind === 'running') await redis.stop();
       await server?.stop();
@@ -60,21 +67,24 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   };
 }
 
-async function refuseLeftDatabases(url: string, prefix: string): Promise<void> {
+async function asSuperuser(url: string, act: (client: pg.Client) => Promise<unknown>): Promise<void> {
   const client = new pg.Client(withDatabase(url, 'postgres'));
   await client.connect();
   try {
-    const left = await client.query<{ datname: string }>(
-      'SELECT datname FROM pg_database WHERE starts_with(datname, $1)',
-      [prefix],
-    );
-    for (const { datname } of left.rows) await client.query(`DROP DATABASE ${datname} WITH (FORCE)`);
-    if (left.rows.length > 0) {
-      // Vitest swallows what a teardown throws.
-      process.stderr.write(`tests left databases behind: ${left.rows.map((row) => row.datname).join(', ')}\n`);
-      process.exitCode = 1;
-    }
+    await act(client);
   } finally {
     await client.end();
   }
+}
+
+async function refuseLeftDatabases(client: pg.Client, prefix: string): Promise<void> {
+  const left = await client.query<{ datname: string }>(
+    'SELECT datname FROM pg_database WHERE starts_with(datname, $1)',
+    [prefix],
+  );
+  for (const { datname } of left.rows) await client.query(`DROP DATABASE ${datname} WITH (FORCE)`);
+  if (left.rows.length === 0) return;
+  // Vitest swallows what a teardown throws.
+  process.stderr.write(`tests left databases behind: ${left.rows.map((row) => row.datname).join(', ')}\n`);
+  process.exitCode = 1;
 }

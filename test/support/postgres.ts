@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { inject, onTestFinished } from 'vitest';
+import { migrate } from '../../src/adapters/postgres/migrate.js';
 import { eventually } from './eventually.js';
 import { scanSinks } from './leak-scanner.js';
 import { tablesIn } from './postgres-sinks.js';
@@ -55,14 +56,24 @@ export async function withPostgres<T>(
   }
 }
 
+/** What a database of a test is made of. */
+export interface FreshDatabase {
+  readonly major?: PostgresMajor;
+  /** Brought to this version, for the superuser alone. Default: empty. */
+  readonly migrated?: boolean;
+}
+
 /**
- * Makes an empty database on the shared server. Asked for inside a test, it is dropped when the test has finished;
+ * Makes a database on the shared server. Asked for inside a test, it is dropped when the test has finished;
  * inside `beforeAll` or `beforeEach`, the caller drops it. Whoever drops it fails where it holds a generated value.
  */
-export async function freshDatabase({ major = 18 }: { readonly major?: PostgresMajor } = {}): Promise<TestDatabase> {
+export async function freshDatabase({ major = 18, migrated = false }: FreshDatabase = {}): Promise<TestDatabase> {
   const server = await sharedPostgres({ major });
-  const name = `${inject('postgres').databasePrefix}${randomBytes(6).toString('hex')}`;
-  await runAsSuperuser(server, `CREATE DATABASE ${name}`);
+  const { databasePrefix, template } = inject('postgres');
+  const name = `${databasePrefix}${randomBytes(6).toString('hex')}`;
+  const isCopied = migrated && major === 18;
+  await runAsSuperuser(server, `CREATE DATABASE ${name}${isCopied ? ` TEMPLATE ${template}` : ''}`);
+  if (migrated && !isCopied) await migrate(server.url(name));
   let isDropped = false;
   const drop = async (): Promise<void> => {
     if (isDropped) return;

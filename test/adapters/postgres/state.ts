@@ -18,7 +18,7 @@ import type { PostgresMajor } from '../../support/test-server.js';
 
 /** A migrated database of one test, seen by a worker's role with no more than its grants, and by the superuser. */
 export async function freshState(major: PostgresMajor = 18) {
-  const database = await freshDatabase({ major });
+  const database = await freshDatabase({ major, migrated: true });
   const role = `keyturn_app_${randomBytes(6).toString('hex')}`;
   const admin = createPool(database.url, { sessions: 2 });
   await admin.query(`CREATE ROLE ${role} LOGIN PASSWORD '${role}'`);

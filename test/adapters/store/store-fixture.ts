@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import type pg from 'pg';
 import { createKeyFile } from '../../../src/adapters/local-keyring/key-file.js';
 import { localKeyring } from '../../../src/adapters/local-keyring/local-keyring.js';
-import { migrate } from '../../../src/adapters/postgres/migrate.js';
 import { postgresStore } from '../../../src/adapters/postgres/store/store.js';
 import { defaultPolicy } from '../../../src/core/policy.js';
 import type { Plan } from '../../../src/core/plan.js';
@@ -26,8 +25,7 @@ export interface StoreFixture extends StoreHarness {
 
 /** Opens a database of its own. The caller closes it. `major` is that of the server. */
 export async function storeFixture(options: Parameters<typeof freshDatabase>[0] = {}): Promise<StoreFixture> {
-  const database = await freshDatabase(options);
-  await migrate(database.url);
+  const database = await freshDatabase({ ...options, migrated: true });
   const pool = openPool(database.url, 12);
   const keyring = await freshKeyring();
   const freshSecret = async (): Promise<string> => {
