@@ -2,6 +2,7 @@ import { CONTRACT, type Connection, type Rotator, type RotatorLog } from '../con
 import { keyturnError } from '../core/errors.js';
 import type { Json } from '../core/json.js';
 import { Scrubber } from '../core/scrub.js';
+import { isSecret, sameSecret } from '../core/secret.js';
 import type { Bound, Scope, TargetPort } from '../ports/step-ports.js';
 import { type ReportTarget, guardRotator } from './guard.js';
 
@@ -26,6 +27,14 @@ export interface Targets {
 interface Opened {
   readonly connection: Connection;
   readonly port: Bound<TargetPort>;
+  /** The plan's settings with secrets in the place of references, as they were read. */
+  readonly settings: unknown;
+}
+
+interface Kept {
+  readonly opening: Promise<Opened>;
+  /** For which look of which executor its settings were read last. */
+  readonly look: string;
 }
 
 /** Connections that are kept open for the next rotation of the same secret. */
@@ -33,33 +42,38 @@ const MAX_OPEN = 32;
 
 /**
  * Opens the rotator of a rotation's snapshot when it is first asked, and keeps it for the next question. A changed
- * snapshot is another connection.
+ * snapshot is another connection, and so is a secret that was changed where a reference leads: references are read anew
+ * for every try of a step, because an admin credential that is put right must not wait for a worker that is started anew.
  *
  * *Errors* `UNKNOWN_ROTATOR` where it is not loaded, `CONTRACT_MISMATCH`, `CONFIG_INVALID` for a snapshot it refuses.
  */
 export function openTargets(given: TargetsOptions): Targets {
   const options = { ...given, scrubber: given.scrubber ?? new Scrubber() };
-  const opened = new Map<string, Promise<Opened>>();
+  const opened = new Map<string, Kept>();
   const find = async (scope: Scope): Promise<Bound<TargetPort>> => {
-    const key = JSON.stringify([scope.plan.secret, scope.plan.rotator, scope.plan.config]);
-    let found = opened.get(key);
-    if (found === undefined) {
-      found = open(scope, options);
+    const { plan, fence, step, attempt } = scope;
+    const key = JSON.stringify([plan.secret, plan.rotator, plan.config]);
+    const look = JSON.stringify([plan.rotationId, fence, step, attempt]);
+    const found = opened.get(key);
+    let kept = found;
+    if (kept?.look !== look) {
+      const opening = kept === undefined ? open(scope, options) : openAnew(kept.opening, scope, options);
+      kept = { opening, look };
       // A failure is not kept: the variable or file it lacked may be there the next time.
-      found.catch(() => opened.delete(key));
-      await evictOldest(opened);
-    } else {
-      opened.delete(key);
+      opening.catch(() => opened.get(key)?.opening === opening && opened.delete(key));
     }
-    opened.set(key, found);
-    return (await found).port;
+    if (found === undefined) await evictOldest(opened);
+    // The one that was asked last is evicted last.
+    opened.delete(key);
+    opened.set(key, kept);
+    return (await kept.opening).port;
   };
   return {
     port: routed(find),
     close: async () => {
       const all = [...opened.values()];
       opened.clear();
-      await Promise.allSettled(all.map(async (each) => (await each).connection.close()));
+      await Promise.allSettled(all.map(async ({ opening }) => (await opening).connection.close()));
       options.scrubber.forget();
     },
   };
@@ -82,9 +96,35 @@ function routed(find: (scope: Scope) => Promise<Bound<TargetPort>>): Bound<Targe
   };
 }
 
-async function open(
-  { plan }: Scope,
-  { rotators, resolve, log, report, scrubber }: TargetsOptions & { readonly scrubber: Scrubber },
+type Options = TargetsOptions & { readonly scrubber: Scrubber };
+
+async function open({ plan }: Scope, options: Options): Promise<Opened> {
+  return openWith(plan, await options.resolve(plan.config), options);
+}
+
+/** A reference that leads nowhere just now says nothing: what was read before is good until the target refuses it. */
+async function openAnew(opening: Promise<Opened>, { plan }: Scope, options: Options): Promise<Opened> {
+  const before = await opening;
+  const settings = await options.resolve(plan.config).catch(() => before.settings);
+  if (isSame(before.settings, settings)) return before;
+  try {
+    return await openWith(plan, settings, options);
+  } finally {
+    await before.connection.close().catch(() => undefined);
+  }
+}
+
+function isSame(one: unknown, other: unknown): boolean {
+  if (isSecret(one) && isSecret(other)) return sameSecret(one, other);
+  if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return one === other;
+  const [left, right] = [new Map(Object.entries(one)), new Map(Object.entries(other))];
+  return left.size === right.size && [...left].every(([name, value]) => isSame(value, right.get(name)));
+}
+
+async function openWith(
+  plan: Scope['plan'],
+  settings: unknown,
+  { rotators, log, report, scrubber }: Options,
 ): Promise<Opened> {
   const rotator = rotators.find((each) => each.name === plan.rotator);
   if (rotator === undefined)
@@ -92,7 +132,7 @@ async function open(
   if (rotator.contract !== CONTRACT) {
     throw keyturnError('CONTRACT_MISMATCH', { rotator: rotator.name, contract: rotator.contract, spoken: CONTRACT });
   }
-  const parsed = rotator.config.safeParse(await resolve(plan.config));
+  const parsed = rotator.config.safeParse(settings);
   if (!parsed.success) {
     const problems = parsed.error.issues.map((issue) => issue.path.join('.') || 'config').join(', ');
     throw keyturnError('CONFIG_INVALID', {
@@ -102,13 +142,14 @@ async function open(
     });
   }
   const connection = rotator.connect(parsed.data);
-  return { connection, port: guardRotator(rotator, connection, { config: parsed.data, log, report, scrubber }) };
+  const port = guardRotator(rotator, connection, { config: parsed.data, log, report, scrubber });
+  return { connection, port, settings };
 }
 
-async function evictOldest(opened: Map<string, Promise<Opened>>): Promise<void> {
+async function evictOldest(opened: Map<string, Kept>): Promise<void> {
   if (opened.size < MAX_OPEN) return;
   const [oldest] = opened;
   if (oldest === undefined) return;
   opened.delete(oldest[0]);
-  await oldest[1].then(({ connection }) => connection.close()).catch(() => undefined);
+  await oldest[1].opening.then(({ connection }) => connection.close()).catch(() => undefined);
 }

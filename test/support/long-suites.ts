@@ -25,6 +25,7 @@ export const longSuites: readonly string[] =
         ].map((name) => `test/crash/${name}.test.ts`),
         ...[
           ...[
+            'admin-file',
             'audit',
             'bad-input',
             'doctor',
