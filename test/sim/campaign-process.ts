@@ -2,7 +2,12 @@ import { type Campaign, type Said, runPart } from './campaign.js';
 
 // A part of a campaign in a process of its own: its arguments are the campaign and which part, as JSON.
 const [campaign, part] = process.argv.slice(2).map((argument) => JSON.parse(argument) as unknown);
-const say = (said: Said): void => void process.send?.(said);
+const parent = process.ppid;
+const say = (said: Said): void => {
+  // Seeds run without a turn of the event loop, so that nothing else tells that the campaign was killed.
+  if (process.ppid !== parent) process.exit(1);
+  process.send?.(said);
+};
 const tally = runPart(campaign as Campaign, part as { index: number; of: number }, {
   progress: (done, violations) => say({ kind: 'progress', done, violations }),
   found: (finding) => say({ kind: 'found', finding }),
