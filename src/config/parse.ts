@@ -22,6 +22,7 @@ import type { ShapedConfig, ShapedPolicy, ShapedSecret } from './schema.js';
 import { configSchema, isName } from './schema.js';
 import { pathFault } from '../core/parameter-path.js';
 import { sharedParameters } from './shared-parameters.js';
+import { unlikeRates } from './shared-rates.js';
 
 /** What the check of a configuration stands on. */
 export interface ParseOptions {
@@ -51,6 +52,11 @@ export function parseConfig(exported: unknown, options: ParseOptions): Config {
     const at = ['environments', environment, 'secrets', path];
     const cure = holder.environment === environment ? 'another path' : 'a prefix of its own';
     problems.push(problem(at, `its parameter ${name} is that of ${holder.id}; give one of the two ${cure}`));
+  }
+  for (const { environment, putsPerSecond, first } of unlikeRates(Object.values(environments))) {
+    const at = ['environments', environment, 'store', 'ssm', 'putsPerSecond'];
+    const other = `${first.environment} shares its account and region and says ${first.putsPerSecond}`;
+    problems.push(problem(at, `it is ${putsPerSecond}, and ${other}; say the same, or name the account of each`));
   }
   if (problems.length > 0) throw invalid(options.file, problems);
   const folder = dirname(options.file);

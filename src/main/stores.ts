@@ -10,9 +10,9 @@ import {
   type SecretConfig,
   type SsmStoreConfig,
   parameterNames,
-  ssmService,
 } from '../config/config.js';
 import { environmentOf, planFor } from '../config/plan.js';
+import { rateOf } from '../config/shared-rates.js';
 import { keyturnError } from '../core/errors.js';
 import type { Finding } from '../core/observation.js';
 import type { Secret } from '../core/secret.js';
@@ -138,10 +138,9 @@ async function ssmParts({ region, endpoint, key: keyId, prefix }: SsmStoreConfig
 
 /** One bucket for puts and one for labels, shared by every environment and worker of an account and region. */
 function ratesOf(pool: pg.Pool, store: SsmStoreConfig) {
-  const { account, region, putsPerSecond: perSecond } = store;
-  const of = `${ssmService(store)} ${account ?? 'the account'} ${region}`;
+  const { putsPerSecond: perSecond } = store;
   return {
-    put: new StoreRate(pool, { bucket: `${of} put`, perSecond }),
-    label: new StoreRate(pool, { bucket: `${of} label`, perSecond }),
+    put: new StoreRate(pool, { bucket: `${rateOf(store)} put`, perSecond }),
+    label: new StoreRate(pool, { bucket: `${rateOf(store)} label`, perSecond }),
   };
 }

@@ -186,3 +186,40 @@ describe('two environments whose secrets would be one parameter', () => {
     expect(Object.keys(parseConfig(two(one, other), options).environments)).toEqual(['demo', 'prod']);
   });
 });
+
+describe('two environments that share a rate', () => {
+  const prefixed = (one: object, other: object) => {
+    const { keyring, environments } = configWith({ ssm: { ...ssm, ...one } });
+    const { environments: more } = configWith({ ssm: { ...ssm, prefix: '/kt', ...other } });
+    return { keyring, environments: { demo: environments.demo, prod: more.demo } };
+  };
+  const [account, otherAccount] = ['111122223333', '444455556666'];
+
+  test.each([
+    [{ putsPerSecond: 10 }, {}],
+    [
+      { account, putsPerSecond: 10 },
+      { account, putsPerSecond: 20 },
+    ],
+    [{ putsPerSecond: 10 }, { putsPerSecond: 20, endpoint: 'https://ssm.eu-central-1.amazonaws.com' }],
+  ])('and say different ones are refused: %o and %o', (one, other) => {
+    expect(() => parseConfig(prefixed(one, other), options)).toThrow(
+      expect.objectContaining({
+        facts: expect.objectContaining({
+          problems: expect.stringMatching(
+            /^environments\.prod\.store\.ssm\.putsPerSecond: it is \d+, and demo shares its account and region and says 10;/,
+          ) as string,
+        }) as object,
+      }),
+    );
+  });
+
+  test.each([
+    [{ putsPerSecond: 10 }, { putsPerSecond: 10 }],
+    [{ account, putsPerSecond: 10 }, { account: otherAccount }],
+    [{ putsPerSecond: 10 }, { region: 'eu-west-1' }],
+    [{ putsPerSecond: 10 }, { endpoint: 'http://localhost:4583' }],
+  ])('only where they do: %o and %o', (one, other) => {
+    expect(parseConfig(prefixed(one, other), options)).toBeDefined();
+  });
+});
