@@ -40,6 +40,8 @@ export const catalogue = {
   STILL_ACCEPTED: { class: 'retry', sentence: 'target {target} has destroyed a credential of {secret} and still accepts it at {endpoint}', cure: 'Nothing to do: it says that this takes it up to {propagationMs} ms, and Keyturn looks again.' },
   DEADLINE_EXCEEDED: { class: 'retry', sentence: '{call} took longer than {deadlineMs} ms', cure: 'Check the system called; Keyturn looks at the world before it acts again.' },
   LEASE_LOST: { class: 'retry', sentence: 'the lease on {secret} was lost', cure: 'Nothing to do; another worker goes on.' },
+  ROTATOR_CRASHED: { class: 'retry', sentence: 'the process of rotator {rotator} ended during {call}: {finding}', cure: 'Keyturn looks at the world and retries by itself; after three in a row it asks for you. What the process wrote is in the log.' },
+  ROTATOR_ANSWER_INVALID: { class: 'retry', sentence: 'rotator {rotator} answered {call} with something that the contract does not allow, at {finding}', cure: 'Keyturn looks at the world and retries by itself; tell the author of the rotator.' },
   STEP_FAILED: { class: 'retry', sentence: 'step {step} failed for a reason the rotator could not name ({name})', cure: 'Read the debug log; Keyturn probes and retries by itself.' },
 
   // This will not work: undone, or the command is refused.
@@ -127,6 +129,14 @@ export const catalogue = {
   STALE_EPOCH: { class: 'retry', sentence: 'target {target} has seen a newer epoch of {secret}', cure: 'Nothing to do; another worker goes on.' },
   UNKNOWN_STEP: { class: 'park', sentence: 'the journal of {rotation} names a step {step} this version does not know', cure: 'Start a worker of the version that knows it, then: keyturn resume {rotation}' },
   UNKNOWN_ROTATOR: { class: 'park', sentence: 'the rotator {rotator} is not loaded', cure: 'Import it in keyturn.config.ts, then: keyturn resume {rotation}' },
+  ROTATOR_QUARANTINED: { class: 'park', sentence: 'rotator {rotator} has crashed {crashes} times in a row and is left alone for {minutes} min', cure: 'Look in the log for what its process wrote, install a version that works and restart the workers, then: keyturn resume {rotation}' },
+  ROTATOR_UNFIT: { class: 'park', usage: true, sentence: 'the rotator package {package} cannot be used: {finding}', cure: '{cure}' },
+  ROTATOR_INTEGRITY: {
+    class: 'park',
+    usage: true,
+    sentence: 'the rotator package {package} is not the one that the configuration allows: expected {expected}, found {found}',
+    cure: 'Install the one that was reviewed. To allow this one, review it, and put into the configuration what this prints: keyturn rotator integrity {folder}',
+  },
   CONTRACT_MISMATCH: { class: 'park', usage: true, sentence: 'rotator {rotator} was built for contract {contract}, this Keyturn speaks {spoken}', cure: 'Update the rotator or Keyturn, then: keyturn resume {rotation}' },
 } as const satisfies Readonly<Record<string, CatalogueEntry>>;
 
@@ -135,6 +145,11 @@ export const retiredCodes: readonly string[] = [];
 
 /** Every code in the catalogue. */
 export type ErrorCode = keyof typeof catalogue;
+
+/** True for a code that is in this catalogue; another copy of the package may have others. */
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(catalogue, code);
+}
 
 const BRAND = Symbol.for('keyturn.error');
 

@@ -115,10 +115,14 @@ function ruleFor(path: string): Rule | undefined {
     };
   }
   if (area === 'src' && folder === 'adapters') {
+    // A rotator in a process of its own is a rotator: both ends of its line speak the contract (docs/decisions/0010).
+    const spoken = name === 'child' ? [contract] : [];
+    // Its process loads whatever package it is named, and nothing else here does.
+    const named = path === 'src/adapters/child/rotator-process.ts' ? ['<computed>'] : [];
     return {
       files: /^src\/adapters\//,
-      ours: [new RegExp(`^src/adapters/${name}/`), ports, core],
-      packages: ['node:', 'zod', ...(libraries[name] ?? [])],
+      ours: [new RegExp(`^src/adapters/${name}/`), ports, core, ...spoken],
+      packages: ['node:', 'zod', ...(libraries[name] ?? []), ...named],
     };
   }
   return rules.find((rule) => rule.files.test(path));

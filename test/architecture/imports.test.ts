@@ -25,6 +25,8 @@ describe('an import that goes the wrong way is refused', () => {
     ['src/adapters/postgres/journal.ts', 'ioredis'],
     ['src/adapters/memory/journal.ts', 'pg'],
     ['src/adapters/memory/journal.ts', '../../engine/advance.js'],
+    ['src/adapters/memory/journal.ts', '../../contract/rotator.js'],
+    ['src/adapters/child/isolated-rotator.ts', '../../engine/advance.js'],
     ['src/api/server.ts', '../adapters/postgres/journal.js'],
     ['src/cli/commands/rotate.ts', '../../main.js'],
     ['src/telemetry/metrics.ts', '../main.js'],
@@ -57,6 +59,14 @@ describe('an import that goes the wrong way is refused', () => {
     'const a = await import(`../adapters/${name}.js`);',
   ])('in the form %s', (text) => {
     expect(importViolations([{ path: 'src/engine/advance.ts', text }])).toHaveLength(1);
+  });
+
+  test('of a package that is named, anywhere but in the process of a rotator', () => {
+    const text = 'const a = await import(entry);';
+    const inFile = (path: string) => importViolations([{ path, text }]);
+
+    expect(inFile('src/adapters/child/isolated-rotator.ts')).toHaveLength(1);
+    expect(inFile('src/adapters/child/rotator-process.ts')).toEqual([]);
   });
 });
 

@@ -21,6 +21,7 @@ const openers: Readonly<Record<string, string>> = {
   'src/embedded/demo/login.ts': 'the sample application and the probe log in with a driver that takes a string',
   'src/adapters/bullmq/postgres-backend.ts': 'the driver takes the password of the queue as text',
   'src/adapters/bullmq/redis-backend.ts': 'the driver takes the password of the queue as text',
+  'src/adapters/child/channel.ts': 'a value crosses to the process of an isolated rotator as bytes',
   'src/adapters/http/consumer-proof.ts': 'compares the proof of a consumer with the one the value gives, in bytes',
   'src/adapters/http/consumer-words.ts': 'looks for the value in what a consumer says, in bytes',
   'src/adapters/http/signing.ts': 'signs webhooks and challenges, in bytes',

@@ -41,7 +41,7 @@ function at(step: string, method: string, give: (world: World) => unknown): NonN
 
 function throwing(code: ErrorCode): () => never {
   return () => {
-    throw keyturnError(code, { target: 'billing', endpoint: 'one', identity: 'billing_a' });
+    throw keyturnError(code, { target: 'billing', endpoint: 'one', identity: 'billing_a', folder: '/opt/acme' });
   };
 }
 
@@ -70,6 +70,35 @@ const parkings: readonly Parking[] = [
     trouble: at('preflight', 'identify', throwing('CONTRACT_MISMATCH')),
     command: 'resume',
     ends: 'completed',
+  },
+  {
+    code: 'ROTATOR_UNFIT',
+    scenario: {},
+    trouble: at('preflight', 'identify', throwing('ROTATOR_UNFIT')),
+    command: 'resume',
+    ends: 'completed',
+  },
+  {
+    code: 'ROTATOR_INTEGRITY',
+    scenario: {},
+    trouble: at('create', 'create', throwing('ROTATOR_INTEGRITY')),
+    command: 'resume',
+    ends: 'completed',
+  },
+  {
+    code: 'ROTATOR_QUARANTINED',
+    scenario: {},
+    trouble: at('create', 'create', throwing('ROTATOR_QUARANTINED')),
+    command: 'resume',
+    ends: 'completed',
+  },
+  {
+    code: 'ROTATOR_QUARANTINED',
+    scenario: {},
+    trouble: at('destroy', 'destroy', throwing('ROTATOR_QUARANTINED')),
+    command: 'resume',
+    ends: 'completed',
+    late: true,
   },
   {
     code: 'REFERENCE_UNRESOLVED',
