@@ -1,5 +1,12 @@
 import type { Classification, Connection, Rotator, RotatorContext, RotatorLog } from '../contract/rotator.js';
-import { type ErrorFacts, type KeyturnError, isKeyturnError, keyturnError } from '../core/errors.js';
+import {
+  type ErrorCode,
+  type ErrorFacts,
+  type KeyturnError,
+  isErrorCode,
+  isKeyturnError,
+  keyturnError,
+} from '../core/errors.js';
 import type { Scrubber } from '../core/scrub.js';
 import type { Bound, Scope, TargetPort } from '../ports/step-ports.js';
 
@@ -50,7 +57,7 @@ export function guardRotator(
       return scrubber.clean(answer);
     } catch (thrown) {
       const error = sort(thrown, rotator, scope, scrubber);
-      tell(scope, error.code === 'TARGET_UNREACHABLE' || error.code === 'DEADLINE_EXCEEDED');
+      tell(scope, silent.includes(error.code));
       log.debug(
         {
           rotationId: scope.plan.rotationId,
@@ -79,6 +86,14 @@ export function guardRotator(
   };
 }
 
+/** Errors after which nobody knows whether the target answers. */
+const silent: readonly ErrorCode[] = [
+  'TARGET_UNREACHABLE',
+  'DEADLINE_EXCEEDED',
+  'ROTATOR_CRASHED',
+  'ROTATOR_QUARANTINED',
+];
+
 function contextFor(scope: Scope, log: RotatorLog): RotatorContext {
   return {
     rotationId: scope.plan.rotationId,
@@ -96,7 +111,10 @@ function contextFor(scope: Scope, log: RotatorLog): RotatorContext {
 /** An unknown throw is what the rotator says it is; what it cannot name is unknown, and unknown is looked at again. */
 function sort(thrown: unknown, rotator: Rotator, { plan, step }: Scope, scrubber: Scrubber): KeyturnError {
   const named = { target: plan.target, endpoint: plan.target, step };
-  if (isKeyturnError(thrown)) return keyturnError(thrown.code, { ...named, ...cleanFacts(thrown.facts, scrubber) });
+  // A rotator with a newer copy of this package may give a code that this one does not know.
+  if (isKeyturnError(thrown) && isErrorCode(thrown.code)) {
+    return keyturnError(thrown.code, { ...named, ...cleanFacts(thrown.facts, scrubber) });
+  }
   switch (classify(rotator, thrown)) {
     case 'rejected-by-policy':
       return keyturnError('VALUE_REJECTED', named);
@@ -107,7 +125,7 @@ function sort(thrown: unknown, rotator: Rotator, { plan, step }: Scope, scrubber
     default:
       return keyturnError('STEP_FAILED', {
         ...named,
-        name: thrown instanceof Error ? scrubber.text(thrown.name) : typeof thrown,
+        name: scrubber.text(nameOf(thrown)),
       });
   }
 }
@@ -132,6 +150,11 @@ function cleanFacts(facts: ErrorFacts, scrubber: Scrubber): ErrorFacts {
   return Object.fromEntries(
     Object.entries(facts).map(([name, fact]) => [name, typeof fact === 'string' ? scrubber.text(fact) : fact]),
   );
+}
+
+function nameOf(thrown: unknown): string {
+  if (isKeyturnError(thrown)) return thrown.code;
+  return thrown instanceof Error ? thrown.name : typeof thrown;
 }
 
 function describe(thrown: unknown): string {

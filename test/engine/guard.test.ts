@@ -145,6 +145,15 @@ describe('what a rotator throws', () => {
     },
   );
 
+  it('is unknown where it has a code of another version, and is told by that', async () => {
+    const other = Object.assign(keyturnError('NOT_OURS'), { code: 'OF_TOMORROW' });
+    const { port } = guarded(throwing(other));
+    expect(await thrownBy(port.create(aScope(), credential))).toMatchObject({
+      code: 'STEP_FAILED',
+      facts: { name: 'OF_TOMORROW' },
+    });
+  });
+
   it('is unknown where the classifier breaks or answers nonsense', async () => {
     const breaking = guarded(throwing(new Error('no')), () => {
       throw new Error(value);
@@ -177,6 +186,8 @@ describe('the breaker is told', () => {
   it.each([
     ['TARGET_UNREACHABLE', 'unreachable'],
     ['DEADLINE_EXCEEDED', 'unreachable'],
+    ['ROTATOR_CRASHED', 'unreachable'],
+    ['ROTATOR_QUARANTINED', 'unreachable'],
     ['PRINCIPAL_IN_USE', 'answered'],
   ] as const)('%s as %s', async (code, outcome) => {
     const { port, reports } = guarded(throwing(keyturnError(code)));
