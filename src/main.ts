@@ -1,4 +1,5 @@
 import { userInfo } from 'node:os';
+import { folderIntegrity } from './adapters/child/folder-integrity.js';
 import { createKeyFile } from './adapters/local-keyring/key-file.js';
 import { assertMigrated, migrate } from './adapters/postgres/migrate.js';
 import type { Doors, Where } from './cli/doors.js';
@@ -61,6 +62,7 @@ export function createDoors(variables: Variables = process.env): Doors {
       const { openOrphans } = await import('./main/orphans.js');
       return openOrphans({ variables, config: await config(where), url: (await urls(where)).database });
     },
+    rotatorIntegrity: folderIntegrity,
     makeKeyFile: createKeyFile,
     // Loaded when they are asked for: a worker's libraries take longer to load than most commands take to answer.
     worker: async (where, options) => {

@@ -215,6 +215,11 @@ export interface Doors {
   examine(where: Where): AsyncIterable<Check>;
   /** Opens state, store and targets to look for orphans. *Errors* those of {@link Doors.state} and the keyring. */
   orphans(where: Where): Promise<Orphans>;
+  /**
+   * Names what the folder of a package holds. Reads its files and loads none of them.
+   * *Errors* `ROTATOR_UNFIT` where it cannot be read, or is larger than a package may be.
+   */
+  rotatorIntegrity(path: string): Promise<string>;
   /** Makes a master key. *Errors* `KEY_FILE_INVALID` where there is a file already. */
   makeKeyFile(path: string): Promise<void>;
   /** *Returns* its exit code. */

@@ -7,6 +7,7 @@ import { init } from './commands/init.js';
 import { followCommand, history, status } from './commands/look.js';
 import { rotate } from './commands/rotate.js';
 import { demo, migrate, serve, up, worker } from './commands/serve.js';
+import { rotator } from './commands/rotator.js';
 import { cancel, hold, restored, resume, rollback } from './commands/steer.js';
 import { store } from './commands/store.js';
 import { token } from './commands/token.js';
@@ -54,6 +55,7 @@ const commands: readonly Register[] = [
   store,
   token,
   exec,
+  rotator,
   audit,
   restored,
 ];
