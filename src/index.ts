@@ -13,3 +13,4 @@ export {
   defineConfig,
 } from './config/define.js';
 export { type Reference, env, file } from './config/references.js';
+export { type Isolated, type IsolatedInput, type RotatorModule, isolated } from './config/isolated.js';

@@ -1,5 +1,6 @@
 import type { Rotator } from '../contract/rotator.js';
 import type { Json } from '../core/json.js';
+import type { Isolated } from './isolated.js';
 import type { Reference } from './references.js';
 
 /** A length of time as people write it: `500ms`, `30s`, `15m`, `2h`, `7d`. */
@@ -78,10 +79,10 @@ export interface SsmStoreInput {
 
 /** The system that accepts the credentials. */
 export interface TargetInput {
-  /** The default export of `keyturn/rotators/…` or of a rotator of your own. */
+  /** The default export of `keyturn/rotators/…` or of a rotator of your own; or one that is not yours, by `isolated(…)`. */
   // A rotator's own type of settings is known to the rotator alone.
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
-  readonly rotator: Rotator<any>;
+  readonly rotator: Rotator<any> | Isolated;
   /** Rotations at work on it at one time, over all workers. Default 4. */
   readonly concurrency?: number;
   /** What the rotator needs to know of the target. Secrets enter by `env(…)` or `file(…)`, never inline. */

@@ -5,7 +5,6 @@ import type { Rotator } from '../contract/rotator.js';
 import { isKeyturnError, keyturnError } from '../core/errors.js';
 import type { Policy } from '../core/policy.js';
 import { defaultPolicy } from '../core/policy.js';
-import { Secret } from '../core/secret.js';
 import type { Calendar } from '../ports/operations.js';
 import {
   type Config,
@@ -17,7 +16,8 @@ import {
   type TargetConfig,
   parameterNames,
 } from './config.js';
-import { replaceReferences } from './references.js';
+import { type IsolatedRotators, isolationKey, shownConfig } from './isolated.js';
+import { namesakes } from './namesakes.js';
 import type { ShapedConfig, ShapedPolicy, ShapedSecret } from './schema.js';
 import { configSchema, isName } from './schema.js';
 import { pathFault } from '../core/parameter-path.js';
@@ -31,6 +31,8 @@ export interface ParseOptions {
   /** Every workflow there is. Of several numbers of one name the highest is taken for new rotations. */
   readonly workflows: readonly { readonly name: string; readonly number: number }[];
   readonly calendar: Calendar;
+  /** The rotators that the configuration names by `isolated(…)`, opened before. Default: none are. */
+  readonly isolated?: IsolatedRotators;
 }
 
 /**
@@ -42,11 +44,15 @@ export interface ParseOptions {
 export function parseConfig(exported: unknown, options: ParseOptions): Config {
   const shaped = configSchema.safeParse(exported);
   if (!shaped.success) throw invalid(options.file, problemsOf(shaped.error, []));
-  refuseOtherContracts(shaped.data);
   const problems: string[] = [];
   const environments: Record<string, EnvironmentConfig> = emptyRecord();
   for (const [name, input] of Object.entries(shaped.data.environments)) {
     environments[name] = checkEnvironment(name, input, { options, problems });
+  }
+  const isolated = new Set(options.isolated?.values());
+  for (const { environment, target, rotator, holder } of namesakes(Object.values(environments), isolated)) {
+    const at = ['environments', environment, 'targets', target, 'rotator'];
+    problems.push(problem(at, `it is called ${rotator} like another rotator, that of ${holder}`));
   }
   for (const { environment, path, name, holder } of sharedParameters(Object.values(environments))) {
     const at = ['environments', environment, 'secrets', path];
@@ -89,14 +95,23 @@ type ShapedEnvironment = ShapedConfig['environments'][string];
 
 function checkEnvironment(name: string, input: ShapedEnvironment, checking: Checking): EnvironmentConfig {
   const at = ['environments', name];
-  const { problems } = checking;
+  const { problems, options } = checking;
   if (!isName(name)) problems.push(problem(at, 'expected a name of lower-case letters, digits and dashes'));
   const targets: Record<string, TargetConfig> = emptyRecord();
   for (const [target, settings] of Object.entries(input.targets)) {
     if (!isName(target)) {
       problems.push(problem([...at, 'targets', target], 'expected a name of lower-case letters, digits and dashes'));
     }
-    targets[target] = { name: target, ...settings };
+    const opened =
+      'package' in settings.rotator ? options.isolated?.get(isolationKey(settings.rotator)) : settings.rotator;
+    if (opened === undefined) {
+      problems.push(
+        problem([...at, 'targets', target, 'rotator'], 'nothing here can run a rotator in a process of its own'),
+      );
+      continue;
+    }
+    refuseOtherContract(opened);
+    targets[target] = { name: target, ...settings, rotator: opened };
   }
   const secrets: Record<string, SecretConfig> = emptyRecord();
   for (const [path, secret] of Object.entries(input.secrets)) {
@@ -166,15 +181,14 @@ function checkSecret(
   };
 }
 
-/** Shows the rotator its settings with something in the place of every secret: what it holds is not known yet. */
+/** Shows the rotator its settings, without the secrets in them. */
 function tryRotator(
   rotator: Rotator,
   config: SecretConfig['config'],
   at: readonly string[],
   problems: string[],
 ): Pick<SecretConfig, 'capabilities' | 'principal'> | undefined {
-  const shown = replaceReferences(config, () => Secret.fromText('stands-for-a-reference'));
-  const parsed = rotator.config.safeParse(shown);
+  const parsed = rotator.config.safeParse(shownConfig(config));
   if (!parsed.success) {
     problems.push(...problemsOf(parsed.error, at));
     return undefined;
@@ -254,18 +268,9 @@ function refuseTwice(list: readonly { readonly name: string }[], at: readonly st
   if (twice !== undefined) problems.push(problem(at, `the name ${twice} stands there twice`));
 }
 
-function refuseOtherContracts(config: ShapedConfig): void {
-  for (const environment of Object.values(config.environments)) {
-    for (const { rotator } of Object.values(environment.targets)) {
-      if (rotator.contract !== CONTRACT) {
-        throw keyturnError('CONTRACT_MISMATCH', {
-          rotator: rotator.name,
-          contract: rotator.contract,
-          spoken: CONTRACT,
-        });
-      }
-    }
-  }
+function refuseOtherContract({ name, contract }: Rotator): void {
+  if (contract === CONTRACT) return;
+  throw keyturnError('CONTRACT_MISMATCH', { rotator: name, contract, spoken: CONTRACT });
 }
 
 function policyOf(written: ShapedPolicy): Policy {

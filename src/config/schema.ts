@@ -3,6 +3,8 @@ import type { Rotator } from '../contract/rotator.js';
 import type { Json } from '../core/json.js';
 import { findNonJson } from '../core/json.js';
 import { parseDuration } from './duration.js';
+import type { Isolation } from '../ports/isolation.js';
+import { isIsolated, isolationSchema } from './isolated.js';
 import { kmsKey } from './kms-key.js';
 import { isReference, referenceFault } from './references.js';
 import { ssmStore } from './ssm-store.js';
@@ -53,10 +55,22 @@ function malformedReference(value: unknown): string | undefined {
   return undefined;
 }
 
-const rotator = z.custom<Rotator>(
-  isRotator,
-  'expected a rotator: the default export of keyturn/rotators/… or your own',
-);
+/** Imported by value it runs in the worker; named by `isolated(…)` it does not. */
+const rotator = z.unknown().transform((value, ctx): Rotator | Isolation => {
+  if (isRotator(value)) return value;
+  if (!isIsolated(value)) {
+    const message =
+      typeof value === 'string'
+        ? "a rotator that is named and not imported runs in a process of its own: isolated('NAME', { integrity: 'sha512-…' })"
+        : 'expected a rotator: the default export of keyturn/rotators/… or your own, or isolated(…)';
+    ctx.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  }
+  const parsed = isolationSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  for (const { path, message } of parsed.error.issues) ctx.addIssue({ code: 'custom', path: [...path], message });
+  return z.NEVER;
+});
 
 function isRotator(value: unknown): value is Rotator {
   if (typeof value !== 'object' || value === null) return false;

@@ -57,7 +57,15 @@ export function configFileOf(variables: Variables, { config }: Where): string {
 
 /** *Errors* `CONFIG_MISSING` and those of `loadConfig`. */
 export async function configOf(variables: Variables, where: Where): Promise<Config> {
-  return loadConfig(configFileOf(variables, where), { workflows, calendar: calendar() });
+  return loadConfig(configFileOf(variables, where), {
+    workflows,
+    calendar: calendar(),
+    openIsolated: async (isolation, configs, { from }) => {
+      // Loaded where a configuration names one: most name none.
+      const { openIsolatedRotator } = await import('../adapters/child/isolated-rotator.js');
+      return openIsolatedRotator(isolation, configs, { from, variables });
+    },
+  });
 }
 
 const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
