@@ -1,10 +1,10 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { createJiti } from 'jiti';
 import { isKeyturnError, keyturnError } from '../core/errors.js';
 import type { Config } from './config.js';
 import { type OpenIsolated, openIsolatedRotators } from './isolated.js';
+import { ownDoors } from './own-doors.js';
 import type { ParseOptions } from './parse.js';
 import { parseConfig } from './parse.js';
 import { configSchema } from './schema.js';
@@ -55,29 +55,6 @@ async function run(file: string): Promise<unknown> {
   } catch (error) {
     throw keyturnError('CONFIG_FAILED', { file, finding: nameOf(error) }, error);
   }
-}
-
-/** The package's doors by specifier, as files of this copy: sources where this file is one, else what was built. */
-function ownDoors(): Record<string, string> {
-  const root = fileURLToPath(new URL('../../', import.meta.url));
-  const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
-  const doors: Record<string, string> = {
-    'keyturn/rotator': join(root, `src/contract/rotator${extension}`),
-    'keyturn/workflow': join(root, `src/contract/workflow${extension}`),
-    'keyturn/testing': join(root, `src/testing/index${extension}`),
-    'keyturn/consumer': join(root, `src/consumer/index${extension}`),
-  };
-  for (const name of namesIn(join(root, 'rotators'))) {
-    const index = join(root, 'rotators', name, `index${extension}`);
-    if (existsSync(index)) doors[`keyturn/rotators/${name}`] = index;
-  }
-  // Last: an alias stands for what begins with it as well.
-  doors['keyturn'] = join(root, `src/index${extension}`);
-  return doors;
-}
-
-function namesIn(folder: string): readonly string[] {
-  return existsSync(folder) ? readdirSync(folder) : [];
 }
 
 /** A code of Node's or the name of the error's class; a message may quote a value. */

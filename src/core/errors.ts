@@ -128,7 +128,7 @@ export const catalogue = {
   DATABASE_REWOUND: { class: 'park', sentence: 'target {target} or the store knows a newer state of {secret} than our database', cure: 'Our database was restored from an older state. Run: keyturn restored, then: keyturn resume {rotation}' },
   STALE_EPOCH: { class: 'retry', sentence: 'target {target} has seen a newer epoch of {secret}', cure: 'Nothing to do; another worker goes on.' },
   UNKNOWN_STEP: { class: 'park', sentence: 'the journal of {rotation} names a step {step} this version does not know', cure: 'Start a worker of the version that knows it, then: keyturn resume {rotation}' },
-  UNKNOWN_ROTATOR: { class: 'park', sentence: 'the rotator {rotator} is not loaded', cure: 'Import it in keyturn.config.ts, then: keyturn resume {rotation}' },
+  UNKNOWN_ROTATOR: { class: 'park', sentence: 'the rotator {rotator} is not loaded: no target of the configuration has it', cure: 'Put {import} back into keyturn.config.ts as the rotator of a target and restart the workers, then: keyturn resume {rotation}' },
   ROTATOR_QUARANTINED: { class: 'park', sentence: 'rotator {rotator} has crashed {crashes} times in a row and is left alone for {minutes} min', cure: 'Look in the log for what its process wrote, install a version that works and restart the workers, then: keyturn resume {rotation}' },
   ROTATOR_UNFIT: { class: 'park', usage: true, sentence: 'the rotator package {package} cannot be used: {finding}', cure: '{cure}' },
   ROTATOR_INTEGRITY: {

@@ -10,6 +10,8 @@ import { type ReportTarget, guardRotator } from './guard.js';
 export interface TargetsOptions {
   /** The rotators that this worker has loaded. */
   readonly rotators: readonly Rotator[];
+  /** What a person imports or names to have this rotator. Undefined: not known, for a journal holds names alone. */
+  readonly importOf?: (rotator: string) => string | undefined;
   /** Puts secrets in the place of references. *Errors* `REFERENCE_UNRESOLVED`. */
   readonly resolve: (config: Json) => Promise<unknown>;
   readonly log: RotatorLog;
@@ -124,11 +126,13 @@ function isSame(one: unknown, other: unknown): boolean {
 async function openWith(
   plan: Scope['plan'],
   settings: unknown,
-  { rotators, log, report, scrubber }: Options,
+  { rotators, importOf, log, report, scrubber }: Options,
 ): Promise<Opened> {
   const rotator = rotators.find((each) => each.name === plan.rotator);
-  if (rotator === undefined)
-    throw keyturnError('UNKNOWN_ROTATOR', { rotator: plan.rotator, rotation: plan.rotationId });
+  if (rotator === undefined) {
+    const missing = importOf?.(plan.rotator) ?? `the package whose rotator is called ${plan.rotator}`;
+    throw keyturnError('UNKNOWN_ROTATOR', { rotator: plan.rotator, import: missing, rotation: plan.rotationId });
+  }
   if (rotator.contract !== CONTRACT) {
     throw keyturnError('CONTRACT_MISMATCH', { rotator: rotator.name, contract: rotator.contract, spoken: CONTRACT });
   }

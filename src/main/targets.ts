@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.js';
+import { importOf } from '../config/own-doors.js';
 import { referenceResolver, resolveReferences } from '../config/references.js';
 import { type Targets, type TargetsOptions, openTargets } from '../engine/targets.js';
 import type { Variables } from './settings.js';
@@ -8,7 +9,7 @@ export function targetsOf({ variables, config, ...given }: ConfiguredTargets): T
   const environments = Object.values(config.environments);
   const rotators = environments.flatMap(({ targets }) => Object.values(targets).map(({ rotator }) => rotator));
   const resolver = referenceResolver({ variables, folder: config.folder });
-  return openTargets({ ...given, rotators, resolve: (settings) => resolveReferences(settings, resolver) });
+  return openTargets({ ...given, rotators, importOf, resolve: (settings) => resolveReferences(settings, resolver) });
 }
 
 /** See {@link targetsOf}. */

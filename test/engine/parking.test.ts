@@ -41,7 +41,8 @@ function at(step: string, method: string, give: (world: World) => unknown): NonN
 
 function throwing(code: ErrorCode): () => never {
   return () => {
-    throw keyturnError(code, { target: 'billing', endpoint: 'one', identity: 'billing_a', folder: '/opt/acme' });
+    const known = { target: 'billing', endpoint: 'one', identity: 'billing_a', folder: '/opt/acme', import: 'acme' };
+    throw keyturnError(code, known);
   };
 }
 
