@@ -1,363 +1,131 @@
-import assert from 'node:assert/strict';
-import { inspect } from 'node:util';
-import type { Capabilities, Credential, EndpointAnswer } from '../contract/rotator.js';
-import { isKeyturnError } from '../core/errors.js';
-import { Secret, openSecret } from '../core/secret.js';
-import { type Play, type RotatorCase, type RotatorHarness, play, secrets } from './rotator-harness.js';
+import { AssertionError } from 'node:assert/strict';
+import { errorText } from './obligations/assertions.js';
+import { type Condition, type Obligation, lackOf } from './obligations/obligation.js';
+import { declaredObligations } from './obligations/declared.js';
+import { endingObligations } from './obligations/ending.js';
+import { faultObligations } from './obligations/faults.js';
+import { fencingObligations } from './obligations/fencing.js';
+import { makingObligations } from './obligations/making.js';
+import { repeatingObligations } from './obligations/repeating.js';
+import { secrecyObligations } from './obligations/secrecy.js';
+import { type RotatorHarness, play } from './rotator-harness.js';
+import { Witness } from './rotator-witness.js';
 
-export type { RotatorCase, RotatorHarness, RotatorStage } from './rotator-harness.js';
+/** Tells a test runner that a case is not run, and why: `skip` of its context. It may throw. */
+export type Skip = (why: string) => void;
 
-interface Obligation {
+/** One obligation, for any test runner. */
+export interface RotatorCase {
+  /** States a fact, for the name of a test. */
   readonly name: string;
-  /** Absent: it binds every rotator. */
-  readonly where?: (capabilities: Capabilities) => boolean;
-  readonly act: (on: Play<unknown>) => Promise<void>;
+  /** The member of the contract that promises it. */
+  readonly member: string;
+  /** The heading in `docs/writing-a-rotator.md` under which it is explained. */
+  readonly heading: string;
+  /**
+   * Rejects where the obligation is not met, in words that hold no value. Where the harness cannot make the case it calls
+   * `skip` with what is missing: a case that was not run has not passed.
+   */
+  readonly run: (skip: Skip) => Promise<void>;
 }
+
+/** Every obligation, in the order in which they are judged. */
+export const obligations: readonly Obligation[] = [
+  ...declaredObligations,
+  ...makingObligations,
+  ...endingObligations,
+  ...fencingObligations,
+  ...faultObligations,
+  ...repeatingObligations,
+  ...secrecyObligations,
+];
+
+/** What became of an obligation. */
+export type Judged =
+  | { readonly outcome: 'passed'; readonly notes: readonly string[] }
+  | { readonly outcome: 'not run'; readonly why: string };
 
 /**
  * What every rotator owes the engine, chosen by what it says it can do. Run each with any test runner, against the real
  * target: each sets up a stage of its own.
  */
 export function rotatorCases<Config>(harness: RotatorHarness<Config>): readonly RotatorCase[] {
-  return [...obligations, ...fenceObligations, ...twoLiveObligations]
-    .filter(({ where }) => where?.(harness.capabilities) ?? true)
-    .map(({ name, act }) => ({
-      name,
-      run: async () =>
-        play(harness, async (on) => {
-          assert.deepEqual(harness.rotator.capabilities(on.stage.config), harness.capabilities);
-          await act(on);
-        }),
+  return obligations
+    .filter((obligation) => unmet(obligation, harness) === null)
+    .map((obligation) => ({
+      name: obligation.name,
+      member: obligation.member,
+      heading: obligation.heading,
+      run: async (skip) => {
+        const judged = await judge(obligation, harness);
+        if (judged.outcome === 'not run') skip(judged.why);
+      },
     }));
 }
 
-const isTwoLive = ({ overlap }: Capabilities): boolean => overlap === 'two-live';
+/** The condition of an obligation that this rotator does not meet; null: it is bound by it. */
+export function unmet(
+  { where = [] }: Obligation,
+  { capabilities }: Pick<RotatorHarness<unknown>, 'capabilities'>,
+): Condition | null {
+  return where.find(({ holds }) => !holds(capabilities)) ?? null;
+}
 
-/** Every endpoint gave one of these answers, and there is one. */
-function assertAnswers(answers: readonly EndpointAnswer[], ...wanted: readonly EndpointAnswer['answer'][]): void {
-  assert.notEqual(answers.length, 0, 'no endpoint answered');
-  for (const { endpoint, answer, reason } of answers) {
-    assert.ok(wanted.includes(answer), `${endpoint}: ${answer} (${reason ?? 'no reason'}), not ${wanted.join(' or ')}`);
+/** Judges one obligation on a stage of its own. *Errors* the obligation is not met; the message holds no value. */
+export async function judge<Config>(obligation: Obligation, harness: RotatorHarness<Config>): Promise<Judged> {
+  const witness = new Witness();
+  const notes: string[] = [];
+  const stage = await harness.begin();
+  try {
+    const lack = lackOf(obligation.needs, stage);
+    if (lack !== null) return { outcome: 'not run', why: lack };
+    await play(harness, stage, { witness, note: (text) => void notes.push(text) }, obligation.act as Act<Config>);
+    return { outcome: 'passed', notes };
+  } catch (error) {
+    throw broken(obligation, error, witness);
+  } finally {
+    await stage.end();
   }
 }
 
-async function assertAccepted({ connection, ctx }: Play<unknown>, credential: Credential): Promise<void> {
-  assertAnswers(await connection.probe(credential, ctx('r9')), 'accepted');
-  assertAnswers(await connection.verify(credential, ctx('r9')), 'accepted');
+/** An obligation looks at no configuration: it hands it on to where it came from. */
+type Act<Config> = Parameters<typeof play<Config>>[3];
+
+/** What was seen, under the name of the obligation, without the values that a rotator may have put into its errors. */
+function broken(obligation: Obligation, error: unknown, witness: Witness): Error {
+  const { name, member, heading } = obligation;
+  const seen = witness.scrub(seenIn(error, witness));
+  const look = `See \`${member}\`, and "${heading}" in docs/writing-a-rotator.md`;
+  const told = new ObligationBroken(name, seen, `${name}: ${seen}. ${look}`);
+  // Where it was seen, for the author; never the error itself, which may show what it should not.
+  if (error instanceof Error && error.stack !== undefined) told.stack = `${told.message}\n${framesOf(error.stack)}`;
+  return told;
 }
 
-async function assertDead({ connection, ctx }: Play<unknown>, credential: Credential): Promise<void> {
-  assertAnswers(await connection.probe(credential, ctx('r9')), 'refused', 'absent');
+/** What an assertion says, or which call threw what it was not to throw. */
+function seenIn(error: unknown, witness: Witness): string {
+  // What Node adds to a message shows both sides, at length.
+  if (error instanceof AssertionError) return error.message.replace(/\n\+ actual - expected[\s\S]*$/, '');
+  const place = witness.shown.findLast(({ what }) => what === error)?.where ?? 'the case';
+  return `${place} is ${errorText(error)}`;
 }
 
-async function assertCode(code: string, promise: Promise<unknown>): Promise<void> {
-  await assert.rejects(promise, (error) => {
-    assert.ok(isKeyturnError(error), `it threw something that is not of the catalogue: ${inspect(error)}`);
-    assert.equal(error.code, code);
-    return true;
-  });
-}
-
-const stranger = (identity: string): Credential => ({
-  identity,
-  value: Secret.fromText('a-value-that-nobody-was-given'),
-});
-
-const obligations: readonly Obligation[] = [
-  {
-    name: 'the new credential is accepted, and another value is not',
-    async act(on) {
-      const made = await on.make('r1');
-      await assertAccepted(on, made);
-      await assertDead(on, stranger(made.identity));
-      assertAnswers(await on.connection.verify(stranger(made.identity), on.ctx('r1')), 'refused', 'absent');
-    },
-  },
-  {
-    name: 'a credential of a name nobody has is turned away',
-    async act(on) {
-      const { identity } = await on.connection.propose(null, on.ctx('r1'));
-      await assertDead(on, stranger(identity));
-    },
-  },
-  {
-    name: 'a rotation proposes the same identity again, and has no effect in doing so',
-    async act({ connection, ctx }) {
-      const first = await connection.propose(null, ctx('r1'));
-      const again = await connection.propose(null, ctx('r1', { attempt: 2 }));
-      assert.equal(again.identity, first.identity);
-      assert.deepEqual(await connection.list(ctx('r1')), []);
-    },
-  },
-  {
-    name: 'where the value is ours it has at least 128 bits, and is another one each time',
-    where: ({ origin }) => origin === 'ours',
-    async act({ connection, ctx }) {
-      const texts = new Set<string>();
-      for (let i = 0; i < 20; i += 1) {
-        const { value } = await connection.propose(null, ctx('r1'));
-        assert.ok(value !== undefined && openSecret(value).length >= 16);
-        texts.add(Buffer.from(openSecret(value)).toString('hex'));
-      }
-      assert.equal(texts.size, 20);
-    },
-  },
-  {
-    name: 'created twice, one is live',
-    where: ({ list }) => list,
-    async act(on) {
-      const { connection, ctx } = on;
-      const proposal = await connection.propose(null, ctx('r1'));
-      await connection.create(proposal, ctx('r1'));
-      const { identity, value = proposal.value } = await connection.create(proposal, ctx('r1', { attempt: 2 }));
-      assert.ok(value !== undefined);
-      await assertAccepted(on, { identity, value });
-      const live = (await connection.list(ctx('r1'))).filter((each) => each.live);
-      assert.deepEqual(live, [{ identity, rotationId: 'r1', live: true }]);
-    },
-  },
-  {
-    name: 'a create that was cut off is finished by the next one',
-    async act(on) {
-      const { connection, ctx } = on;
-      const proposal = await connection.propose(null, ctx('r1'));
-      for (const turns of [0, 1, 5, 50]) {
-        const cut = new AbortController();
-        const cutOff = connection.create(proposal, ctx('r1', { signal: cut.signal })).catch(() => {});
-        for (let i = 0; i < turns; i += 1) await new Promise(setImmediate);
-        cut.abort();
-        await cutOff;
-      }
-      const { identity, value = proposal.value } = await connection.create(proposal, ctx('r1', { attempt: 2 }));
-      assert.ok(value !== undefined);
-      await assertAccepted(on, { identity, value });
-      await assertDead(on, stranger(identity));
-    },
-  },
-  {
-    name: 'an aborted call makes nothing',
-    async act(on) {
-      const { connection, ctx } = on;
-      const proposal = await connection.propose(null, ctx('r1'));
-      await assert.rejects(connection.create(proposal, ctx('r1', { signal: AbortSignal.abort() })));
-      await assertDead(on, { identity: proposal.identity, value: proposal.value ?? stranger('').value });
-    },
-  },
-  {
-    name: 'a principal that somebody else uses is refused',
-    async act({ stage, connection, ctx }) {
-      const proposal = await connection.propose(null, ctx('r1'));
-      await stage.plantForeign(proposal.identity);
-      await assertCode('PRINCIPAL_IN_USE', connection.create(proposal, ctx('r1')));
-      assert.deepEqual(await connection.list(ctx('r1')), []);
-    },
-  },
-  {
-    name: 'a target that does not answer is unknown, never refused',
-    async act({ elsewhere, ctx, make }) {
-      const made = await make('r1');
-      await elsewhere(async (other) => {
-        assertAnswers(await other.probe(made, ctx('r1')), 'unknown');
-        assertAnswers(await other.verify(made, ctx('r1')), 'unknown');
-        assert.equal((await other.usage(made.identity, ctx('r1'))).kind, 'unknown');
-        await assert.rejects(other.create(made, ctx('r1')));
-      });
-    },
-  },
-  {
-    name: 'destroying what was never made succeeds',
-    async act({ connection, ctx }) {
-      const { identity } = await connection.propose(null, ctx('r1'));
-      await connection.destroy(identity, { createdBy: 'r1' }, ctx('r1'));
-      await connection.destroy(identity, { createdBy: 'r1' }, ctx('r1', { attempt: 2 }));
-    },
-  },
-  {
-    name: 'undone, the first credential is refused, and undoing it again succeeds',
-    async act(on) {
-      const made = await on.make('r1');
-      await assertAccepted(on, made);
-      for (const attempt of [1, 2, 3]) {
-        await on.connection.destroy(made.identity, { createdBy: 'r1' }, on.ctx('r1', { attempt }));
-        await assertDead(on, made);
-      }
-      assert.deepEqual(
-        (await on.connection.list(on.ctx('r1'))).filter(({ live }) => live),
-        [],
-      );
-    },
-  },
-  {
-    name: 'the list holds what is ours and nothing else',
-    where: ({ list }) => list,
-    async act({ stage, connection, ctx, make }) {
-      const made = await make('r1');
-      await stage.plantForeign(`${made.identity}-foreign`);
-      assert.deepEqual(await connection.list(ctx('r1')), [{ identity: made.identity, rotationId: 'r1', live: true }]);
-      assert.deepEqual(await connection.list(ctx('r1', { secret: secrets.other })), []);
-    },
-  },
-  {
-    name: 'a target has an identifier, the same each time',
-    async act({ connection, ctx }) {
-      const first = await connection.identify(ctx('r1'));
-      assert.notEqual(first.system, '');
-      assert.deepEqual(await connection.identify(ctx('r2')), first);
-    },
-  },
-  {
-    name: 'usage counts a session that is open',
-    where: ({ usage }) => usage,
-    async act({ stage, connection, ctx, make }) {
-      const made = await make('r1');
-      const none = await connection.usage(made.identity, ctx('r1'));
-      assert.deepEqual(none, { kind: 'known', sessions: 0, youngestAgeMs: null, oldestAgeMs: null });
-      await stage.openSession(made);
-      const one = await connection.usage(made.identity, ctx('r1'));
-      assert.ok(one.kind === 'known' && one.sessions === 1 && one.youngestAgeMs !== null && one.youngestAgeMs >= 0);
-    },
-  },
-  {
-    name: 'neither an error nor the connection shows a value',
-    async act({ stage, connection, elsewhere, ctx, make }) {
-      const made = await make('r1');
-      const seen: unknown[] = [connection, made, stage.config];
-      const keep = (error: unknown): void => void seen.push(error);
-      await stage.plantForeign(`${made.identity}-foreign`);
-      await connection.create({ ...made, identity: `${made.identity}-foreign` }, ctx('r2')).catch(keep);
-      await connection.create(made, ctx('r3', { signal: AbortSignal.abort() })).catch(keep);
-      await connection.destroy(made.identity, { createdBy: 'nobody' }, ctx('r4')).catch(keep);
-      seen.push(await connection.probe(stranger(made.identity), ctx('r5')));
-      await elsewhere(async (other) => {
-        await other.create(made, ctx('r6')).catch(keep);
-        seen.push(await other.verify(made, ctx('r6')), other);
-      });
-      assertShowsNone(seen, [made.value, stranger('').value]);
-    },
-  },
-];
-
-const isFenced = ({ fence }: Capabilities): boolean => fence;
-
-const fenceObligations: readonly Obligation[] = [
-  {
-    name: 'once the fence is raised, an older epoch changes nothing',
-    where: isFenced,
-    async act(on) {
-      const { connection, ctx } = on;
-      const proposal = await connection.propose(null, ctx('r1'));
-      await connection.create(proposal, ctx('r1'));
-      const made = { identity: proposal.identity, value: proposal.value ?? stranger('').value };
-      await connection.raise(ctx('r5'));
-      await assertCode('STALE_EPOCH', connection.create(proposal, ctx('r4')));
-      await assertCode('STALE_EPOCH', connection.destroy(made.identity, { createdBy: 'r1' }, ctx('r4')));
-      await assertCode('STALE_EPOCH', connection.raise(ctx('r4')));
-      await assertAccepted(on, made);
-      await connection.raise(ctx('r5'));
-    },
-  },
-  {
-    name: 'a token that should be there and is not refuses the change',
-    where: isFenced,
-    async act({ connection, ctx }) {
-      const proposal = await connection.propose(null, ctx('r1'));
-      await assertCode(
-        'FENCE_MISSING',
-        connection.create(proposal, ctx('r1', { fence: { era: 1, epoch: 1, known: true } })),
-      );
-    },
-  },
-  {
-    name: 'a later era is newer than any epoch of an earlier one',
-    where: isFenced,
-    async act({ connection, ctx, make }) {
-      const made = await make('r1');
-      await connection.raise(ctx('r1', { fence: { era: 2, epoch: 1, known: true } }));
-      await assertCode('STALE_EPOCH', connection.create(made, ctx('r99')));
-    },
-  },
-];
-
-const twoLiveObligations: readonly Obligation[] = [
-  {
-    name: 'the old credential is accepted until it is destroyed, and the new one after that',
-    where: isTwoLive,
-    async act(on) {
-      const old = await on.make('r1');
-      const fresh = await on.make('r2', old);
-      assert.notEqual(fresh.identity, old.identity);
-      await assertAccepted(on, old);
-      await assertAccepted(on, fresh);
-      for (const attempt of [1, 2]) {
-        await on.connection.destroy(old.identity, { createdBy: 'r1' }, on.ctx('r2', { attempt }));
-        await assertDead(on, old);
-      }
-      await assertAccepted(on, fresh);
-    },
-  },
-  {
-    name: 'an identity is never used twice where nothing fences it',
-    where: (capabilities) => isTwoLive(capabilities) && !capabilities.fence,
-    async act({ connection, ctx, make }) {
-      const identities = new Set<string>();
-      let current: Credential | undefined;
-      for (const rotationId of ['r1', 'r2', 'r3', 'r4']) {
-        current = await make(rotationId, current);
-        identities.add(current.identity);
-        await connection.destroy(current.identity, { createdBy: rotationId }, ctx(rotationId));
-      }
-      assert.equal(identities.size, 4);
-    },
-  },
-  {
-    name: 'destroying what carries another tag is refused',
-    where: isTwoLive,
-    async act(on) {
-      const made = await on.make('r1');
-      await assertCode('NOT_OURS', on.connection.destroy(made.identity, { createdBy: 'r0' }, on.ctx('r2')));
-      await assertCode('NOT_OURS', on.connection.destroy(made.identity, { createdBy: null }, on.ctx('r2')));
-      await assertAccepted(on, made);
-    },
-  },
-  {
-    name: 'switched off it is refused, switched on it is accepted, each as often as one likes',
-    where: (capabilities) => isTwoLive(capabilities) && capabilities.disable,
-    async act(on) {
-      const made = await on.make('r1');
-      for (const attempt of [1, 2]) {
-        await on.connection.disable(made.identity, on.ctx('r1', { attempt }));
-        await on.connection.disable(made.identity, on.ctx('r1', { attempt }));
-        await assertDead(on, made);
-        await on.connection.enable(made.identity, on.ctx('r1', { attempt }));
-        await on.connection.enable(made.identity, on.ctx('r1', { attempt }));
-        await assertAccepted(on, made);
-      }
-      await on.connection.disable(`${made.identity}-missing`, on.ctx('r1'));
-    },
-  },
-  {
-    name: 'switching off ends the sessions, those of the other credential excepted',
-    where: (capabilities) => isTwoLive(capabilities) && capabilities.endsSessions,
-    async act({ stage, connection, ctx, make }) {
-      const old = await make('r1');
-      const fresh = await make('r2', old);
-      const [before, other] = [await stage.openSession(old), await stage.openSession(fresh)];
-      assert.deepEqual(await connection.disable(old.identity, ctx('r2')), { endedSessions: 1 });
-      assert.equal(await before.isOpen(), false);
-      assert.equal(await other.isOpen(), true);
-    },
-  },
-];
-
-function assertShowsNone(things: readonly unknown[], values: readonly Secret[]): void {
-  const shown = things
-    .map((thing) => inspect(thing, { depth: Infinity, showHidden: true, getters: true, maxStringLength: null }))
+const framesOf = (stack: string): string =>
+  stack
+    .split('\n')
+    .filter((line) => /^ {4}at /.test(line))
     .join('\n');
-  for (const value of values) {
-    const bytes = Buffer.from(openSecret(value));
-    const text = bytes.toString();
-    for (const form of [text, bytes.toString('hex'), bytes.toString('base64'), encodeURIComponent(text)]) {
-      assert.ok(!shown.includes(form), 'a value is shown');
-    }
+
+/** An obligation that is not met. */
+export class ObligationBroken extends Error {
+  override readonly name = 'ObligationBroken';
+
+  constructor(
+    readonly obligation: string,
+    /** What was seen, without values. */
+    readonly seen: string,
+    message: string,
+  ) {
+    super(message);
   }
 }

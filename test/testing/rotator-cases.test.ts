@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { type Connection, Secret, defineRotator } from 'keyturn/rotator';
 import { type RotatorHarness, rotatorCases } from 'keyturn/testing';
 import { expect, test } from 'vitest';
@@ -55,7 +56,7 @@ function harnessOf(connection: Connection): RotatorHarness<object> {
 async function passedBy(connection: Connection): Promise<readonly string[]> {
   const passed: string[] = [];
   for (const { name, run } of rotatorCases(harnessOf(connection))) {
-    await run().then(
+    await run((why) => assert.fail(why)).then(
       () => passed.push(name),
       () => undefined,
     );
@@ -63,13 +64,20 @@ async function passedBy(connection: Connection): Promise<readonly string[]> {
   return passed;
 }
 
-/** What even a rotator without effects keeps: it makes nothing, names its target, and destroys what was never there. */
+/** What even a rotator without effects keeps: it is well declared, makes nothing, and destroys what was never there. */
 const kept = [
   'a rotation proposes the same identity again, and has no effect in doing so',
   'where the value is ours it has at least 128 bits, and is another one each time',
   'destroying what was never made succeeds',
   'a target has an identifier, the same each time',
-  'neither an error nor the connection shows a value',
+  'a setting nobody knows is refused by the schema',
+  'a value comes from whom the declared origin names',
+  'an error that means nothing to it is sorted as `unknown`',
+  'the capabilities are those the harness was told, the same each time',
+  'the name is one that journals can keep, and the contract is the one it was tested with',
+  'the preflight of a target that is well finds nothing',
+  'the principal has a name, the same each time',
+  'neither an answer, an error, a log line, the output nor the connection shows a value',
 ];
 
 test.each(['accepted', 'refused', 'absent', 'unknown'] as const)(

@@ -1,10 +1,12 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isKeyturnError, openSecret } from 'keyturn/rotator';
 import random from 'keyturn/rotators/random';
-import { type RotatorHarness, rotatorCases } from 'keyturn/testing';
+import type { RotatorHarness } from 'keyturn/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { judged } from '../../support/judged-rotator.js';
 import { contextOf } from '../postgres/borrowed.js';
 
 type Config = ReturnType<typeof random.config.parse>;
@@ -15,6 +17,7 @@ async function borrowFolder(): Promise<string> {
 
 const harness: RotatorHarness<Config> = {
   rotator: random,
+  target: { name: 'a folder', isReal: true },
   capabilities: random.capabilities({ folder: '/', name: 'any' }),
   begin: async () => {
     const folder = await borrowFolder();
@@ -26,6 +29,7 @@ const harness: RotatorHarness<Config> = {
           join(folder, `${identity}.json`),
           JSON.stringify({ secret: 'elsewhere:/theirs', rotation: null, state: 'on', salt: '', digest: '' }),
         ),
+      isThere: async (identity) => existsSync(join(folder, `${identity}.json`)),
       openSession: async () => ({ isOpen: async () => false }),
       end: async () => rm(folder, { recursive: true }),
     };
@@ -33,7 +37,7 @@ const harness: RotatorHarness<Config> = {
 };
 
 describe('the cases of every rotator', () => {
-  test.each(rotatorCases(harness))('$name', async ({ run }) => run());
+  judged(harness);
 });
 
 test('the folder never holds the token, and nobody else may read it', async () => {

@@ -1,0 +1,28 @@
+import { type RotatorHarness, rotatorCases } from 'keyturn/testing';
+import { test } from 'vitest';
+import { targetText } from '../../src/contract/rotator-report.js';
+import { reportFigure } from './figures.js';
+
+/**
+ * Runs the cases of every rotator in this suite, and says at the end of the run how many there were, on what, and which
+ * could not be made and why.
+ */
+export function judged<Config>(harness: RotatorHarness<Config>): void {
+  const { rotator, target } = harness;
+  let count = 0;
+  const notRun: string[] = [];
+  test.for(rotatorCases(harness))('$name', async ({ run }, { skip }) => {
+    count += 1;
+    await run((why) => {
+      notRun.push(why);
+      skip(why);
+    });
+  });
+
+  test('the cases are counted', (context) => {
+    const place = target === undefined ? 'an unnamed target' : targetText(target);
+    const why = notRun.length === 0 ? '' : ` (${[...new Set(notRun)].join('; ')})`;
+    const ran = `${count - notRun.length} cases run, ${notRun.length} not run${why}`;
+    reportFigure(context, `rotator ${rotator.name} on ${place}: ${ran}`);
+  });
+}
