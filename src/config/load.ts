@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { createJiti } from 'jiti';
 import { isKeyturnError, keyturnError } from '../core/errors.js';
 import type { Config } from './config.js';
+import { importModule, nameOf } from './import-module.js';
 import { type OpenIsolated, openIsolatedRotators } from './isolated.js';
-import { ownDoors } from './own-doors.js';
 import type { ParseOptions } from './parse.js';
 import { parseConfig } from './parse.js';
 import { configSchema } from './schema.js';
@@ -49,18 +48,9 @@ export async function loadConfig(path: string, { openIsolated, ...options }: Loa
 }
 
 async function run(file: string): Promise<unknown> {
-  const jiti = createJiti(import.meta.url, { alias: ownDoors(), fsCache: false, moduleCache: false });
   try {
-    return await jiti.import(file, { default: true });
+    return await importModule(file, { isFresh: true });
   } catch (error) {
     throw keyturnError('CONFIG_FAILED', { file, finding: nameOf(error) }, error);
   }
-}
-
-/** A code of Node's or the name of the error's class; a message may quote a value. */
-function nameOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'it threw something that is not an error';
-  const code: unknown = 'code' in error ? error.code : undefined;
-  if (typeof code === 'string' && /^[A-Z][A-Z_]{2,40}$/.test(code)) return code;
-  return /^[A-Z][A-Za-z]{2,40}$/.test(error.name) ? error.name : 'Error';
 }

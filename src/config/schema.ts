@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Rotator } from '../contract/rotator.js';
+import { isRotator } from './is-rotator.js';
 import type { Json } from '../core/json.js';
 import { findNonJson } from '../core/json.js';
 import { parseDuration } from './duration.js';
@@ -71,18 +72,6 @@ const rotator = z.unknown().transform((value, ctx): Rotator | Isolation => {
   for (const { path, message } of parsed.error.issues) ctx.addIssue({ code: 'custom', path: [...path], message });
   return z.NEVER;
 });
-
-function isRotator(value: unknown): value is Rotator {
-  if (typeof value !== 'object' || value === null) return false;
-  const has = value as Readonly<Record<string, unknown>>;
-  return (
-    typeof has['name'] === 'string' &&
-    typeof has['contract'] === 'number' &&
-    typeof has['config'] === 'object' &&
-    typeof has['credential'] === 'object' &&
-    ['capabilities', 'principal', 'connect', 'classify'].every((member) => typeof has[member] === 'function')
-  );
-}
 
 const policy = z.strictObject({
   soak: duration.optional(),
