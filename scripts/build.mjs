@@ -21,6 +21,8 @@ import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const sources = ['src', 'rotators', 'workflows'];
+// Copied as they are: `keyturn rotator new` hands them out.
+const templates = ['scaffold'];
 const settings = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build.mjs'];
 const stamp = join(root, 'dist', '.built');
 
@@ -35,7 +37,7 @@ const newestMs = (path) => {
 const isCurrent = () => {
   if (!existsSync(stamp)) return false;
   const builtMs = statSync(stamp).mtimeMs;
-  return [...sources, ...settings].every((path) => newestMs(join(root, path)) < builtMs);
+  return [...sources, ...templates, ...settings].every((path) => newestMs(join(root, path)) < builtMs);
 };
 
 // Built beside and moved into place whole: a demo or a test that runs meanwhile never sees half a dist/.
@@ -69,6 +71,7 @@ if (!(process.argv.includes('--if-needed') && isCurrent())) {
       filter: (from) => statSync(from).isDirectory() || from.endsWith('.sql'),
     });
   }
+  for (const folder of templates) cpSync(join(root, folder), join(building, folder), { recursive: true });
   const bin = join(building, 'src', 'cli', 'bin.js');
   if (existsSync(bin)) chmodSync(bin, 0o755);
   writeFileSync(join(building, '.built'), '');
