@@ -63,6 +63,11 @@ export function createDoors(variables: Variables = process.env): Doors {
       return openOrphans({ variables, config: await config(where), url: (await urls(where)).database });
     },
     rotatorIntegrity: folderIntegrity,
+    judge: async (harness, options) => {
+      const { judgeRotator } = await import('./testing/rotator-judge.js');
+      // The command has looked for the members it must have; what they do is judged.
+      return judgeRotator(harness as Parameters<typeof judgeRotator>[0], options);
+    },
     makeKeyFile: createKeyFile,
     // Loaded when they are asked for: a worker's libraries take longer to load than most commands take to answer.
     worker: async (where, options) => {

@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Config, SecretConfig } from '../config/config.js';
 import type { Finding, Tagged } from '../core/observation.js';
+import type { ObligationReport, RotatorReport } from '../contract/rotator-report.js';
 import type { KeyturnError } from '../core/errors.js';
 import type { PathGrant } from '../core/path-grant.js';
 import type { Plan } from '../core/plan.js';
@@ -220,6 +221,8 @@ export interface Doors {
    * *Errors* `ROTATOR_UNFIT` where it cannot be read, or is larger than a package may be.
    */
   rotatorIntegrity(path: string): Promise<string>;
+  /** Judges a rotator by every obligation of the contract. `harness` is what its author's module exports. */
+  judge(harness: unknown, options: { readonly tell: (report: ObligationReport) => void }): Promise<RotatorReport>;
   /** Makes a master key. *Errors* `KEY_FILE_INVALID` where there is a file already. */
   makeKeyFile(path: string): Promise<void>;
   /** *Returns* its exit code. */

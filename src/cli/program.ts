@@ -6,6 +6,7 @@ import { exec } from './commands/exec.js';
 import { init } from './commands/init.js';
 import { followCommand, history, status } from './commands/look.js';
 import { rotate } from './commands/rotate.js';
+import { rotator } from './commands/rotator.js';
 import { demo, migrate, serve, up, worker } from './commands/serve.js';
 import { rotator } from './commands/rotator.js';
 import { cancel, hold, restored, resume, rollback } from './commands/steer.js';
@@ -57,6 +58,7 @@ const commands: readonly Register[] = [
   exec,
   rotator,
   audit,
+  rotator,
   restored,
 ];
 
@@ -114,8 +116,8 @@ function prepare(command: Command, { terminal }: Doors): void {
   command
     .option('--json', 'one JSON document on standard output', false)
     .option('--verbose', 'show the stack of an error; it may hold what a driver or your configuration threw', false);
-  // It has a configuration and a folder of its own.
-  if (command.name() === 'demo') return;
+  // The demo has a configuration and a folder of its own; rotators are looked at without any.
+  if (command.name() === 'demo' || command.parent?.name() === 'rotator') return;
   command
     .option('--config <file>', 'the configuration; default: KEYTURN_CONFIG, then keyturn.config.ts, .js or .mjs here')
     .option('--data <folder>', 'the folder of `keyturn up`', './.keyturn');

@@ -94,6 +94,8 @@ export const catalogue = {
   CONFIG_MISSING: { class: 'undo', usage: true, sentence: 'there is no configuration file {file}', cure: 'Make one with `keyturn init`, or name it with --config.' },
   CONFIG_FAILED: { class: 'undo', usage: true, sentence: 'the configuration file {file} could not be loaded ({finding})', cure: 'Fix the file; --verbose shows where.' },
   CONFIG_INVALID: { class: 'undo', usage: true, sentence: 'the configuration {file} has {count} problem(s): {problems}', cure: 'Fix each of them.' },
+  ROTATOR_INVALID: { class: 'undo', usage: true, sentence: '{file} cannot be used as {wanted}: {finding}', cure: '{cure}' },
+  FOLDER_NOT_EMPTY: { class: 'undo', usage: true, sentence: 'the folder {folder} is not empty', cure: 'Nothing was written. Name another folder, or empty this one.' },
   SETTING_MISSING: { class: 'undo', usage: true, sentence: '{setting} is not set', cure: '{cure}' },
   SETTING_INVALID: { class: 'undo', usage: true, sentence: '{setting} cannot be used: {finding}', cure: '{cure}' },
   ADDRESS_IN_USE: { class: 'undo', usage: true, sentence: 'something else listens on {address}', cure: 'Stop that, or name another port with --health-port or --store-port, another address with KEYTURN_HEALTH_ADDRESS or --store-address.' },

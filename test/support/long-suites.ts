@@ -30,6 +30,7 @@ const ofCommands = [
   'orphans',
   'repair',
   'rewrap',
+  'rotator',
   'store-export',
   'store-get',
   'store-keep',

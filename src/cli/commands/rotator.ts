@@ -1,9 +1,12 @@
 import type { Register } from '../program.js';
-import { rotatorIntegrity } from './rotator-integrity.js';
+import { integrity } from './rotator/integrity.js';
+import { describe, list } from './rotator/look.js';
+import { create } from './rotator/new.js';
+import { test } from './rotator/test.js';
 
 /** `keyturn rotator …` */
 export const rotator: Register = (program, action) => {
-  const group = program.command('rotator').description('rotators, and packages that hold one');
-  for (const register of [rotatorIntegrity]) register(group, action);
+  const group = program.command('rotator').description('kinds of credentials: those there are, and your own');
+  for (const register of [list, describe, create, test, integrity]) register(group, action);
   return group;
 };

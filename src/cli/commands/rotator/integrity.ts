@@ -1,8 +1,8 @@
-import { exit } from '../output.js';
-import type { Register } from '../program.js';
+import { exit } from '../../output.js';
+import type { Register } from '../../program.js';
 
 /** `keyturn rotator integrity PATH` */
-export const rotatorIntegrity: Register = (group, action) =>
+export const integrity: Register = (group, action) =>
   group
     .command('integrity')
     .argument('<path>', 'the folder of an installed package: node_modules/acme')
