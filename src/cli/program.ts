@@ -8,7 +8,6 @@ import { followCommand, history, status } from './commands/look.js';
 import { rotate } from './commands/rotate.js';
 import { rotator } from './commands/rotator.js';
 import { demo, migrate, serve, up, worker } from './commands/serve.js';
-import { rotator } from './commands/rotator.js';
 import { cancel, hold, restored, resume, rollback } from './commands/steer.js';
 import { store } from './commands/store.js';
 import { token } from './commands/token.js';
@@ -58,7 +57,6 @@ const commands: readonly Register[] = [
   exec,
   rotator,
   audit,
-  rotator,
   restored,
 ];
 

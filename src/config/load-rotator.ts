@@ -3,7 +3,8 @@ import { join, resolve } from 'node:path';
 import { CONTRACT } from '../contract/rotator.js';
 import type { Rotator } from '../contract/rotator.js';
 import { keyturnError } from '../core/errors.js';
-import { importModule, nameOf, shippedRotators } from './import-module.js';
+import { importModule, nameOf } from './import-module.js';
+import { shippedRotators } from './own-doors.js';
 import { isRotator } from './is-rotator.js';
 
 /** Where a rotator's module is looked for in its folder, sources first: they are what is being written. */

@@ -50,5 +50,6 @@ export const longSuites: readonly string[] =
         // What leaks is looked for in the sinks of every suite; here in those of the demo, at debug, with leaks planted.
         'test/e2e/leaks.test.ts',
         'test/e2e/demo-ends-early.test.ts',
+        'test/e2e/rotator-scaffold.test.ts',
         'test/engine/planted-faults.test.ts',
       ];

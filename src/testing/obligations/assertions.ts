@@ -62,7 +62,7 @@ export async function assertLive(on: Play<unknown>, ...wanted: readonly Omit<Tag
 /** As `list` shows what a rotation made: an exclusive account keeps no tag. */
 export function taggedAs({ capabilities }: Play<unknown>, identity: string, rotationId: string): Omit<Tagged, 'live'> {
   // The contract lets `rotationId` be null only where it says so; here both kinds are judged.
-  return { identity, rotationId: (isExclusive(capabilities) ? null : rotationId) as string };
+  return { identity, rotationId: (isExclusive(capabilities) ? null : rotationId) };
 }
 
 /** Repeats a check that failed until the propagation that the rotator declares is over. */

@@ -4,7 +4,7 @@ import {
   type DescribedRotator,
   describeRotator,
 } from '../../../config/describe-rotator.js';
-import { shippedRotators } from '../../../config/import-module.js';
+import { shippedRotators } from '../../../config/own-doors.js';
 import { loadRotator } from '../../../config/load-rotator.js';
 import { exit } from '../../output.js';
 import type { Register } from '../../program.js';

@@ -2,7 +2,7 @@ import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
-import { shippedRotators } from '../../../config/import-module.js';
+import { shippedRotators } from '../../../config/own-doors.js';
 import { keyturnError } from '../../../core/errors.js';
 import { exit } from '../../output.js';
 import type { Register } from '../../program.js';
