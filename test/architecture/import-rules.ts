@@ -30,6 +30,7 @@ const libraries: Readonly<Record<string, readonly string[]>> = {
 /** The client library of each rotator. A rotator that is not named here has none. */
 const clients: Readonly<Record<string, readonly string[]>> = {
   postgres: ['pg'],
+  redis: ['ioredis'],
 };
 
 const rules: readonly Rule[] = [

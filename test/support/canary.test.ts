@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { Secret, openSecret } from 'keyturn/rotator';
 import postgres from 'keyturn/rotators/postgres';
 import random from 'keyturn/rotators/random';
+import redis from 'keyturn/rotators/redis';
 import { afterEach, describe, expect, test } from 'vitest';
 import { contextOf } from '../rotators/postgres/borrowed.js';
 import { liftCanary, marker, plantCanary } from './canary.mjs';
@@ -31,6 +32,11 @@ const proposals: Readonly<Record<string, () => Promise<Secret>>> = {
     const { value } = await connection.propose(null, ctx);
     await connection.close();
     return value!;
+  },
+  redis: async () => {
+    const admin = { username: 'nobody', password: Secret.fromText('not-needed') };
+    const config = redis.config.parse({ endpoints: [{ host: '127.0.0.1' }], admin, name: 'app', rules: ['+ping'] });
+    return (await redis.connect(config).propose(null, ctx)).value!;
   },
 };
 

@@ -96,6 +96,8 @@ export interface RedisPlace {
   readonly folder: string;
   /** False: the folder goes with the server. */
   readonly isKept: boolean;
+  /** Further words for its command line. */
+  readonly settings?: readonly string[];
 }
 
 /**
@@ -106,12 +108,12 @@ export interface RedisPlace {
  */
 export async function holdRedis(
   program: RedisProgram,
-  { port, folder, isKept }: RedisPlace,
+  { port, folder, isKept, settings = [] }: RedisPlace,
 ): Promise<Pick<RunningRedis, 'url' | 'stop'> | undefined> {
   // Every command that changes anything is kept, also of keys that are gone, because it is searched for secrets.
   const logged = ['--appendonly', 'yes', '--appendfsync', 'no', '--auto-aof-rewrite-percentage', '0'];
   const place = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder];
-  const shell = spawn('sh', ['-c', holder, 'sh', program.path, ...place, ...logged], {
+  const shell = spawn('sh', ['-c', holder, 'sh', program.path, ...place, ...logged, ...settings], {
     env: { PATH: process.env['PATH'], KEYTURN_FOLDER: isKept ? '' : folder, ...program.environment },
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
