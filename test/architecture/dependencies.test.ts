@@ -10,6 +10,7 @@ interface Manifest {
   readonly devDependencies: Versions;
   readonly optionalDependencies: Versions;
   readonly peerDependencies: Versions;
+  readonly peerDependenciesMeta: Readonly<Record<string, { readonly optional: boolean }>>;
   readonly overrides: Versions;
 }
 
@@ -39,8 +40,13 @@ test('every version is exact', () => {
 });
 
 test('a peer is also installed here, within the range it asks for', () => {
-  expect(peerDependencies).toEqual({ zod: '^4.0.0' });
+  expect(peerDependencies).toEqual({ mysql2: '^3.24.6', zod: '^4.0.0' });
   expect(devDependencies['zod']).toMatch(/^4\./);
+  expect(devDependencies['mysql2']).toMatch(/^3\./);
+});
+
+test('a client library of one rotator is optional: nobody needs it who does not rotate there', () => {
+  expect(manifest.peerDependenciesMeta).toEqual({ mysql2: { optional: true } });
 });
 
 test('two fields never pin the same package at two versions', () => {

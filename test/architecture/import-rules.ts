@@ -31,6 +31,7 @@ const libraries: Readonly<Record<string, readonly string[]>> = {
 const clients: Readonly<Record<string, readonly string[]>> = {
   postgres: ['pg'],
   redis: ['ioredis'],
+  mariadb: ['mysql2'],
 };
 
 const rules: readonly Rule[] = [

@@ -14,6 +14,8 @@ const openers: Readonly<Record<string, string>> = {
   'rotators/random/index.ts': 'the target keeps a digest of the bytes',
   'rotators/postgres/scram.ts': 'derives the verifier the server keeps from the bytes',
   'rotators/postgres/session.ts': 'the driver logs in with a string, forgotten once the login is over',
+  'rotators/mariadb/connection.ts': 'the server is sent a digest of the bytes, and keeps nothing else',
+  'rotators/mariadb/session.ts': 'the driver logs in with a string, forgotten once the login is over',
   'rotators/redis/connection.ts': 'the server is sent a digest of the bytes, and keeps nothing else',
   'rotators/redis/session.ts': 'AUTH sends the bytes',
   'src/adapters/memory/ports.ts': 'stands in for the keyring and seals by copying the bytes',

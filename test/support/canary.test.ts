@@ -4,6 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Secret, openSecret } from 'keyturn/rotator';
+import mariadb from 'keyturn/rotators/mariadb';
 import postgres from 'keyturn/rotators/postgres';
 import random from 'keyturn/rotators/random';
 import redis from 'keyturn/rotators/redis';
@@ -32,6 +33,11 @@ const proposals: Readonly<Record<string, () => Promise<Secret>>> = {
     const { value } = await connection.propose(null, ctx);
     await connection.close();
     return value!;
+  },
+  mariadb: async () => {
+    const admin = { username: 'nobody', password: Secret.fromText('not-needed') };
+    const config = mariadb.config.parse({ endpoints: [{ host: '127.0.0.1' }], admin, name: 'app', role: 'app' });
+    return (await mariadb.connect(config).propose(null, ctx)).value!;
   },
   redis: async () => {
     const admin = { username: 'nobody', password: Secret.fromText('not-needed') };

@@ -47,6 +47,8 @@ export const longSuites: readonly string[] =
     : [
         ...ofCrashes.map((name) => `test/crash/${name}.test.ts`),
         ...ofCommands.map((name) => `test/cli/${name}.test.ts`),
+        // Each starts several servers.
+        ...['changes', 'secrecy'].map((name) => `test/rotators/mariadb/${name}.test.ts`),
         // What leaks is looked for in the sinks of every suite; here in those of the demo, at debug, with leaks planted.
         'test/e2e/leaks.test.ts',
         'test/e2e/demo-ends-early.test.ts',
