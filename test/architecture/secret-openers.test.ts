@@ -18,6 +18,7 @@ const openers: Readonly<Record<string, string>> = {
   'rotators/mariadb/session.ts': 'the driver logs in with a string, forgotten once the login is over',
   'rotators/redis/connection.ts': 'the server is sent a digest of the bytes, and keeps nothing else',
   'rotators/redis/session.ts': 'AUTH sends the bytes',
+  'rotators/signing-key/connection.ts': 'whoever verifies a MAC needs the key itself, and finds it in the folder',
   'src/adapters/memory/ports.ts': 'stands in for the keyring and seals by copying the bytes',
   'src/adapters/memory/store.ts': 'tells versions apart by a digest of their bytes',
   'src/cli/commands/token.ts': 'shows the secret half of a new access key, once, to who made it',

@@ -33,7 +33,7 @@ const trueRandomBytes = crypto.randomBytes;
 const generators = [
   { file: /rotators\/postgres\/password\.[jt]s/, asks: () => true, markedBytes: forPassword },
   { file: /rotators\/random\/index\.[jt]s/, asks: (size) => size === 32, markedBytes: forBase64url },
-  { file: /rotators\/(redis|mariadb)\/connection\.[jt]s/, asks: () => true, markedBytes: forBase64url },
+  { file: /rotators\/(redis|mariadb|signing-key)\/connection\.[jt]s/, asks: () => true, markedBytes: forBase64url },
 ];
 
 /** Marks values from now on. *Repeat*: harmless. */

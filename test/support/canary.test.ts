@@ -8,6 +8,7 @@ import mariadb from 'keyturn/rotators/mariadb';
 import postgres from 'keyturn/rotators/postgres';
 import random from 'keyturn/rotators/random';
 import redis from 'keyturn/rotators/redis';
+import signingKey from 'keyturn/rotators/signing-key';
 import { afterEach, describe, expect, test } from 'vitest';
 import { contextOf } from '../rotators/postgres/borrowed.js';
 import { liftCanary, marker, plantCanary } from './canary.mjs';
@@ -43,6 +44,11 @@ const proposals: Readonly<Record<string, () => Promise<Secret>>> = {
     const admin = { username: 'nobody', password: Secret.fromText('not-needed') };
     const config = redis.config.parse({ endpoints: [{ host: '127.0.0.1' }], admin, name: 'app', rules: ['+ping'] });
     return (await redis.connect(config).propose(null, ctx)).value!;
+  },
+  'signing-key': async () => {
+    // Without what is the same in each.
+    const config = signingKey.config.parse({ folder: '/', name: 'app', prefix: '' });
+    return (await signingKey.connect(config).propose(null, ctx)).value!;
   },
 };
 
