@@ -33,6 +33,17 @@ test('the example is a sound configuration', async () => {
   expect(Object.keys(config.environments['prod']!.secrets)).toEqual(['/prod/billing/db']);
 });
 
+test.each(['redis', 'mariadb', 'signing-key'])(
+  'docs/rotators.md shows the example of %s whole, and it is sound',
+  async (name) => {
+    const file = at(`examples/${name}.config.ts`);
+    const [page, example] = await Promise.all([readFile(at('docs/rotators.md'), 'utf8'), readFile(file, 'utf8')]);
+
+    expect(page).toContain(`\`\`\`ts\n${example}\`\`\`\n`);
+    expect(Object.keys((await loadConfig(file, options)).environments)).toEqual(['prod']);
+  },
+);
+
 test('names with quotes, backslashes and line breaks in them are written as they are', async () => {
   const file = join(await temporaryFolder(), 'keyturn.config.ts');
   const [odd, env] = [`it's "a" \\ $\{x} \``, { from: 'env', name: 'ADMIN_PASSWORD' } as const];

@@ -31,6 +31,7 @@ const ofCommands = [
   'repair',
   'rewrap',
   'rotator',
+  'rotators',
   'store-export',
   'store-get',
   'store-keep',
