@@ -1,5 +1,6 @@
 import type { Connection, Credential, Rotator, RotatorContext } from '../contract/rotator.js';
 import type { JudgedTarget } from '../contract/rotator-report.js';
+import { isExclusive } from './obligations/obligation.js';
 import type { Witness } from './rotator-witness.js';
 
 /** What the judge of a rotator needs of its author. */
@@ -61,6 +62,8 @@ export interface Play<Config> {
   readonly lend: <Result>(config: Config, use: (connection: Connection) => Promise<Result>) => Promise<Result>;
   /** What a call of this rotation is told; later rotations have higher epochs. */
   readonly ctx: (rotationId: string, change?: Partial<RotatorContext>) => RotatorContext;
+  /** What `list` showed before the case began: nothing, unless the account is exclusive and keeps keys of its own. */
+  readonly listedBefore: ReadonlySet<string>;
   /** Proposes and creates the credential of a rotation. */
   readonly make: (rotationId: string, current?: Credential) => Promise<Credential>;
   /** Plants something of somebody else. *Returns* its identity. */
@@ -92,6 +95,7 @@ export async function play<Config>(
   const open = (config: Config): Connection => witness.watch(rotator.connect(config));
   const connection = open(stage.config);
   const ctx: Play<Config>['ctx'] = (rotationId, change = {}) => contextOf(rotationId, witness, change);
+  const listedBefore = new Set<string>();
   const make: Play<Config>['make'] = async (rotationId, current) =>
     credentialOf(await connection.propose(current ?? null, ctx(rotationId)), async (proposal) =>
       connection.create(proposal, ctx(rotationId)),
@@ -109,7 +113,11 @@ export async function play<Config>(
     return typeof planted === 'string' ? planted : identity;
   };
   try {
-    await act({ rotator, capabilities, stage, connection, lend, ctx, make, plantForeign, witness, note });
+    if (isExclusive(capabilities) && capabilities.list) {
+      for (const { identity } of await connection.list(ctx('r0'))) listedBefore.add(identity);
+    }
+    const seen = { witness, note, listedBefore };
+    await act({ rotator, capabilities, stage, connection, lend, ctx, make, plantForeign, ...seen });
   } finally {
     await connection.close();
     await connection.close();

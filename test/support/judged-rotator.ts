@@ -21,7 +21,8 @@ export function judged<Config>(harness: RotatorHarness<Config>): void {
 
   test('the cases are counted', (context) => {
     const place = target === undefined ? 'an unnamed target' : targetText(target);
-    const why = notRun.length === 0 ? '' : ` (${[...new Set(notRun)].join('; ')})`;
+    const lacks = [...new Set(notRun)].map((why) => why.replace(/^the stage of the harness gives /, ''));
+    const why = lacks.length === 0 ? '' : ` (${lacks.join(', ')})`;
     const ran = `${count - notRun.length} cases run, ${notRun.length} not run${why}`;
     reportFigure(context, `rotator ${rotator.name} on ${place}: ${ran}`);
   });

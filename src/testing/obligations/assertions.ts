@@ -13,6 +13,12 @@ const POLL_MS = 250;
 /** A call that has not ended this long after its abort never will. Milliseconds. */
 const HANGS_MS = 10_000;
 
+/** What `list` is to show. An exclusive account keeps no tag: nobody knows which rotation made it. */
+interface Listed {
+  readonly identity: string;
+  readonly rotationId: string | null;
+}
+
 /** A value that nobody was given, under this identity. */
 export const stranger = (identity: string): Credential => ({
   identity,
@@ -36,9 +42,12 @@ export function assertAnswers(
 }
 
 /** A fresh login with it works, by probe and as a consumer would. */
-export async function assertAccepted({ connection, ctx }: Play<unknown>, credential: Credential): Promise<void> {
-  assertAnswers('probe', await connection.probe(credential, ctx('r9')), 'accepted');
-  assertAnswers('verify', await connection.verify(credential, ctx('r9')), 'accepted');
+export async function assertAccepted(on: Play<unknown>, credential: Credential): Promise<void> {
+  const { connection, ctx } = on;
+  await onceSettled(on, async () => {
+    assertAnswers('probe', await connection.probe(credential, ctx('r9')), 'accepted');
+    assertAnswers('verify', await connection.verify(credential, ctx('r9')), 'accepted');
+  });
 }
 
 /** It is turned away everywhere, once the declared propagation is over. */
@@ -49,20 +58,24 @@ export async function assertDead(on: Play<unknown>, credential: Credential): Pro
 }
 
 /** The list is this, in any order, once the declared propagation is over. */
-export async function assertLive(on: Play<unknown>, ...wanted: readonly Omit<Tagged, 'live'>[]): Promise<void> {
-  const inOrder = (all: readonly Omit<Tagged, 'live'>[]): readonly string[] =>
+export async function assertLive(on: Play<unknown>, ...wanted: readonly Listed[]): Promise<void> {
+  const inOrder = (all: readonly Listed[]): readonly string[] =>
     all.map(({ identity, rotationId }) => JSON.stringify({ identity, rotationId })).sort();
   await onceSettled(on, async () => {
-    const listed = (await on.connection.list(on.ctx('r9'))).filter(({ live }) => live);
+    const listed = (await listedSince(on)).filter(({ live }) => live);
     const told = `list shows as live: ${inOrder(listed).join(', ') || 'nothing'}; live of ours is: ${inOrder(wanted).join(', ') || 'nothing'}`;
     assert.deepEqual(inOrder(listed), inOrder(wanted), told);
   });
 }
 
+/** What `list` shows and did not show before the case began. */
+export async function listedSince({ connection, ctx, listedBefore }: Play<unknown>): Promise<readonly Tagged[]> {
+  return (await connection.list(ctx('r9'))).filter(({ identity }) => !listedBefore.has(identity));
+}
+
 /** As `list` shows what a rotation made: an exclusive account keeps no tag. */
-export function taggedAs({ capabilities }: Play<unknown>, identity: string, rotationId: string): Omit<Tagged, 'live'> {
-  // The contract lets `rotationId` be null only where it says so; here both kinds are judged.
-  return { identity, rotationId: (isExclusive(capabilities) ? null : rotationId) };
+export function taggedAs({ capabilities }: Play<unknown>, identity: string, rotationId: string): Listed {
+  return { identity, rotationId: isExclusive(capabilities) ? null : rotationId };
 }
 
 /** Repeats a check that failed until the propagation that the rotator declares is over. */

@@ -25,13 +25,14 @@ export const faultObligations: readonly Obligation[] = [
     heading: 'Mistakes of others',
     async act(on) {
       const { stage, lend, ctx, make } = on;
+      const proposal = await on.connection.propose(null, ctx('r1'));
       const made = await make('r1');
       await lend(stage.unreachable, async (other) => {
         assertAnswers('probe', await other.probe(made, ctx('r1')), 'unknown');
         assertAnswers('verify', await other.verify(made, ctx('r1')), 'unknown');
         const { kind } = await other.usage(made.identity, ctx('r1'));
         assert.equal(kind, 'unknown', `usage answered \`${kind}\` for a target that does not answer`);
-        await thrownBy('a create where nobody answers', other.create(made, ctx('r1')));
+        await thrownBy('a create where nobody answers', other.create(proposal, ctx('r1')));
         await thrownBy('a destroy where nobody answers', other.destroy(made.identity, { createdBy: 'r1' }, ctx('r1')));
         if (on.capabilities.list) await thrownBy('a list where nobody answers', other.list(ctx('r1')));
       });

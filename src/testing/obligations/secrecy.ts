@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Connection, Credential } from '../../contract/rotator.js';
+import type { Connection, Credential, Proposal } from '../../contract/rotator.js';
 import { type Play, credentialOf } from '../rotator-harness.js';
 import { capturingOutput } from '../captured-output.js';
 import { whereShown } from '../shown-value.js';
@@ -30,29 +30,32 @@ export const secrecyObligations: readonly Obligation[] = [
 ];
 
 async function leadThroughFaults(on: Play<unknown>): Promise<void> {
-  const { stage, connection, lend, ctx, make, plantForeign, capabilities } = on;
+  const { stage, connection, lend, ctx, plantForeign, capabilities } = on;
   // What it throws is kept by the witness, and not judged here.
   const quietly = async (call: Promise<unknown>): Promise<void> => void (await call.catch(() => undefined));
-  const made = await make('r1');
+  const proposal = await connection.propose(null, ctx('r1'));
+  const made = await credentialOf(proposal, async (proposed) => connection.create(proposed, ctx('r1')));
   await quietly(connection.preflight(made, ctx('r1')));
   await quietly(connection.verify(made, ctx('r1')));
   await quietly(connection.usage(made.identity, ctx('r1')));
   await quietly(connection.list(ctx('r1')));
   if (!isExclusive(capabilities)) {
     const foreign = await plantForeign(`${made.identity}-foreign`);
-    await quietly(connection.create({ ...made, identity: foreign }, ctx('r2')));
+    await quietly(connection.create({ ...proposal, identity: foreign }, ctx('r2')));
     await quietly(connection.destroy(foreign, { createdBy: 'r1' }, ctx('r2')));
   }
-  await quietly(connection.create(made, ctx('r3', { signal: AbortSignal.abort() })));
+  await quietly(connection.create(proposal, ctx('r3', { signal: AbortSignal.abort() })));
   await quietly(connection.destroy(made.identity, { createdBy: 'nobody' }, ctx('r4')));
   await quietly(connection.probe(stranger(made.identity), ctx('r5')));
   await quietly(connection.verify(stranger(made.identity), ctx('r5')));
   // Of an older epoch than what it has seen.
-  await quietly(connection.create(made, ctx('r0')));
+  await quietly(connection.create(proposal, ctx('r0')));
   const { refusals } = stage;
   // What hangs is asked everything at once, so as to wait once.
   if (stage.hung !== undefined) {
-    await lend(stage.hung, async (other) => Promise.all(callsOf(other, on, made).map(async (call) => call())));
+    await lend(stage.hung, async (other) =>
+      Promise.all(callsOf(other, on, { proposal, made }).map(async (call) => call())),
+    );
   }
   const configs = [
     stage.unreachable,
@@ -63,7 +66,7 @@ async function leadThroughFaults(on: Play<unknown>): Promise<void> {
   }
   for (const config of configs) {
     await lend(config, async (other) => {
-      for (const call of callsOf(other, on, made)) await call();
+      for (const call of callsOf(other, on, { proposal, made })) await call();
     });
   }
   await quietly(connection.disable(made.identity, ctx('r6')));
@@ -74,7 +77,7 @@ async function leadThroughFaults(on: Play<unknown>): Promise<void> {
 function callsOf(
   connection: Connection,
   { ctx }: Play<unknown>,
-  made: Credential,
+  { proposal, made }: { readonly proposal: Proposal; readonly made: Credential },
 ): readonly (() => Promise<unknown>)[] {
   const hurried = (): ReturnType<typeof ctx> =>
     ctx('r7', { signal: AbortSignal.timeout(DEADLINE_MS), deadlineMs: DEADLINE_MS });
@@ -83,7 +86,7 @@ function callsOf(
     async () => connection.identify(hurried()),
     async () => connection.probe(made, hurried()),
     async () => connection.verify(made, hurried()),
-    async () => connection.create(made, hurried()),
+    async () => connection.create(proposal, hurried()),
     async () => credentialOf(await connection.propose(null, hurried()), async (p) => connection.create(p, hurried())),
     async () => connection.usage(made.identity, hurried()),
     async () => connection.disable(made.identity, hurried()),
