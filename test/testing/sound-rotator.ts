@@ -3,6 +3,7 @@ import {
   type Capabilities,
   type Connection,
   type FenceToken,
+  type Rotator,
   type RotatorContext,
   Secret,
   defineRotator,
@@ -197,10 +198,17 @@ export interface Deviation {
   readonly connection?: (sound: Connection, config: SoundConfig) => Partial<Connection>;
   readonly capabilities?: Partial<Capabilities>;
   readonly classify?: () => 'unknown' | 'transient';
+  /** Of the rotator itself. */
+  readonly rotator?: Partial<Rotator<SoundConfig>>;
 }
 
 /** The harness of a rotator that is sound but for its deviation. It can make every case there is. */
-export function harnessOf({ connection, capabilities, classify }: Deviation = {}): RotatorHarness<SoundConfig> {
+export function harnessOf({
+  connection,
+  capabilities,
+  classify,
+  rotator: deviating,
+}: Deviation = {}): RotatorHarness<SoundConfig> {
   const declared = { ...soundCapabilities, ...capabilities };
   const rotator = defineRotator<SoundConfig>({
     name: 'stub',
@@ -214,6 +222,7 @@ export function harnessOf({ connection, capabilities, classify }: Deviation = {}
       return { ...sound, ...connection?.(sound, config) };
     },
     classify: classify ?? (() => 'unknown'),
+    ...deviating,
   });
   return {
     rotator,
