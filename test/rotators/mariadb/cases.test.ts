@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { Secret } from 'keyturn/rotator';
 import mariadb from 'keyturn/rotators/mariadb';
-import { type RotatorHarness, rotatorCases } from 'keyturn/testing';
-import { test } from 'vitest';
+import type { RotatorHarness } from 'keyturn/testing';
 import type { MariadbConfig } from '../../../rotators/mariadb/config.js';
+import { judged } from '../../support/judged-rotator.js';
 import { borrowTarget, describeWithMariadb } from './borrowed.js';
 
 const harness: RotatorHarness<MariadbConfig> = {
   rotator: mariadb,
+  target: { name: 'MariaDB', isReal: true },
   capabilities: mariadb.capabilities(
     mariadb.config.parse({
       endpoints: [{ host: '127.0.0.1' }],
@@ -42,5 +43,5 @@ const harness: RotatorHarness<MariadbConfig> = {
 };
 
 describeWithMariadb('the cases of every rotator', () => {
-  test.each(rotatorCases(harness))('$name', async ({ run }) => run());
+  judged(harness);
 });

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { Secret } from 'keyturn/rotator';
 import redis from 'keyturn/rotators/redis';
-import { type RotatorHarness, rotatorCases } from 'keyturn/testing';
-import { test } from 'vitest';
+import type { RotatorHarness } from 'keyturn/testing';
 import type { RedisConfig } from '../../../rotators/redis/config.js';
+import { judged } from '../../support/judged-rotator.js';
 import { borrowTarget, describeWithProgram, logIn } from './borrowed.js';
 
 const harness: RotatorHarness<RedisConfig> = {
   rotator: redis,
+  target: { name: 'Redis', isReal: true },
   capabilities: redis.capabilities(
     redis.config.parse({
       endpoints: [{ host: '127.0.0.1' }],
@@ -42,5 +43,5 @@ const harness: RotatorHarness<RedisConfig> = {
 };
 
 describeWithProgram('the cases of every rotator', () => {
-  test.each(rotatorCases(harness))('$name', async ({ run }) => run());
+  judged(harness);
 });

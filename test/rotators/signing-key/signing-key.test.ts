@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import type { Connection, Credential, RotatorContext, Secret } from 'keyturn/rotator';
 import signingKey from 'keyturn/rotators/signing-key';
-import { type RotatorHarness, rotatorCases } from 'keyturn/testing';
+import type { RotatorHarness } from 'keyturn/testing';
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, test } from 'vitest';
 import type { SigningKeyConfig } from '../../../rotators/signing-key/config.js';
 import { classify } from '../../../rotators/signing-key/key-folder.js';
+import { judged } from '../../support/judged-rotator.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 import { contextOf, textOf } from '../postgres/borrowed.js';
 
@@ -19,6 +20,7 @@ const entryOf = (secret: string, rotation: string | null): string =>
 
 const harness: RotatorHarness<SigningKeyConfig> = {
   rotator: signingKey,
+  target: { name: 'a folder', isReal: true },
   capabilities: signingKey.capabilities(parse({ folder: '/' })),
   begin: async () => {
     const folder = await mkdtemp(join(tmpdir(), 'keyturn-signing-key-'));
@@ -33,7 +35,7 @@ const harness: RotatorHarness<SigningKeyConfig> = {
 };
 
 describe('the cases of every rotator', () => {
-  test.each(rotatorCases(harness))('$name', async ({ run }) => run());
+  judged(harness);
 });
 
 interface Borrowed {
