@@ -52,8 +52,8 @@ export function isolated<Module extends RotatorModule = RotatorModule>(
 
 const packageName = /^(@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/;
 
-/** They would change what runs in the process, or hand it what is the worker's own. */
-const withheld = /^(NODE_|LD_|DYLD_|KEYTURN_|AWS_(SECRET|SESSION|ACCESS))/;
+/** They would change what runs in the process, or hand it what is the worker's own. Further authorities of TLS may be needed. */
+const withheld = /^(NODE_(?!EXTRA_CA_CERTS$)|LD_|DYLD_|KEYTURN_|AWS_(SECRET|SESSION|ACCESS))/;
 
 const variable = z
   .string()

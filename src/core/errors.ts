@@ -132,12 +132,12 @@ export const catalogue = {
   UNKNOWN_STEP: { class: 'park', sentence: 'the journal of {rotation} names a step {step} this version does not know', cure: 'Start a worker of the version that knows it, then: keyturn resume {rotation}' },
   UNKNOWN_ROTATOR: { class: 'park', sentence: 'the rotator {rotator} is not loaded: no target of the configuration has it', cure: 'Put {import} back into keyturn.config.ts as the rotator of a target and restart the workers, then: keyturn resume {rotation}' },
   ROTATOR_QUARANTINED: { class: 'park', sentence: 'rotator {rotator} has crashed {crashes} times in a row and is left alone for {minutes} min', cure: 'Look in the log for what its process wrote, install a version that works and restart the workers, then: keyturn resume {rotation}' },
-  ROTATOR_UNFIT: { class: 'park', usage: true, sentence: 'the rotator package {package} cannot be used: {finding}', cure: '{cure}' },
+  ROTATOR_UNFIT: { class: 'park', usage: true, sentence: 'the rotator package {package} cannot be used: {finding}', cure: '{cure}. A rotation parked for it goes on with: keyturn resume {rotation}' },
   ROTATOR_INTEGRITY: {
     class: 'park',
     usage: true,
     sentence: 'the rotator package {package} is not the one that the configuration allows: expected {expected}, found {found}',
-    cure: 'Install the one that was reviewed. To allow this one, review it, and put into the configuration what this prints: keyturn rotator integrity {folder}',
+    cure: 'Install the one that was reviewed. To allow this one, review it, and put into the configuration what this prints: keyturn rotator integrity {folder}; a rotation parked for it goes on with: keyturn resume {rotation}',
   },
   CONTRACT_MISMATCH: { class: 'park', usage: true, sentence: 'rotator {rotator} was built for contract {contract}, this Keyturn speaks {spoken}', cure: 'Update the rotator or Keyturn, then: keyturn resume {rotation}' },
 } as const satisfies Readonly<Record<string, CatalogueEntry>>;

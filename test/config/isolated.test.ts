@@ -66,7 +66,7 @@ describe('a rotator that is named', () => {
   test('is opened with what was written and the settings of its secrets, and a plan runs on what it says of them', async () => {
     const { asked, options } = opening();
     const file = await write(
-      `isolated('acme', { integrity: '${integrity}', variables: ['HTTPS_PROXY'], write: ['./tokens'], maxMemoryMb: 64 })`,
+      `isolated('acme', { integrity: '${integrity}', variables: ['HTTPS_PROXY', 'NODE_EXTRA_CA_CERTS'], write: ['./tokens'], maxMemoryMb: 64 })`,
     );
 
     const config = await loadConfig(file, options);
@@ -76,7 +76,7 @@ describe('a rotator that is named', () => {
     expect(isolation).toEqual({
       package: 'acme',
       integrity,
-      variables: ['HTTPS_PROXY'],
+      variables: ['HTTPS_PROXY', 'NODE_EXTRA_CA_CERTS'],
       read: [],
       write: ['./tokens'],
       maxMemoryMb: 64,

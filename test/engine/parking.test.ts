@@ -41,7 +41,14 @@ function at(step: string, method: string, give: (world: World) => unknown): NonN
 
 function throwing(code: ErrorCode): () => never {
   return () => {
-    const known = { target: 'billing', endpoint: 'one', identity: 'billing_a', folder: '/opt/acme', import: 'acme' };
+    const known = {
+      target: 'billing',
+      endpoint: 'one',
+      identity: 'billing_a',
+      folder: '/opt/acme',
+      import: 'acme',
+      cure: 'x',
+    };
     throw keyturnError(code, known);
   };
 }

@@ -61,7 +61,7 @@ function unfit(folder: string, finding: string): Error {
   return keyturnError('ROTATOR_UNFIT', {
     package: folder,
     finding,
-    cure: 'Name the folder of the package as it is installed.',
+    cure: 'Name the folder of the package as it is installed',
   });
 }
 

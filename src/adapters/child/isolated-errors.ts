@@ -48,7 +48,7 @@ function findingOf(found: unknown): string {
 function cureOf(found: unknown): string {
   const missing = missingImport(found);
   if (missing !== undefined) return `Run: npm install ${missing}`;
-  return 'Read its documentation, or ask its author.';
+  return 'Read its documentation, or ask its author';
 }
 
 function missingImport(found: unknown): string | undefined {

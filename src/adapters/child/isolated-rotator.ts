@@ -7,7 +7,7 @@ import type { Isolation } from '../../ports/isolation.js';
 import { folderIntegrity } from './folder-integrity.js';
 import { ThrownByRotator, endedError, thrownError, unfitAtStart } from './isolated-errors.js';
 import { type Member, type Settings, answerSchemas, descriptionSchema, openedSchema } from './messages.js';
-import { openQuarantine } from './quarantine.js';
+import { type Quarantine, openQuarantine } from './quarantine.js';
 import { type RotatorChild, type ChildOptions, ChildEnded, ThrownInChild, startChild } from './rotator-child.js';
 import { findRotatorPackage } from './rotator-package.js';
 
@@ -124,7 +124,7 @@ async function describeIn(
 interface Opening {
   readonly start: Start;
   readonly config: unknown;
-  readonly quarantine: ReturnType<typeof openQuarantine>;
+  readonly quarantine: Quarantine;
   readonly rotator: string;
   readonly idleMs: number;
 }
@@ -140,6 +140,7 @@ interface Lodging {
 
 function connectionOf({ start, config, quarantine, rotator, idleMs }: Opening): Connection {
   const lodgings = new Map<string, Lodging>();
+  const counted = new WeakSet<ChildEnded>();
   const open = async (lodging: Pick<Lodging, 'log'>, ctx: RotatorContext): Promise<RotatorChild> => {
     const { child, entry } = await start(() => lodging.log);
     try {
@@ -181,32 +182,33 @@ function connectionOf({ start, config, quarantine, rotator, idleMs }: Opening): 
     const lodging = lodgingFor(ctx);
     clearTimeout(lodging.idle);
     lodging.busy += 1;
-    let wasAsked = false;
+    let [hasStarted, wasAsked] = [false, false];
     try {
       const child = await lodging.child;
-      wasAsked = true;
+      hasStarted = true;
+      // It may have taken long to start; and one that ended since its last call has not been asked.
+      ctx.signal.throwIfAborted();
+      wasAsked = !child.hasEnded();
       const asked = child.ask({ kind: 'call', member, args: [...args], ctx: plainContext(ctx) }, ctx);
       const answer = answerSchemas[member].safeParse(await asked);
-      quarantine.answered();
       if (answer.success) return answer.data as z.output<(typeof answerSchemas)[M]>;
       const finding = answer.error.issues[0]?.path.join('.') || 'the whole of it';
       throw keyturnError('ROTATOR_ANSWER_INVALID', { rotator, call: member, finding });
     } catch (error) {
-      if (error instanceof ThrownInChild) {
-        quarantine.answered();
-        throw thrownError(error, rotator);
-      }
-      // What did not come to be asked is tried by a process of its own the next time.
-      if (!wasAsked || error instanceof ChildEnded) forget(ctx.rotationId, lodging);
+      if (error instanceof ThrownInChild) throw thrownError(error, rotator);
+      // The next call tries another process.
+      if (!hasStarted || error instanceof ChildEnded) forget(ctx.rotationId, lodging);
       if (!(error instanceof ChildEnded)) throw error;
-      if (!error.wasAsked) quarantine.crashed();
+      // Several calls may have waited for one process.
+      if (!error.wasAsked && !counted.has(error)) quarantine.crashed();
+      counted.add(error);
       throw endedError(error, { rotator, call: member, wasAsked });
     } finally {
       lodging.busy -= 1;
       if (lodging.busy === 0) {
         lodging.idle = setTimeout(() => {
           forget(ctx.rotationId, lodging);
-          void endLodging(lodging);
+          void endLodging(lodging, quarantine);
         }, idleMs);
         lodging.idle.unref();
       }
@@ -228,14 +230,17 @@ function connectionOf({ start, config, quarantine, rotator, idleMs }: Opening): 
     close: async () => {
       const all = [...lodgings.values()];
       lodgings.clear();
-      await Promise.all(all.map(endLodging));
+      await Promise.all(all.map((lodging) => endLodging(lodging, quarantine)));
     },
   };
 }
 
-async function endLodging({ child, idle }: Lodging): Promise<void> {
+async function endLodging({ child, idle }: Lodging, quarantine: Quarantine): Promise<void> {
   clearTimeout(idle);
-  await child.then((each) => each.end()).catch(() => undefined);
+  const running = await child.catch(() => undefined);
+  if (running === undefined || running.hasEnded()) return;
+  await running.end();
+  quarantine.endedWell();
 }
 
 function plainContext({ rotationId, secret, step, attempt, fence, deadlineMs, databaseTimeMs }: RotatorContext) {

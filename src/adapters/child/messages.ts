@@ -31,6 +31,9 @@ const ageMs = z.number().min(0).nullable();
 const id = z.int().min(1);
 const facts = z.record(word, z.union([sentence, z.number(), z.boolean(), z.null()]));
 
+/** Facts of one line of a rotator's log. */
+export const maxLogFacts = 20;
+
 const contextSchema = z.strictObject({
   rotationId: z.string(),
   secret: z.string(),
@@ -81,7 +84,7 @@ export const reportSchema = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('log'),
     level: z.enum(['debug', 'warn']),
-    facts: z.record(word, z.unknown()),
+    facts: facts.refine((all) => Object.keys(all).length <= maxLogFacts),
     message: sentence,
   }),
 ]);

@@ -2,7 +2,7 @@ import { keyturnError } from '../../core/errors.js';
 
 /** When a rotator is no longer started. */
 export interface QuarantineOptions {
-  /** Crashes in a row, without an answer in between. */
+  /** Processes in a row that crashed, with none in between that ended as it was told to. */
   readonly maxCrashes: number;
   /** How long it is left alone. One more crash after that begins the next. Milliseconds. */
   readonly lastsMs: number;
@@ -10,10 +10,12 @@ export interface QuarantineOptions {
   readonly nowMs: () => number;
 }
 
-/** Counts the crashes of one rotator in this worker. */
+/** Counts the crashes of one rotator in this worker. An answer does not begin the count anew: before the call that crashes, others are answered. */
 export interface Quarantine {
+  /** One of its processes ended by itself, or had to be killed. */
   crashed(): void;
-  answered(): void;
+  /** One of its processes ended when it was told to. */
+  endedWell(): void;
   /** *Errors* `ROTATOR_QUARANTINED` while it lasts. */
   assertOver(rotator: string): void;
 }
@@ -27,7 +29,7 @@ export function openQuarantine({ maxCrashes, lastsMs, nowMs }: QuarantineOptions
       crashes += 1;
       if (crashes >= maxCrashes) untilMs = nowMs() + lastsMs;
     },
-    answered: () => {
+    endedWell: () => {
       crashes = 0;
       untilMs = 0;
     },

@@ -1,7 +1,5 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { mkdtemp, realpath, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import type { Duplex, Readable } from 'node:stream';
 import type { RotatorLog } from '../../contract/rotator.js';
 import { lineClosed, openChannel } from './channel.js';
@@ -9,6 +7,7 @@ import { childOutput } from './child-output.js';
 import { watchMemory } from './memory-watch.js';
 import { type Request, type WireError, reportSchema } from './messages.js';
 import { type Allowance, nodeArguments } from './node-arguments.js';
+import { makeWorkingFolder } from './working-folder.js';
 
 /** How the process of a rotator is started. */
 export interface ChildOptions extends Omit<Allowance, 'workingFolder'> {
@@ -70,13 +69,16 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
+/** Lines of a rotator's log that are taken of one process. */
+const maxLogLines = 500;
+
 /** Starts the process in an empty folder of its own, which goes when it ends. It has loaded nothing yet. */
 export async function startChild(options: ChildOptions): Promise<RotatorChild> {
-  const workingFolder = await realpath(await mkdtemp(join(tmpdir(), 'keyturn-rotator-')));
+  const workingFolder = await makeWorkingFolder();
   const removeFolder = (): Promise<void> => rm(workingFolder, { recursive: true, force: true, maxRetries: 5 });
   let child: ChildProcess;
   try {
-    child = spawned(options, workingFolder);
+    child = await spawned(options, workingFolder);
   } catch (error) {
     await removeFolder();
     throw new ChildEnded(`it could not be started (${codeOf(error)})`, false);
@@ -84,6 +86,7 @@ export async function startChild(options: ChildOptions): Promise<RotatorChild> {
   const waiting = new Map<number, Waiting>();
   const output = childOutput([child.stdout, child.stderr]);
   let numbered = 0;
+  let lines = 0;
   let wasAsked = false;
   let over: ChildEnded | undefined;
   let why: string | undefined;
@@ -96,7 +99,11 @@ export async function startChild(options: ChildOptions): Promise<RotatorChild> {
   const channel = openChannel(child.stdio[3] as Duplex, {
     message: (message) => {
       const report = reportSchema.parse(message);
-      if (report.kind === 'log') return options.log()[report.level](report.facts, report.message);
+      if (report.kind === 'log') {
+        lines += 1;
+        if (lines <= maxLogLines) options.log()[report.level](report.facts, report.message);
+        return;
+      }
       const waits = waiting.get(report.id);
       if (report.kind === 'answered') waits?.resolve(report.answer);
       else waits?.reject(new ThrownInChild(report.error));
@@ -158,21 +165,24 @@ export async function startChild(options: ChildOptions): Promise<RotatorChild> {
 
 type ChildProcess = ChildProcessByStdio<null, Readable, Readable>;
 
-/** In a process group of its own, so that what it starts can be ended with it, and Ctrl-C is ours to pass on. */
-function spawned(options: ChildOptions, workingFolder: string): ChildProcess {
-  return spawn(process.execPath, nodeArguments({ ...options, workingFolder }), {
+/**
+ * In a process group of its own, so that what it starts can be ended with it, and Ctrl-C is ours to pass on. *Errors* those
+ * of the system, which has no process or descriptor left: the pipes may then not be there either.
+ */
+async function spawned(options: ChildOptions, workingFolder: string): Promise<ChildProcess> {
+  const child = spawn(process.execPath, nodeArguments({ ...options, workingFolder }), {
     cwd: workingFolder,
     env: { ...options.variables },
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     detached: true,
   }) as ChildProcess;
+  const failed = new Promise<Error>((resolve) => child.on('error', resolve));
+  if (child.pid === undefined) throw await failed;
+  return child;
 }
 
 async function onceEnded(child: ChildProcess): Promise<string> {
   return new Promise((resolve) => {
-    child.once('error', (error) => {
-      if (child.pid === undefined) resolve(`it could not be started (${codeOf(error)})`);
-    });
     child.once('exit', (code, signal) =>
       resolve(signal === null ? `it ended with code ${String(code)}` : `it was ended by ${signal}`),
     );

@@ -27,7 +27,7 @@ export async function findRotatorPackage(name: string, from: string): Promise<Ro
     throw keyturnError('ROTATOR_UNFIT', {
       package: name,
       finding: isPath ? `there is no package in ${resolve(from, name)}` : `it is not installed for ${from}`,
-      cure: isPath ? 'Name a folder with a package.json.' : `Run: npm install ${name}`,
+      cure: isPath ? 'Name a folder with a package.json' : `Run: npm install ${name}`,
     });
   }
   const entries = entriesOf(await readFile(join(folder, 'package.json'), 'utf8'));
@@ -36,7 +36,7 @@ export async function findRotatorPackage(name: string, from: string): Promise<Ro
     throw keyturnError('ROTATOR_UNFIT', {
       package: name,
       finding: 'its package.json names no file of its own to import',
-      cure: 'Its `exports` or `main` must name the file whose default export is the rotator.',
+      cure: 'Its `exports` or `main` must name the file whose default export is the rotator',
     });
   }
   return { folder, entry: pathToFileURL(file).href };

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import {
   CONTRACT,
   type Connection,
@@ -7,16 +8,13 @@ import {
 } from '../../contract/rotator.js';
 import { isKeyturnError } from '../../core/errors.js';
 import type { Channel } from './channel.js';
-import { type Member, type Request, type Settings, type WireError, requestSchema } from './messages.js';
+import { type Member, type Request, type Settings, type WireError, maxLogFacts, requestSchema } from './messages.js';
 
 /** Loads the module of a rotator: `import(entry)`. */
 export type LoadModule = (entry: string) => Promise<unknown>;
 
 /** More than this is not passed on of one message of a rotator. Characters. */
 const maxText = 2_000;
-
-/** Lines of its log that one process passes on. */
-const maxLogLines = 1_000;
 
 /**
  * The side of the process: answers the worker's requests with what the rotator does. It holds one rotator, opened at most
@@ -26,7 +24,7 @@ const maxLogLines = 1_000;
  */
 export function serveRotator(channel: Pick<Channel, 'send'>, load: LoadModule): (message: unknown) => void {
   const calls = new Map<number, AbortController>();
-  const log = boundedLog(channel);
+  const log = logOver(channel);
   let loaded: Promise<Rotator> | undefined;
   let connection: Connection | undefined;
   const rotatorAt = (entry: string): Promise<Rotator> => (loaded ??= load(entry).then(rotatorOf));
@@ -153,13 +151,18 @@ function partsOf(thrown: unknown): { readonly name: string; readonly message: st
   return { name: cut(thrown.name), message: cut(thrown.message), code: typeof code === 'string' ? cut(code) : null };
 }
 
-function boundedLog(channel: Pick<Channel, 'send'>): RotatorLog {
-  let left = maxLogLines;
+/** What is not plain is put into words here: a secret prints as `[secret]`. */
+function logOver(channel: Pick<Channel, 'send'>): RotatorLog {
+  const inWords = (fact: unknown): unknown => {
+    if (typeof fact === 'number' || typeof fact === 'boolean' || fact === null) return fact;
+    return cut(typeof fact === 'string' ? fact : inspect(fact));
+  };
   const tell =
-    (level: 'debug' | 'warn') =>
-    (facts: Readonly<Record<string, unknown>>, message: string): void => {
-      left -= 1;
-      if (left >= 0) channel.send({ kind: 'log', level, facts, message: cut(message) });
+    (level: 'debug' | 'warn'): RotatorLog['debug'] =>
+    (facts, message) => {
+      const told: Record<string, unknown> = {};
+      for (const [name, fact] of Object.entries(facts).slice(0, maxLogFacts)) told[name.slice(0, 100)] = inWords(fact);
+      channel.send({ kind: 'log', level, facts: told, message: cut(message) });
     };
   return { debug: tell('debug'), warn: tell('warn') };
 }

@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Secret } from '../../../src/core/secret.js';
+import { eventually } from '../../support/eventually.js';
 import { scrubbed } from './scrubbed.js';
 import { aContext, connected, open, thrownBy, writePlugin } from './plugin.js';
 
@@ -77,6 +79,20 @@ describe('a process that ends in a call', () => {
     expect(error.message).toContain(finding);
   });
 
+  test('or ended before it is a crash without an effect, and the call after it has another process', async () => {
+    const { connection } = await connected({
+      members: `() => ({ identify: async () => { setImmediate(() => process.exit(3)); return { system: process.cwd() }; } })`,
+    });
+    const { system } = await connection.identify(aContext());
+    await eventually('it has ended', () => !existsSync(system));
+
+    expect(await thrownBy(connection.identify(aContext()))).toMatchObject({
+      code: 'ROTATOR_CRASHED',
+      facts: { outcome: 'none' },
+    });
+    expect((await connection.identify(aContext())).system).not.toBe(system);
+  });
+
   test('three times in a row is left alone until a quarter of an hour has passed, and one crash more begins the next', async () => {
     let nowMs = 0;
     const { connection } = await connected(
@@ -95,13 +111,35 @@ describe('a process that ends in a call', () => {
     expect([await create(), await create()]).toEqual(['ROTATOR_CRASHED', 'ROTATOR_QUARANTINED']);
   });
 
-  test('is not the third in a row where it answered in between', async () => {
+  test('that several calls waited for is one crash', async () => {
     const { connection } = await connected({ members: withCreate('async () => process.exit(3)') });
+    const create = async () => (await thrownBy(connection.create(credential, aContext()))).code;
+
+    await Promise.all([create(), create(), create()]);
+
+    expect(await create()).toBe('ROTATOR_CRASHED');
+  });
+
+  test('is the third in a row although its processes have answered other calls before', async () => {
+    const { connection } = await connected({ members: withCreate('async () => process.exit(3)') });
+    const create = async () => {
+      await connection.identify(aContext());
+      return (await thrownBy(connection.create(credential, aContext()))).code;
+    };
+
+    expect([await create(), await create(), await create()]).toEqual(Array(3).fill('ROTATOR_CRASHED'));
+    expect((await thrownBy(connection.identify(aContext()))).code).toBe('ROTATOR_QUARANTINED');
+  });
+
+  test('is not the third in a row where one in between ended as it was told to', async () => {
+    const { connection, rotator } = await connected({ members: withCreate('async () => process.exit(3)') });
     const create = async () => (await thrownBy(connection.create(credential, aContext()))).code;
 
     await create();
     await create();
-    await connection.identify(aContext());
+    const another = rotator.connect({});
+    await another.identify(aContext({ rotationId: 'r2' }));
+    await another.close();
 
     expect([await create(), await create()]).toEqual(['ROTATOR_CRASHED', 'ROTATOR_CRASHED']);
   });
@@ -228,6 +266,21 @@ describe('what a process writes', () => {
   });
 });
 
+test('what a rotator logs is plain, and no more than 500 lines of one process', async () => {
+  const lines: string[] = [];
+  const { connection } = await connected({
+    members: `() => ({ create: async ({ value }, { log }) => {
+      for (let line = 0; line < 600; line += 1) log.debug({ line, value, all: { value } }, 'again');
+      return { identity: 'a' };
+    } })`,
+  });
+
+  await connection.create(credential, aContext({}, lines));
+
+  expect(lines).toHaveLength(500);
+  expect(lines[0]).toBe('debug again {"line":0,"value":"[secret]","all":"{ value: [secret] }"}');
+});
+
 describe('a package that is not what was reviewed', () => {
   test('is refused at start, with both hashes and the command that prints one', async () => {
     const plugin = await writePlugin();
@@ -240,7 +293,7 @@ describe('a package that is not what was reviewed', () => {
       facts: { package: plugin.folder, expected: plugin.isolation.integrity },
     });
     expect(error.message).toMatch(
-      new RegExp(`expected sha512-\\S+, found sha512-\\S+\\. .* keyturn rotator integrity ${plugin.folder}$`),
+      new RegExp(`expected sha512-\\S+, found sha512-\\S+\\. .* keyturn rotator integrity ${plugin.folder};`),
     );
   });
 
