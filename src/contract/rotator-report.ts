@@ -1,6 +1,6 @@
 import type { Capabilities } from '../core/capabilities.js';
 
-/** What was judged, for whoever reads a report. */
+/** What the cases of a rotator ran against. */
 export interface JudgedTarget {
   /** What the cases ran against: `PostgreSQL 18`, `a double of the Grafana API`. */
   readonly name: string;

@@ -10,6 +10,7 @@ const longest: readonly string[] = [
   'test/e2e/demo.test.ts',
   'test/e2e/leaks.test.ts',
   'test/rotators/postgres/cases.test.ts',
+  'test/testing/rotator-stubs.test.ts',
   'test/engine/planted-faults.test.ts',
   'test/engine/crash-matrix.test.ts',
   'test/crash/twice.test.ts',
