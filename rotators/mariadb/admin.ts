@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { RotatorContext } from 'keyturn/rotator';
 import { schemaCure } from './accounts.js';
 import { type Endpoint, type MariadbConfig, nameOf } from './config.js';
@@ -44,9 +45,9 @@ export async function asLogin<T>(
     // A statement whose answer nobody waits for any more is not to wait for a lock. Seconds.
     await opened.query(`SET SESSION max_statement_time = ${ctx.deadlineMs / 1_000}`);
     const change: AdminSession['change'] = async (text, values) => {
-      // A process that was paused finds the answer it waited for before it finds that its time is over. One turn later
-      // the timers have been heard, so nothing is sent behind the back of the next executor.
-      await new Promise(setImmediate);
+      // A process that was paused finds the answer it waited for before it finds that its time is over. A timer of its
+      // own is heard after those that were due before it, so nothing is sent behind the back of the next executor.
+      await delay(1);
       signal.throwIfAborted();
       isSent = true;
       const answer = await opened.query(text, values);

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { RotatorContext } from 'keyturn/rotator';
 import { type Endpoint, type RedisConfig, nameOf } from './config.js';
 import { faultError } from './faults.js';
@@ -31,9 +32,9 @@ export async function asAdmin<T>(
     const opened = await openSession(login, signal, Math.min(config.connectTimeoutMs, ctx.deadlineMs));
     session = opened;
     const change: AdminSession['change'] = async (command, ...words) => {
-      // A process that was paused finds the answer it waited for before it finds that its time is over. One turn later
-      // the timers have been heard, so nothing is sent behind the back of the next executor.
-      await new Promise(setImmediate);
+      // A process that was paused finds the answer it waited for before it finds that its time is over. A timer of its
+      // own is heard after those that were due before it, so nothing is sent behind the back of the next executor.
+      await delay(1);
       signal.throwIfAborted();
       isSent = true;
       const answer = await opened.call(command, ...words);

@@ -1,6 +1,9 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Connection, Credential, RotatorContext } from 'keyturn/rotator';
 import { Secret } from 'keyturn/rotator';
 import { expect, onTestFinished, test } from 'vitest';
+import { asAdmin } from '../../../rotators/mariadb/admin.js';
 import { loadDriver } from '../../../rotators/mariadb/session.js';
 import { eventually } from '../../support/eventually.js';
 import { startMariadb } from '../../support/mariadb.js';
@@ -231,6 +234,23 @@ describeWithMariadb('a server that does not answer', () => {
   });
 });
 
+describeWithMariadb('a change', () => {
+  test('is not sent once the call is over, not even by a process that has slept through its end', async () => {
+    const { configure, ctx, sql, name } = await borrowTarget();
+    const config = configure();
+    const work = { config, action: 'create', ctx: ctx('r1', { deadlineMs: 2_000 }) };
+    const sleeping = asAdmin(config.endpoints[0]!, work, async (session) => {
+      await session.query('SELECT 1');
+      // As under SIGSTOP: nothing of this process is run until its time is over.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_100);
+      await session.change(`CREATE USER '${name}-r1'`);
+    });
+
+    await expect(sleeping).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED', facts: { outcome: 'none' } });
+    expect(await sql(`SELECT user FROM mysql.global_priv WHERE user = '${name}-r1'`)).toEqual([]);
+  });
+});
+
 describeWithMariadb('a replica', () => {
   test('has the account, and its sessions end there too', async () => {
     const primary = await startMariadb(['--server-id=1', '--log-bin=binlog']);
@@ -253,7 +273,15 @@ describeWithMariadb('a replica', () => {
       { sentence: `127.0.0.1:${replica.port} is read-only, and changes are written at the first endpoint` },
     ]);
     await asRoot(replica, `STOP SLAVE SQL_THREAD`);
-    const disabling = connection.disable(made.identity, ctx('r2'));
+    let isOver = false;
+    const disabling = connection.disable(made.identity, ctx('r2')).finally(() => {
+      isOver = true;
+    });
+    await eventually('it looks again at the replica, which has not heard of the lock', async () => {
+      const log = await readFile(join(replica.folder, 'general.log'), 'latin1');
+      return log.split('account_locked').length > 3;
+    });
+    expect(isOver).toBe(false);
     await asRoot(replica, `START SLAVE SQL_THREAD`);
 
     await disabling;

@@ -4,6 +4,7 @@ import type { Connection, Credential, RotatorContext } from 'keyturn/rotator';
 import { Secret } from 'keyturn/rotator';
 import redis from 'keyturn/rotators/redis';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { asAdmin } from '../../../rotators/redis/admin.js';
 import { startTcpProxy } from '../../support/tcp-proxy.js';
 import { borrowServer, borrowTarget, describeWithProgram, rules } from './borrowed.js';
 
@@ -202,6 +203,23 @@ describeWithProgram('a server that does not answer', () => {
     await expect(connection.list(ctx('r1'))).rejects.toMatchObject({
       code: expect.stringMatching(/^TARGET_(THROTTLED|UNREACHABLE)$/) as string,
     });
+  });
+});
+
+describeWithProgram('a change', () => {
+  test('is not sent once the call is over, not even by a process that has slept through its end', async () => {
+    const { configure, ctx, person } = await borrowTarget();
+    const config = configure();
+    const work = { config, action: 'create', ctx: ctx('r1', { deadlineMs: 500 }) };
+    const sleeping = asAdmin(config.endpoints[0]!, work, async (session) => {
+      await session.call('ACL', 'LIST');
+      // As under SIGSTOP: nothing of this process is run until its time is over.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
+      await session.change('ACL', 'SETUSER', 'app-r1', 'on');
+    });
+
+    await expect(sleeping).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED', facts: { outcome: 'none' } });
+    expect(await person.call('ACL', 'USERS')).not.toContain('app-r1');
   });
 });
 
