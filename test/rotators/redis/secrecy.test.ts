@@ -56,7 +56,7 @@ describeWithProgram('a value', () => {
   test('is in no error, whatever the driver hangs onto its own', async () => {
     const { connection, open, ctx, person, configure } = await borrowTarget();
     const { identity, value } = await connection.propose(null, ctx('r1'));
-    await person.call('ACL', 'SETUSER', 'keyturn_admin', '-acl|save');
+    await person.call('ACL', 'SETUSER', 'keyturn_admin', '-acl|setuser');
     const wrong = Secret.fromText('a-wrong-password-of-the-admin');
     const errors = [
       await connection.create({ identity, value: value! }, ctx('r1')).catch((error: unknown) => error),
@@ -66,9 +66,11 @@ describeWithProgram('a value', () => {
       await connection.probe({ identity, value: wrong }, ctx('r1')),
     ];
 
-    expect(errors).toMatchObject([{ code: 'PRIVILEGE_MISSING' }, { code: 'ADMIN_REFUSED' }, [{ answer: 'refused' }]]);
+    expect(errors).toMatchObject([{ code: 'PRIVILEGE_MISSING' }, { code: 'ADMIN_REFUSED' }, [{ answer: 'absent' }]]);
     const shown = inspect([errors, connection, configure()], { depth: Infinity, showHidden: true, getters: true });
     expect(found(shown, [value!, wrong, configure().admin.password])).toBe(0);
+    // Nor is the digest of it, which the command holds.
+    expect(shown).not.toMatch(/#[0-9a-f]{64}/);
   });
 });
 

@@ -155,6 +155,20 @@ test('a late write of one rotation leaves the keys of the others as they are', a
   expect(await connection.verify(fresh, ctx('r2'))).toMatchObject([{ answer: 'accepted' }]);
 });
 
+test('a key of another secret is neither switched off nor removed', async () => {
+  const { connection, ctx, make } = await borrowFolder();
+  const made = await make('r1');
+  const other = ctx('r1', { secret: 'test:/another' });
+
+  await expect(connection.disable(made.identity, other)).rejects.toMatchObject({ code: 'NOT_OURS' });
+  await expect(connection.create(made, other)).rejects.toMatchObject({ code: 'PRINCIPAL_IN_USE' });
+  await expect(connection.destroy(made.identity, { createdBy: 'r1' }, other)).rejects.toMatchObject({
+    code: 'NOT_OURS',
+  });
+
+  expect(await connection.verify(made, ctx('r1'))).toMatchObject([{ answer: 'accepted' }]);
+});
+
 test('a file that is no entry is told by its name and without what it holds', async () => {
   const { folder, connection, ctx } = await borrowFolder();
   await writeFile(join(folder, 'app-r1.json'), 'whsec_bm90LWpzb24tYnV0LWEta2V5');
