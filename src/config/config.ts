@@ -109,6 +109,8 @@ export interface SecretConfig {
   readonly capabilities: Capabilities;
   /** What its identities name at the target. */
   readonly principal: string;
+  /** What its rotator wants said at every start, a sentence each. */
+  readonly warnings: readonly string[];
   readonly workflow: { readonly name: string; readonly number: number };
   /** Null: on demand only. */
   readonly schedule: { readonly cron: string; readonly timezone: string } | null;

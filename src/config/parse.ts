@@ -187,14 +187,18 @@ function tryRotator(
   config: SecretConfig['config'],
   at: readonly string[],
   problems: string[],
-): Pick<SecretConfig, 'capabilities' | 'principal'> | undefined {
+): Pick<SecretConfig, 'capabilities' | 'principal' | 'warnings'> | undefined {
   const parsed = rotator.config.safeParse(shownConfig(config));
   if (!parsed.success) {
     problems.push(...problemsOf(parsed.error, at));
     return undefined;
   }
   try {
-    return { capabilities: rotator.capabilities(parsed.data), principal: rotator.principal(parsed.data) };
+    return {
+      capabilities: rotator.capabilities(parsed.data),
+      principal: rotator.principal(parsed.data),
+      warnings: rotator.warnings?.(parsed.data) ?? [],
+    };
   } catch {
     problems.push(problem(at, `the rotator ${rotator.name} cannot work with these settings`));
     return undefined;

@@ -137,6 +137,8 @@ export interface Rotator<Config = unknown> {
   capabilities(config: Config): Capabilities;
   /** What the identities name at the target, stable over rotations: two secrets must not share one. Pure. */
   principal(config: Config): string;
+  /** What a configuration accepts that a person should be told of at every start, a sentence each. Pure. Absent: nothing. */
+  warnings?(config: Config): readonly string[];
   /** Opens it for one secret. No I/O until the first call. */
   connect(config: Config): Connection;
   /** Sorts an error that is not one of the catalogue's. Pure. */

@@ -29,6 +29,7 @@ import { type Urls, type Variables, assertQueueUrl, levelOf, workflows } from '.
 import { assertUsable, newRotationId, register, scheduledRotationId } from './state.js';
 import { openStores } from './stores.js';
 import { targetsOf } from './targets.js';
+import { tellWarnings } from './warnings.js';
 
 /** What the parts of a worker are made for. */
 export interface WorkerSettings {
@@ -71,6 +72,7 @@ export async function openWorkerParts({ variables, urls, config, concurrency }: 
     // What rotators are given and give is looked for in every line.
     const scrubber = new Scrubber();
     const log = createLog({ level, stream: process.stderr, seen: scrubber });
+    tellWarnings(config, log);
     const leases = postgresLeases(pool);
     const targets = targetsOf({
       ...configured,

@@ -95,6 +95,18 @@ describe('a sound configuration', () => {
     expect(Object.isFrozen(rotator)).toBe(false);
   });
 
+  test('keeps what a rotator wants said at every start', () => {
+    const warned = { ...rotator, warnings: ({ owner }: z.output<typeof plain>) => [`${owner} is alone`] };
+    const target = { rotator: warned, config: { password: env('ADMIN_PASSWORD') } };
+    const warningsOf = (input: ConfigInput) =>
+      parseConfig(input, options).environments['demo']!.secrets['/demo/db']!.warnings;
+
+    expect(warningsOf(configWith({ '/demo/db': billing }))).toEqual([]);
+    expect(warningsOf(configWith({ '/demo/db': billing }, { targets: { billing: target } }))).toEqual([
+      'billing is alone',
+    ]);
+  });
+
   test('takes a key of KMS, by alias, id or ARN, and the master key before it', () => {
     const arn = 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab';
     for (const key of ['alias/keyturn', 'mrk-1234abcd12ab34cd56ef1234567890ab', arn, arn.replace(/key.*/, 'alias/k')]) {
