@@ -32,6 +32,7 @@ const clients: Readonly<Record<string, readonly string[]>> = {
   postgres: ['pg'],
   redis: ['ioredis'],
   mariadb: ['mysql2'],
+  'api-key': ['undici'],
 };
 
 const rules: readonly Rule[] = [

@@ -19,6 +19,8 @@ const openers: Readonly<Record<string, string>> = {
   'rotators/redis/connection.ts': 'the server is sent a digest of the bytes, and keeps nothing else',
   'rotators/redis/session.ts': 'AUTH sends the bytes',
   'rotators/signing-key/connection.ts': 'whoever verifies a MAC needs the key itself, and finds it in the folder',
+  'rotators/api-key/placeholders.ts':
+    'HTTP takes text: credentials stand in headers and bodies, forgotten once they are sent',
   'src/adapters/memory/ports.ts': 'stands in for the keyring and seals by copying the bytes',
   'src/adapters/memory/store.ts': 'tells versions apart by a digest of their bytes',
   'src/cli/commands/token.ts': 'shows the secret half of a new access key, once, to who made it',

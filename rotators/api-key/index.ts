@@ -1,0 +1,39 @@
+import { CONTRACT, defineRotator } from 'keyturn/rotator';
+import { type ApiKeyConfig, canFind, configSchema } from './config.js';
+import { connect } from './connection.js';
+
+/**
+ * Rotates API keys that a provider makes and shows once, over HTTP, by the definition of the provider: its requests, and
+ * where their answers have what.
+ */
+export default defineRotator<ApiKeyConfig>({
+  name: 'api-key',
+  contract: CONTRACT,
+  config: configSchema,
+  credential: { identity: 'id', value: 'key' },
+  capabilities: (config) => {
+    const { requests, settleMs, propagationMs, exclusive } = config;
+    return {
+      overlap: 'two-live',
+      origin: 'provider',
+      fence: false,
+      disable: requests.disable !== undefined && requests.enable !== undefined,
+      usage: false,
+      endsSessions: false,
+      list: canFind(config),
+      exclusive: exclusive === true,
+      // What was asked for last is then over and shows in the list.
+      settleMs: settleMs + (requests.list?.lagMs ?? 0),
+      propagationMs,
+    };
+  },
+  principal: ({ principal }) => principal,
+  warnings: ({ acceptOrphans, baseUrl }) =>
+    acceptOrphans === true
+      ? [
+          `a key at ${new URL(baseUrl).host} whose creation is cut off is never found again and stays alive (acceptOrphans)`,
+        ]
+      : [],
+  connect,
+  classify: () => 'unknown',
+});

@@ -1,0 +1,75 @@
+import { Secret } from 'keyturn/rotator';
+import type { Connection, RotatorContext } from 'keyturn/rotator';
+import apiKey from 'keyturn/rotators/api-key';
+import { onTestFinished } from 'vitest';
+import type { ApiKeyConfig } from '../../../rotators/api-key/config.js';
+import { ScriptedProvider } from '../../support/scripted-provider.js';
+import { contextOf } from '../postgres/borrowed.js';
+
+type Settings = Readonly<Record<string, unknown>>;
+
+/** The definition of the scripted provider, as somebody would write it. */
+export const requests = {
+  create: {
+    method: 'POST',
+    path: '/keys',
+    body: { name: '{name}', note: '{tag}' },
+    identity: '/data/id',
+    value: '/secret',
+  },
+  verify: { method: 'GET', path: '/me', headers: { authorization: 'Bearer {value}' } },
+  list: { method: 'GET', path: '/keys', items: '/keys', identity: '/id', tag: '/note' },
+  disable: { method: 'POST', path: '/keys/{identity}/disable' },
+  enable: { method: 'POST', path: '/keys/{identity}/enable' },
+  destroy: { method: 'DELETE', path: '/keys/{identity}' },
+} as const;
+
+/** The same, of a provider that keeps no tag. */
+export const untagged = {
+  ...requests,
+  create: { ...requests.create, body: { name: '{name}' } },
+  list: { method: 'GET', path: '/keys', items: '/keys', identity: '/id' },
+} as const;
+
+/** What a test owns: a provider of its own, gone when it has finished. */
+export interface BorrowedProvider {
+  readonly provider: ScriptedProvider;
+  readonly config: ApiKeyConfig;
+  readonly connection: Connection;
+  /** Another connection to it, closed when the test has finished. */
+  readonly open: (change?: Settings) => Connection;
+  readonly configure: (change?: Settings) => ApiKeyConfig;
+}
+
+/** The settings of the scripted provider before they are parsed. */
+export function settingsOf({ url, admin }: Pick<ScriptedProvider, 'url' | 'admin'>, change: Settings = {}): Settings {
+  return {
+    baseUrl: url,
+    auth: { kind: 'bearer', token: Secret.fromText(admin.secret) },
+    principal: 'billing',
+    requests,
+    ...change,
+  };
+}
+
+/** Borrows a provider for the running test. */
+export async function borrowProvider(
+  change: Settings = {},
+  tls?: { readonly key: string; readonly cert: string },
+): Promise<BorrowedProvider> {
+  const provider = await ScriptedProvider.start(tls);
+  onTestFinished(async () => provider.close());
+  const configure = (more: Settings = {}): ApiKeyConfig =>
+    apiKey.config.parse(settingsOf(provider, { ...change, ...more }));
+  const open = (more: Settings = {}): Connection => {
+    const connection = apiKey.connect(configure(more));
+    onTestFinished(async () => connection.close());
+    return connection;
+  };
+  return { provider, config: configure(), connection: open(), open, configure };
+}
+
+/** What a call of a test is told. */
+export function ctxOf(rotationId = 'r1', change: Partial<RotatorContext> = {}): RotatorContext {
+  return contextOf('test:/keys', rotationId, change);
+}
