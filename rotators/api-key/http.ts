@@ -76,7 +76,7 @@ export class Http {
   async close(): Promise<void> {
     const opened = this.#opened;
     this.#opened = undefined;
-    if (opened !== undefined) await (await opened).agent.destroy();
+    if (opened !== undefined) await (await opened).agent.close();
   }
 
   /** The client library is loaded when it is first needed. */

@@ -2,6 +2,12 @@ import { CONTRACT, defineRotator } from 'keyturn/rotator';
 import { type ApiKeyConfig, canFind, configSchema } from './config.js';
 import { connect } from './connection.js';
 
+export { type GrafanaOptions, grafana } from './definitions/grafana.js';
+export { type RestOptions, rest } from './definitions/rest.js';
+export type { ApiKeySettings, SecretReference } from './definitions/setting.js';
+export { type UnleashOptions, unleash } from './definitions/unleash.js';
+export { type VerdaccioOptions, verdaccio } from './definitions/verdaccio.js';
+
 /**
  * Rotates API keys that a provider makes and shows once, over HTTP, by the definition of the provider: its requests, and
  * where their answers have what.

@@ -192,10 +192,13 @@ const isAboutOne: ReadonlySet<RequestName> = new Set<RequestName>(['disable', 'e
 /** Looking changes nothing. Whatever else was answered with an error may have been done all the same. */
 const outcomeOf = ({ request }: About): 'none' | 'unknown' => (request.method === 'GET' ? 'none' : 'unknown');
 
-function isMatch({ status, pointer, equals }: Match, found: number, document: unknown): boolean {
+function isMatch({ status, pointer, equals, absent }: Match, found: number, document: unknown): boolean {
   if (status !== found) return false;
   if (pointer === undefined) return true;
+  // Of a body that is no JSON nobody can say what is missing in it.
+  if (typeof document !== 'object' || document === null) return false;
   const value = at(document, pointer);
+  if (absent === true) return value === undefined;
   return equals === undefined ? value !== undefined : value === equals;
 }
 

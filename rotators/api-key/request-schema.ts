@@ -14,6 +14,8 @@ const match = z.union([
     pointer: pointerSchema.optional(),
     /** Default: anything that is there. */
     equals: scalar.optional(),
+    /** True: nothing is there, in a body that is JSON. */
+    absent: z.literal(true).optional(),
   }),
 ]);
 
@@ -22,6 +24,7 @@ export type Match = {
   readonly status: number;
   readonly pointer?: string | undefined;
   readonly equals?: string | number | boolean | null | undefined;
+  readonly absent?: true | undefined;
 };
 
 const matches = (...statuses: readonly number[]) => z.array(match).default(statuses.map((code) => ({ status: code })));

@@ -236,6 +236,22 @@ interface Reply {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** Its definition for the rotator `api-key`, as somebody would write it. */
+export const scriptedRequests = {
+  create: {
+    method: 'POST',
+    path: '/keys',
+    body: { name: '{name}', note: '{tag}' },
+    identity: '/data/id',
+    value: '/secret',
+  },
+  verify: { method: 'GET', path: '/me', headers: { authorization: 'Bearer {value}' } },
+  list: { method: 'GET', path: '/keys', items: '/keys', identity: '/id', tag: '/note' },
+  disable: { method: 'POST', path: '/keys/{identity}/disable' },
+  enable: { method: 'POST', path: '/keys/{identity}/enable' },
+  destroy: { method: 'DELETE', path: '/keys/{identity}' },
+} as const;
+
 /** Ways to answer otherwise. */
 export const faults = {
   /** Nothing is done. */

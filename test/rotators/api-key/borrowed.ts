@@ -3,26 +3,13 @@ import type { Connection, RotatorContext } from 'keyturn/rotator';
 import apiKey from 'keyturn/rotators/api-key';
 import { onTestFinished } from 'vitest';
 import type { ApiKeyConfig } from '../../../rotators/api-key/config.js';
-import { ScriptedProvider } from '../../support/scripted-provider.js';
+import { ScriptedProvider, scriptedRequests } from '../../support/scripted-provider.js';
 import { contextOf } from '../postgres/borrowed.js';
 
 type Settings = Readonly<Record<string, unknown>>;
 
-/** The definition of the scripted provider, as somebody would write it. */
-export const requests = {
-  create: {
-    method: 'POST',
-    path: '/keys',
-    body: { name: '{name}', note: '{tag}' },
-    identity: '/data/id',
-    value: '/secret',
-  },
-  verify: { method: 'GET', path: '/me', headers: { authorization: 'Bearer {value}' } },
-  list: { method: 'GET', path: '/keys', items: '/keys', identity: '/id', tag: '/note' },
-  disable: { method: 'POST', path: '/keys/{identity}/disable' },
-  enable: { method: 'POST', path: '/keys/{identity}/enable' },
-  destroy: { method: 'DELETE', path: '/keys/{identity}' },
-} as const;
+/** The definition of the scripted provider. */
+export const requests = scriptedRequests;
 
 /** The same, of a provider that keeps no tag. */
 export const untagged = {

@@ -329,6 +329,20 @@ describe('a provider that allows so many keys', () => {
   });
 });
 
+test('a trial that is answered by 200 and nobody is refused where the definition says so, and HTML says nothing', async () => {
+  const verify = {
+    ...requests.verify,
+    accepted: [{ status: 200, pointer: '/ok', equals: true }],
+    refused: [{ status: 200, pointer: '/ok', absent: true }],
+  };
+  const borrowed = await borrowProvider({ requests: { ...requests, verify } });
+  const key = await made(borrowed);
+  const ask = async (): Promise<string | undefined> => (await borrowed.connection.probe(key, ctxOf()))[0]?.answer;
+  borrowed.provider.fail('trial', faults.answer(200, {}), faults.html(), faults.answer(200, { ok: false }));
+
+  expect([await ask(), await ask(), await ask(), await ask()]).toEqual(['refused', 'unknown', 'unknown', 'accepted']);
+});
+
 test('a current key with an id that the provider does not know is found before anything is changed', async () => {
   const { provider, connection } = await borrowProvider();
   const { secret } = provider.plant('by hand', { id: 'k1' });

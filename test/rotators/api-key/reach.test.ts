@@ -150,3 +150,23 @@ test('a provider is known by its own identifier where its definition has one', a
   expect(await connection.identify(ctxOf())).toEqual({ system: provider.url });
   expect(await open({ requests: { ...requests, system } }).identify(ctxOf())).toEqual({ system: 'scripted-1' });
 });
+
+// A worker keeps the connections of so many secrets and closes the one that was not asked for longest, asked or not.
+test('a call that is under way when its connection is closed comes to its end', async () => {
+  const { provider, connection } = await borrowProvider();
+  const { identity } = await connection.create(proposal, ctxOf());
+  const asked = new Promise<() => void>((resolve) => {
+    provider.fail('list', (response, apply) => {
+      resolve(() => void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(apply())));
+    });
+  });
+  const listed = connection.list(ctxOf());
+  const answer = await asked;
+
+  const closed = connection.close();
+  for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
+  answer();
+
+  expect(await listed).toEqual([{ identity, rotationId: 'r1', live: true }]);
+  await closed;
+});
