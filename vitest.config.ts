@@ -17,6 +17,7 @@ const alias = [
 ];
 
 const architecture = 'test/architecture/**/*.test.ts';
+const thirdParty = 'test/third-party';
 
 export default defineConfig({
   resolve: { alias },
@@ -35,12 +36,14 @@ export default defineConfig({
     projects: [
       // The tests that keep the house need no server: `npm run check` runs them, and nothing else does.
       { extends: true, test: { name: 'house', include: [architecture] } },
+      // Against servers of others, which `npm run test:third-party` installs beside them.
+      { extends: true, test: { name: 'third-party', include: [`${thirdParty}/*.test.ts`] } },
       {
         extends: true,
         test: {
           name: 'suite',
           include: ['test/**/*.test.ts'],
-          exclude: [architecture, ...longSuites],
+          exclude: [architecture, `${thirdParty}/**`, ...longSuites],
           globalSetup: ['./test/support/global-setup.ts'],
           // Every value that a rotator generates can be told from all else.
           setupFiles: ['./test/support/plant-canary-process.mjs'],
