@@ -118,7 +118,7 @@ function ruleFor(path: string): Rule | undefined {
     };
   }
   if (area === 'src' && folder === 'adapters') {
-    // A rotator in a process of its own is a rotator: both ends of its line speak the contract (docs/decisions/0010).
+    // A rotator in a process of its own is a rotator: both ends of its line speak the contract (docs/decisions/0013).
     const spoken = name === 'child' ? [contract] : [];
     // Its process loads whatever package it is named, and nothing else here does.
     const named = path === 'src/adapters/child/rotator-process.ts' ? ['<computed>'] : [];

@@ -91,6 +91,7 @@ export async function openIsolatedRotator(
     }),
     capabilities: (config): Capabilities => taken(config).capabilities,
     principal: (config) => taken(config).principal,
+    warnings: (config) => taken(config).warnings,
     connect: (config) =>
       connectionOf({ start, config, quarantine, rotator: described.name, idleMs: options.idleMs ?? 30_000 }),
     classify: (error) => (error instanceof ThrownByRotator ? error.classification : 'unknown'),

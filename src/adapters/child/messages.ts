@@ -104,13 +104,22 @@ const identified = z
   .object({ identity: word.min(1), value: secret.optional() })
   .transform(({ identity, value }) => (value === undefined ? { identity } : { identity, value }));
 
+/** What was there before may be as much as a list holds. */
+const proposed = z
+  .object({ identity: word.min(1), value: secret.optional(), existing: z.array(word.min(1)).max(10_000).optional() })
+  .transform(({ identity, value, existing }) => ({
+    identity,
+    ...(value === undefined ? {} : { value }),
+    ...(existing === undefined ? {} : { existing }),
+  }));
+
 const nothing = z.unknown().transform((): void => undefined);
 
 /** What each member may answer. What the contract does not name is left behind. */
 export const answerSchemas = {
   preflight: z.array(z.object({ sentence, cure: sentence })).max(1_000),
   identify: z.object({ system: word.min(1) }),
-  propose: identified,
+  propose: proposed,
   create: identified,
   probe: endpointAnswers,
   verify: endpointAnswers,
@@ -122,7 +131,7 @@ export const answerSchemas = {
   disable: z.object({ endedSessions: count }),
   enable: nothing,
   destroy: nothing,
-  list: z.array(z.object({ identity: word, rotationId: word, live: z.boolean() })).max(10_000),
+  list: z.array(z.object({ identity: word, rotationId: word.nullable(), live: z.boolean() })).max(10_000),
 } as const satisfies Record<Member, z.ZodType>;
 
 const problem = z.object({ path: z.array(z.union([word, z.number()])).max(32), message: sentence });
@@ -133,16 +142,25 @@ const settingsSchema = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('taken'),
     principal: word,
-    capabilities: z.strictObject({
-      overlap: z.enum(['two-live', 'one-live']),
-      origin: z.enum(['ours', 'provider']),
-      fence: z.boolean(),
-      disable: z.boolean(),
-      usage: z.boolean(),
-      endsSessions: z.boolean(),
-      list: z.boolean(),
-      settleMs: z.number().min(0),
-    }),
+    warnings: z.array(sentence).max(100),
+    capabilities: z
+      .strictObject({
+        overlap: z.enum(['two-live', 'one-live']),
+        origin: z.enum(['ours', 'provider']),
+        fence: z.boolean(),
+        disable: z.boolean(),
+        usage: z.boolean(),
+        endsSessions: z.boolean(),
+        list: z.boolean(),
+        settleMs: z.number().min(0),
+        exclusive: z.boolean().optional(),
+        propagationMs: z.number().min(0).optional(),
+      })
+      .transform(({ exclusive, propagationMs, ...able }) => ({
+        ...able,
+        ...(exclusive === undefined ? {} : { exclusive }),
+        ...(propagationMs === undefined ? {} : { propagationMs }),
+      })),
   }),
 ]);
 

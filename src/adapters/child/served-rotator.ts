@@ -102,9 +102,17 @@ function settingsOf(rotator: Rotator, config: unknown): Settings {
   const parsed = rotator.config.safeParse(config);
   if (!parsed.success) return { kind: 'refused', problems: problemsOf(parsed.error.issues) };
   try {
-    const { overlap, origin, fence, disable, usage, endsSessions, list, settleMs } = rotator.capabilities(parsed.data);
-    const capabilities = { overlap, origin, fence, disable, usage, endsSessions, list, settleMs };
-    return { kind: 'taken', principal: rotator.principal(parsed.data), capabilities };
+    const { overlap, origin, fence, disable, usage, endsSessions, list, settleMs, ...rest } = rotator.capabilities(
+      parsed.data,
+    );
+    const { exclusive, propagationMs } = rest;
+    const able = {
+      ...{ overlap, origin, fence, disable, usage, endsSessions, list, settleMs },
+      ...(exclusive === undefined ? {} : { exclusive }),
+      ...(propagationMs === undefined ? {} : { propagationMs }),
+    };
+    const warnings = [...(rotator.warnings?.(parsed.data) ?? [])];
+    return { kind: 'taken', principal: rotator.principal(parsed.data), warnings, capabilities: able };
   } catch {
     return { kind: 'refused', problems: [{ path: [], message: 'the rotator cannot work with these settings' }] };
   }

@@ -77,5 +77,7 @@ describe('the cases of every rotator, in a process of its own', () => {
     },
   });
 
-  test.each(cases)('$name', async ({ run }) => run());
+  // The worker knows only the settings that were shown at start; `test/config/isolated.test.ts` refuses unknown ones there.
+  const judgedHere = cases.filter(({ name }) => name !== 'a setting nobody knows is refused by the schema');
+  test.for(judgedHere)('$name', async ({ run }, { skip }) => run(skip));
 });
