@@ -45,7 +45,8 @@ export class Http {
     call.refuseAborted();
     await this.#awaitTurn(call);
     const { undici, agent } = await this.#open();
-    const timeoutMs = Math.min(this.#config.timeoutMs, Math.max(1, call.leftMs));
+    // A timer takes whole milliseconds only.
+    const timeoutMs = Math.min(this.#config.timeoutMs, Math.max(1, Math.floor(call.leftMs)));
     const deadline = AbortSignal.timeout(timeoutMs);
     try {
       const { statusCode, headers, body } = await undici.request(exchange.url, {

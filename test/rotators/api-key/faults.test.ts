@@ -177,6 +177,16 @@ describe('a provider that asks to be left alone', () => {
   });
 });
 
+test('a key is tried where less is left of the call than a request may take', async () => {
+  const { connection } = await borrowProvider();
+  const proposal = await connection.propose(null, ctxOf());
+  const { identity, value } = await connection.create(proposal, ctxOf());
+
+  const answers = await connection.probe({ identity, value: value! }, ctxOf('r1', { deadlineMs: 5_000 }));
+
+  expect(answers).toMatchObject([{ answer: 'accepted' }]);
+});
+
 describe('a trial that is answered', () => {
   test.each<[string, Fault, string]>([
     ['by 403', faults.answer(403), 'unknown'],
