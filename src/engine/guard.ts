@@ -40,6 +40,8 @@ export function guardRotator(
   let answeredEpoch = 0;
   // A breaker that others have opened is closed by the first answer of a wakeup; further answers tell it nothing.
   const tell = ({ plan, fence }: Scope, unreachable: boolean): void => {
+    // Whoever only looks has no lease and no epoch. There are as many looks as secrets: they would keep a breaker open.
+    if (fence.epoch === 0) return;
     if (!unreachable && answeredEpoch === fence.epoch) return;
     answeredEpoch = unreachable ? 0 : fence.epoch;
     report(plan, unreachable ? 'unreachable' : 'answered');

@@ -131,6 +131,18 @@ export const leaseCases: readonly JournalCase[] = [
     },
   },
   {
+    name: 'what fails while the breaker is open does not put the next probe off',
+    async run(harness) {
+      await accepted(harness, 'probe');
+      for (let report = 0; report < 5; report += 1) await harness.leases.report(main, 'unreachable');
+      await harness.pass(20_000);
+      await harness.leases.report(main, 'unreachable');
+      assert.equal((await acquire(harness, 'probe', 'worker-1')).kind, 'broken');
+      await harness.pass(10_000);
+      await granted(harness, 'probe');
+    },
+  },
+  {
     name: 'a broken target delays nobody at another target',
     async run(harness) {
       await harness.intake.accept(planFor('elsewhere', { target: 'replica' }), []);

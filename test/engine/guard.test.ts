@@ -183,6 +183,17 @@ describe('the breaker is told', () => {
     expect(reports).toEqual(['unreachable', 'unreachable', 'answered']);
   });
 
+  it('nothing of what somebody sees who only looks', async () => {
+    const { port, reports } = guarded({
+      probe: async () => [{ endpoint: 'one', answer: 'unknown' }],
+      identify: async () => ({ system: 's' }),
+    });
+    const looking = aScope({ fence: { era: 0, epoch: 0, known: true } });
+    await port.probe(looking, credential);
+    await port.identify(looking);
+    expect(reports).toEqual([]);
+  });
+
   it.each([
     ['TARGET_UNREACHABLE', 'unreachable'],
     ['DEADLINE_EXCEEDED', 'unreachable'],

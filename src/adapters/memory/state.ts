@@ -178,8 +178,10 @@ export class MemoryState {
 
   report(target: { readonly environment: string; readonly target: string }, outcome: 'answered' | 'unreachable'): void {
     const row = this.#target(targetKey(target));
+    const nowMs = this.clock.nowMs();
     row.failures = outcome === 'answered' ? 0 : row.failures + 1;
-    row.probeMs = this.clock.nowMs() + BREAKER_PROBE_MS;
+    // Failures of others do not put the next probe off.
+    if (row.failures <= BREAKER_FAILURES || row.probeMs <= nowMs) row.probeMs = nowMs + BREAKER_PROBE_MS;
   }
 
   /** True while this epoch holds the secret's lease: what the memory store asks before it writes. */

@@ -33,14 +33,15 @@ export function postgresLeases(pool: Session): Async<Leases> {
     },
 
     // An answer writes only where there was a failure to forget. Five failures in a row open the breaker: 30 s apart,
-    // one acquisition probes.
+    // one acquisition probes. Failures of others meanwhile do not put the next probe off.
     async report({ environment, target }, outcome) {
       await rowsOf(
         pool,
         outcome === 'answered'
           ? `UPDATE keyturn.targets SET failures = 0, probe_at = NULL WHERE environment = $1 AND target = $2 AND failures > 0`
           : `UPDATE keyturn.targets SET failures = failures + 1,
-               probe_at = CASE WHEN failures + 1 >= 5 THEN clock_timestamp() + interval '30 seconds' END
+               probe_at = CASE WHEN failures + 1 < 5 THEN NULL
+                 WHEN probe_at > clock_timestamp() THEN probe_at ELSE clock_timestamp() + interval '30 seconds' END
              WHERE environment = $1 AND target = $2`,
         [environment, target],
       );
