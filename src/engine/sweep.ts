@@ -45,6 +45,7 @@ export class Sweep {
   /** The parts that failed the last time. */
   readonly #failing = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
+  #isAuditing = false;
   #running: Promise<void> = Promise.resolve();
   #stopped = false;
 
@@ -56,7 +57,8 @@ export class Sweep {
   start(): void {
     const again = (): void => {
       if (this.#stopped) return;
-      this.#running = this.once();
+      this.#running = this.#find();
+      this.#auditAlongside();
       void this.#running.then(() => {
         if (!this.#stopped) this.#timer = setTimeout(again, this.#parts.everyMs);
       });
@@ -71,13 +73,27 @@ export class Sweep {
     await Promise.all(this.#inWork);
   }
 
-  /** One sweep. A part that fails is left to the next. */
+  /** One sweep, with the audits that are due. A part that fails is left to the next. */
   async once(): Promise<void> {
+    await this.#find();
+    await this.#guarded('alias audits', () => this.#audit());
+  }
+
+  async #find(): Promise<void> {
     await this.#guarded('due secrets', () => this.#startDue());
     await this.#guarded('unattended rotations', () => this.#ringUnattended());
     await this.#guarded('unsent webhooks', () => this.#ringUndelivered());
-    await this.#guarded('alias audits', () => this.#audit());
     await this.#guarded('policies of parameters', () => this.#tellPolicies());
+  }
+
+  /**
+   * Audits ask targets and stores, and after a takeover there are as many as there are secrets: rotations that wait for
+   * the sweep do not wait for them.
+   */
+  #auditAlongside(): void {
+    if (this.#isAuditing) return;
+    this.#isAuditing = true;
+    this.#byItself(this.#guarded('alias audits', () => this.#audit()).finally(() => (this.#isAuditing = false)));
   }
 
   /** A trouble is told of once, not every second, and so is its end. */
@@ -150,6 +166,7 @@ export class Sweep {
   async #audit(): Promise<void> {
     const { queries, environments, batch, audit, orphans, log } = this.#parts;
     for (const { secret, openRotation } of await queries.audits(environments, batch)) {
+      if (this.#stopped) return;
       if (openRotation !== null) continue;
       const problem = await audit(secret);
       await queries.audited(secret, problem);

@@ -158,6 +158,30 @@ describe('an audit', () => {
   });
 });
 
+it('what waits for the sweep does not wait for an audit that hangs', async () => {
+  let rounds = 0;
+  let goOn = (): void => undefined;
+  let seen = (): void => undefined;
+  const hanging = new Promise<null>((resolve) => (goOn = () => resolve(null)));
+  const enough = new Promise<void>((resolve) => (seen = resolve));
+  const { sweep } = aSweep({
+    found: {
+      audits: async () => [{ secret: 'test:/a', openRotation: null }],
+      unattended: async () => {
+        rounds += 1;
+        if (rounds === 3) seen();
+        return [];
+      },
+    },
+    parts: { audit: async () => hanging, everyMs: 1 },
+  });
+  sweep.start();
+  await enough;
+  goOn();
+  await sweep.stop();
+  expect(rounds).toBeGreaterThanOrEqual(3);
+});
+
 it('an orphan is told of with its tag, and one that cannot be looked for holds up no other', async () => {
   const told: unknown[] = [];
   const log = { debug: () => undefined, info: () => undefined, error: () => undefined };
