@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import apiKey from 'keyturn/rotators/api-key';
 import postgres from 'keyturn/rotators/postgres';
 import random from 'keyturn/rotators/random';
 import { calendar } from '../../src/adapters/cron/calendar.js';
@@ -8,13 +9,14 @@ import { type PolicyInput, type SecretInput, defineConfig } from '../../src/conf
 import { parseConfig } from '../../src/config/parse.js';
 import { file } from '../../src/config/references.js';
 import { workflows } from '../../src/main/settings.js';
+import { scriptedRequests } from '../support/scripted-provider.js';
 import type { Scenario } from './scenarios.js';
 
 /** The kinds of secrets there are: one for each way in which a rotator changes what is live. */
 export const kinds = ['two-role', 'in-place', 'random'] as const;
 
-/** See {@link kinds}. */
-export type Kind = (typeof kinds)[number];
+/** See {@link kinds}; and keys of a provider, which have suites of their own, because each of their takeovers settles for seconds. */
+export type Kind = (typeof kinds)[number] | 'api-key';
 
 /** One secret, and what its rotation is to go through. It is rotated once. */
 export interface CrashSecret {
@@ -35,6 +37,8 @@ export interface Installation {
   /** Holds the key file, the admin's password, the keys of consumer and webhooks, and the tokens of the rotator `random`. */
   readonly folder: string;
   readonly targetPort: number;
+  /** Where the provider of API keys is; null: there is none. */
+  readonly providerUrl: string | null;
   readonly consumerUrl: string;
   /** Where webhooks go; null: nowhere. */
   readonly webhookUrl: string | null;
@@ -49,6 +53,7 @@ export const names = {
   consumer: 'app',
   key: 'keyturn.key',
   adminPassword: 'admin-password',
+  providerToken: 'provider-token',
   consumerKey: 'consumer-key',
   webhook: 'ops',
   webhookKey: 'webhook-key',
@@ -69,7 +74,8 @@ const policy: PolicyInput = {
 };
 
 /** The configuration of an installation, as every worker of it has it. */
-export function configOf({ folder, targetPort, consumerUrl, webhookUrl, secrets }: Installation): Config {
+export function configOf({ folder, targetPort, providerUrl, ...installation }: Installation): Config {
+  const { consumerUrl, webhookUrl, secrets } = installation;
   const consumer = { name: names.consumer, url: consumerUrl, key: file(join(folder, names.consumerKey)) };
   const ofPostgres = {
     rotator: postgres,
@@ -81,8 +87,19 @@ export function configOf({ folder, targetPort, consumerUrl, webhookUrl, secrets 
     },
   };
   const ofRandom = { rotator: random, concurrency: 1000, config: { folder: join(folder, names.tokens) } };
+  const ofProvider = {
+    rotator: apiKey,
+    concurrency: 1000,
+    config: {
+      baseUrl: providerUrl,
+      auth: { kind: 'bearer', token: file(join(folder, names.providerToken)) },
+      requests: scriptedRequests,
+      // It is done with a request before it answers.
+      settleMs: 3_000,
+    },
+  };
   const secretOf = ({ kind, name, scenario }: CrashSecret): SecretInput => ({
-    target: kind === 'random' ? 'tokens' : 'database',
+    target: targetOf(kind),
     ...(kind === 'in-place' ? { workflow: 'in-place-rotation' } : {}),
     config: settingsOf(kind, name),
     // Who is to be turned back there is rung for when he is: looking more often would only keep others waiting.
@@ -99,13 +116,22 @@ export function configOf({ folder, targetPort, consumerUrl, webhookUrl, secrets 
           webhookUrl === null
             ? []
             : [{ name: names.webhook, url: webhookUrl, key: file(join(folder, names.webhookKey)) }],
-        targets: { database: ofPostgres, tokens: ofRandom },
+        targets: {
+          database: ofPostgres,
+          tokens: ofRandom,
+          ...(providerUrl === null ? {} : { keys: ofProvider }),
+        },
         secrets: Object.fromEntries(secrets.map((secret) => [secret.path, secretOf(secret)])),
       },
     },
   });
   const here = fileURLToPath(import.meta.url);
   return parseConfig(input, { file: here, workflows, calendar: calendar() });
+}
+
+function targetOf(kind: Kind): string {
+  if (kind === 'api-key') return 'keys';
+  return kind === 'random' ? 'tokens' : 'database';
 }
 
 function settingsOf(kind: Kind, name: string): NonNullable<SecretInput['config']> {
@@ -116,6 +142,8 @@ function settingsOf(kind: Kind, name: string): NonNullable<SecretInput['config']
       return { mode: 'in-place', login: `${name}_a` };
     case 'random':
       return { name };
+    case 'api-key':
+      return { name, principal: name };
     default:
       return kind satisfies never;
   }

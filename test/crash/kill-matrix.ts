@@ -179,9 +179,11 @@ function isBehindTheEnd({ effect, position }: KillPoint): boolean {
   return effect === 'journal.append of RotationClosed' && position !== 'before it is sent';
 }
 
+const suiteOf = ({ kind }: KillPoint): string => (kind === 'api-key' ? 'api-key-kill' : 'kill-matrix');
+
 /** The command that runs one kill point alone. */
 function replayOf(point: KillPoint, { queue }: MatrixOptions): string {
-  return `replay: KEYTURN_KILL_POINT='${nameOf(point)}' KEYTURN_KILL_QUEUE=${queue} npx vitest run test/crash/kill-matrix.test.ts`;
+  return `replay: KEYTURN_KILL_POINT='${nameOf(point)}' KEYTURN_KILL_QUEUE=${queue} npx vitest run test/crash/${suiteOf(point)}.test.ts`;
 }
 
 /** Those whose name holds what `KEYTURN_KILL_POINT` says; all of them where it says nothing. */

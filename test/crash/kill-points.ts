@@ -87,13 +87,16 @@ const ofKind: Readonly<Record<Kind, readonly Effects[]>> = {
   'two-role': [staged, raising],
   'in-place': [inPlace],
   random: [staged],
+  'api-key': [staged],
 };
 
-/** The step in which the worker is killed whose successor is then killed while it raises the fence. */
+/** The effect at which the worker is killed whose successor is then killed while it takes over. */
 const takenOver: Readonly<Record<Kind, string | null>> = {
   'two-role': 'target.create in create',
   'in-place': 'target.create in swap',
   random: null,
+  // Nothing is raised; whoever takes over destroys the key that nobody could read.
+  'api-key': 'target.create in create',
 };
 
 /** Every kill point of a kind. */
@@ -109,9 +112,12 @@ export function killPointsOf(kind: Kind): readonly KillPoint[] {
   }
   const first = takenOver[kind];
   if (first === null) return points;
+  const [effect, made] =
+    kind === 'api-key'
+      ? (['target.destroy in create', 'after it took effect, before the answer'] as const)
+      : (['target.raise', 'before it is sent'] as const);
   for (const position of positions) {
-    const after = { effect: first, position: 'before it is sent' } as const;
-    points.push({ kind, scenario: 'success', effect: 'target.raise', position, after });
+    points.push({ kind, scenario: 'success', effect, position, after: { effect: first, position: made } });
   }
   return points;
 }

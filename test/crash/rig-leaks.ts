@@ -20,7 +20,13 @@ export interface RigSinks {
 }
 
 /** Files of a rig's folder that hold a secret because it must be somewhere. */
-const secretFiles: readonly string[] = [names.key, names.adminPassword, names.consumerKey, names.webhookKey];
+const secretFiles: readonly string[] = [
+  names.key,
+  names.adminPassword,
+  names.providerToken,
+  names.consumerKey,
+  names.webhookKey,
+];
 
 /** What processes show of themselves; gone once they are killed. */
 export async function shownBy(workers: readonly WorkerProcess[]): Promise<readonly Sink[]> {

@@ -18,8 +18,10 @@ import { renderCredential } from '../../src/core/credential.js';
 import type { Status } from '../../src/core/rotation.js';
 import { Secret, openSecret } from '../../src/core/secret.js';
 import { openState, register } from '../../src/main/state.js';
+import { canary } from '../support/canary.mjs';
 import { eventually } from '../support/eventually.js';
 import { startRedis } from '../support/redis.js';
+import { ScriptedProvider } from '../support/scripted-provider.js';
 import { startTestPostgres } from '../support/test-server.js';
 import { type CrashConsumer, startConsumer } from './consumer.js';
 import type { GivenServer } from './given-server.js';
@@ -234,7 +236,10 @@ async function open(
   await writeFile(join(folder, names.adminPassword), adminPassword, { mode: 0o600 });
   const key = await newKey(join(folder, names.consumerKey));
   await newKey(join(folder, names.webhookKey));
-  const targets = await openTargets(server.url('postgres'), folder, Secret.fromText(adminPassword));
+  const provider = await providerOf(secrets, closers);
+  await writeFile(join(folder, names.providerToken), provider?.admin.secret ?? canary(), { mode: 0o600 });
+  const at = { folder, adminPassword: Secret.fromText(adminPassword), provider };
+  const targets = await openTargets(server.url('postgres'), at);
   closers.push(() => targets.close());
   const pool = createPool(stateUrl, { sessions: 8 });
   closers.push(() => pool.end());
@@ -250,6 +255,7 @@ async function open(
   const installation = {
     ...straight,
     folder,
+    providerUrl: provider?.url ?? null,
     consumerUrl: consumer.url,
     webhookUrl: given.webhookUrl ?? null,
     secrets: own,
@@ -273,6 +279,17 @@ async function open(
   const state = await openState({ database: stateUrl, queue: queueUrl });
   closers.push(() => state.close());
   return { installation, straight, pool, store, state, targets, targetServer, servers, closers };
+}
+
+/** A provider of API keys in this process, which nobody kills; null where no secret is a key. */
+async function providerOf(
+  secrets: RigOptions['secrets'],
+  closers: (() => Promise<unknown>)[],
+): Promise<ScriptedProvider | null> {
+  if (!secrets.some(({ kind }) => kind === 'api-key')) return null;
+  const provider = await ScriptedProvider.start();
+  closers.push(() => provider.close());
+  return provider;
 }
 
 /** Writes a key as Standard Webhooks has it into a file. *Returns* it. */

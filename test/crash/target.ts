@@ -9,6 +9,7 @@ import { scramVerifier } from '../../rotators/postgres/scram.js';
 import { type Credential, type CredentialFields, parseCredential } from '../../src/core/credential.js';
 import { Secret, openSecret } from '../../src/core/secret.js';
 import { canary } from '../support/canary.mjs';
+import type { ScriptedProvider } from '../support/scripted-provider.js';
 import { withDatabase } from '../support/test-server.js';
 import { type CrashSecret, type Kind, names } from './installation.js';
 import { openPool } from '../support/pool.js';
@@ -20,7 +21,7 @@ export interface LiveAtTarget {
   readonly rotationId: string | null;
 }
 
-/** The systems that accept the credentials: roles of a PostgreSQL server, and a folder of tokens. */
+/** The systems that accept the credentials: roles of a PostgreSQL server, a folder of tokens, a provider of API keys. */
 export interface Targets {
   /** Makes the first credential of each secret, as a person would have. *Returns* them in the order of the secrets. */
   readonly adopt: (secrets: readonly CrashSecret[]) => Promise<readonly Credential[]>;
@@ -30,16 +31,29 @@ export interface Targets {
   readonly close: () => Promise<void>;
 }
 
+/** What {@link openTargets} is given. */
+export interface TargetsGiven {
+  readonly folder: string;
+  readonly adminPassword: Secret;
+  /** Of API keys; null: no secret is a key. */
+  readonly provider: ScriptedProvider | null;
+}
+
 /** Where the credential's parts are in the document a consumer reads. */
-export const fieldsOf = (kind: Kind): CredentialFields =>
-  kind === 'random' ? { identity: 'id', value: 'token' } : { identity: 'username', value: 'password' };
+export function fieldsOf(kind: Kind): CredentialFields {
+  if (kind === 'api-key') return { identity: 'id', value: 'key' };
+  return kind === 'random' ? { identity: 'id', value: 'token' } : { identity: 'username', value: 'password' };
+}
 
 /** Takes the parts out of a stored document. */
 export const credentialIn = (document: Secret, { kind, id }: CrashSecret): Credential =>
   parseCredential(document, fieldsOf(kind), id);
 
 /** Makes the admin and the database of the targets on a server, and the folder of the tokens. */
-export async function openTargets(superuserUrl: string, folder: string, adminPassword: Secret): Promise<Targets> {
+export async function openTargets(
+  superuserUrl: string,
+  { folder, adminPassword, provider }: TargetsGiven,
+): Promise<Targets> {
   const pool = openPool(withDatabase(superuserUrl, 'postgres'), 4);
   const tokens = join(folder, names.tokens);
   await mkdir(tokens);
@@ -56,6 +70,7 @@ export async function openTargets(superuserUrl: string, folder: string, adminPas
       secrets.map(async (secret) => {
         // As a rotator would have generated it, so that it is found wherever it leaks.
         const value = Secret.fromText(canary());
+        if (secret.kind === 'api-key') return adoptKey(provider!, secret, value);
         const identity = secret.kind === 'random' ? `${secret.name}-first` : `${secret.name}_a`;
         if (secret.kind === 'random') await adoptToken(tokens, secret, { identity, value });
         else scripts.push(await adoptRole(secret, { identity, value }));
@@ -69,9 +84,14 @@ export async function openTargets(superuserUrl: string, folder: string, adminPas
 
   return {
     adopt,
-    accepts: async (kind, credential) =>
-      kind === 'random' ? acceptsToken(tokens, credential) : acceptsLogin(targetUrl, credential),
-    live: async (secret) => (secret.kind === 'random' ? liveTokens(tokens, secret) : liveRoles(pool, secret)),
+    accepts: async (kind, credential) => {
+      if (kind === 'api-key') return provider!.accepts(Buffer.from(openSecret(credential.value)).toString());
+      return kind === 'random' ? acceptsToken(tokens, credential) : acceptsLogin(targetUrl, credential);
+    },
+    live: async (secret) => {
+      if (secret.kind === 'api-key') return liveKeys(provider!, secret);
+      return secret.kind === 'random' ? liveTokens(tokens, secret) : liveRoles(pool, secret);
+    },
     close: async () => pool.end(),
   };
 }
@@ -172,4 +192,16 @@ async function liveTokens(folder: string, { name }: CrashSecret): Promise<readon
     if (token?.state === 'on') live.push({ identity: each.slice(0, -5), rotationId: token.rotation });
   }
   return live;
+}
+
+function adoptKey(provider: ScriptedProvider, { name }: CrashSecret, value: Secret): Credential {
+  const { id } = provider.plant(`${name}-first`, { secret: Buffer.from(openSecret(value)).toString() });
+  return { identity: id, value };
+}
+
+/** Every key of the secret that is not destroyed, switched off or not. */
+function liveKeys(provider: ScriptedProvider, { name }: CrashSecret): readonly LiveAtTarget[] {
+  return provider.keys
+    .filter((key) => !key.isDestroyed && key.name.startsWith(`${name}-`))
+    .map(({ id, note }) => ({ identity: id, rotationId: note === '' ? null : (note.split(':').at(-1) ?? null) }));
 }

@@ -1,5 +1,6 @@
 /** Of the process rig, each of which takes the better part of a minute. */
 const ofCrashes = [
+  'api-key-kill',
   'clock',
   'copied-database',
   'disk-full',
