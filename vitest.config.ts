@@ -29,8 +29,8 @@ export default defineConfig({
     teardownTimeout: 30_000,
     pool: 'forks',
     sequence: { sequencer: LongestFirst },
-    // Most of a test file's time is spent waiting for a server; one core less than there are would halve a small machine.
-    maxWorkers: '100%',
+    // A third of a test file's time is spent waiting for a server: with a file for each core a third of the machine is idle.
+    maxWorkers: '150%',
     // One line of totals at the end, which .ci/run adds up.
     reporters: ['default', './test/support/totals-reporter.ts'],
     projects: [
