@@ -33,12 +33,15 @@ const ofCommands = [
   'rewrap',
   'rotator',
   'rotators',
+  'ssm',
   'store-export',
   'store-get',
   'store-keep',
   'store-report',
   'store-rollback',
+  'store-server',
   'uncaught',
+  'up',
   'up-store',
 ];
 
@@ -55,5 +58,6 @@ export const longSuites: readonly string[] =
         'test/e2e/leaks.test.ts',
         'test/e2e/demo-ends-early.test.ts',
         'test/e2e/rotator-scaffold.test.ts',
+        'test/embedded/persistent-folder.test.ts',
         'test/engine/planted-faults.test.ts',
       ];
