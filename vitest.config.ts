@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { longSuites } from './test/support/long-suites.js';
@@ -30,7 +31,7 @@ export default defineConfig({
     pool: 'forks',
     sequence: { sequencer: LongestFirst },
     // A third of a test file's time is spent waiting for a server: with a file for each core a third of the machine is idle.
-    maxWorkers: '150%',
+    maxWorkers: Math.ceil(availableParallelism() * 1.5),
     // One line of totals at the end, which .ci/run adds up.
     reporters: ['default', './test/support/totals-reporter.ts'],
     projects: [
