@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
-import { longSuites } from './test/support/long-suites.js';
+import { isOnlyLong } from './test/support/length.js';
+import { allLong, leftOut } from './test/support/long-suites.js';
 import { LongestFirst } from './test/support/longest-first.js';
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -43,8 +44,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'suite',
-          include: ['test/**/*.test.ts'],
-          exclude: [architecture, `${thirdParty}/**`, ...longSuites],
+          include: isOnlyLong ? [...allLong] : ['test/**/*.test.ts'],
+          exclude: [architecture, `${thirdParty}/**`, ...leftOut],
           globalSetup: ['./test/support/global-setup.ts'],
           // Every value that a rotator generates can be told from all else.
           setupFiles: ['./test/support/plant-canary-process.mjs'],

@@ -88,11 +88,12 @@ export default defineConfig({ keyring: { file: './keyturn.key' }, environments: 
 `;
 }
 
-async function startWorker(start: {
+/** Starts a worker of the built code, and waits until it works. */
+export async function startWorker(start: {
   readonly config: string;
   readonly stateUrl: string;
   readonly concurrency: number;
-}) {
+}): Promise<{ readonly pid: number; readonly stop: () => Promise<void> }> {
   const child = spawn(
     process.execPath,
     [

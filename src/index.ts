@@ -1,5 +1,6 @@
 export {
   type ConfigInput,
+  type CheckInput,
   type ConsumerInput,
   type Duration,
   type EnvironmentInput,
@@ -12,5 +13,5 @@ export {
   type WebhookInput,
   defineConfig,
 } from './config/define.js';
-export { type Reference, env, file } from './config/references.js';
+export { type Reference, env, file, store } from './config/references.js';
 export { type Isolated, type IsolatedInput, type RotatorModule, isolated } from './config/isolated.js';

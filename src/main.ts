@@ -1,6 +1,7 @@
 import { userInfo } from 'node:os';
 import { folderIntegrity } from './adapters/child/folder-integrity.js';
 import { createKeyFile } from './adapters/local-keyring/key-file.js';
+import { loginOf } from './adapters/postgres/connection.js';
 import { assertMigrated, migrate } from './adapters/postgres/migrate.js';
 import type { Doors, Where } from './cli/doors.js';
 import { processTerminal } from './cli/terminal.js';
@@ -38,7 +39,7 @@ export function createDoors(variables: Variables = process.env): Doors {
       assertQueueUrl({ database, queue });
       const { migrateQueue } = await import('./adapters/bullmq/migrate-queue.js');
       await migrate(database, appRole === undefined ? {} : { appRole });
-      await migrateQueue(queue, appRole === undefined ? {} : { appRole });
+      await migrateQueue(queue, { login: loginOf(queue), ...(appRole === undefined ? {} : { appRole }) });
     },
     putFirst: async (where, { config: declared, secret, value }) =>
       withPool((await urls(where)).database, async (pool) => {
@@ -54,9 +55,9 @@ export function createDoors(variables: Variables = process.env): Doors {
         return rewrap(declared, pool, { by: principal, tell });
       });
     },
-    examine: async function* (where) {
+    examine: async function* (where, { tryPut }) {
       const { doctor } = await import('./main/doctor.js');
-      yield* doctor({ variables, urls: () => urls(where), config: () => config(where) });
+      yield* doctor({ variables, urls: () => urls(where), config: () => config(where), tryPut });
     },
     orphans: async (where) => {
       const { openOrphans } = await import('./main/orphans.js');
@@ -81,6 +82,14 @@ export function createDoors(variables: Variables = process.env): Doors {
     serveStore: async (where, listen) => {
       const { serveStore } = await import('./main/store-server.js');
       return serveStore({ variables, urls: await urls(where), config: await config(where), listen });
+    },
+    agent: async (request) => {
+      const { startAgentOf } = await import('./main/agent.js');
+      return startAgentOf(request, variables);
+    },
+    agentOnce: async (request, signal) => {
+      const { applyOnceOf } = await import('./main/agent.js');
+      return applyOnceOf(request, { variables, signal });
     },
     makeToken: async (where, token) => {
       const { makeToken } = await import('./main/store-server.js');

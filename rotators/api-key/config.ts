@@ -74,6 +74,8 @@ const definition = z.strictObject({
   classify: classifySchema.default([]),
   /** The header that makes a provider answer a repeated `create` as it did the first time. Default: it has none. */
   idempotencyHeader: header.optional(),
+  /** True where the key that is used for these requests is the one that is rotated: `token: store(…)` of this very secret. */
+  selfManaged: z.boolean().default(false),
   /** Nobody else makes keys on this account: one that was not there before a rotation is the rotation's. */
   exclusive: z.literal(true).optional(),
   /** A key whose creation was cut off is never found again, and stays. */
@@ -84,8 +86,8 @@ const definition = z.strictObject({
   activationMs: z.int().min(0).max(10_000).default(0),
   /** How long a destroyed key may be accepted. Milliseconds. */
   propagationMs: z.int().min(0).max(3_600_000).default(0),
-  /** How long the provider may still work on a request that was cut off. Milliseconds. */
-  settleMs: z.int().min(0).max(3_600_000).default(20_000),
+  /** How long after a step was begun a request of it may still take effect at the provider. Milliseconds. */
+  settleMs: z.int().min(0).max(3_600_000).default(60_000),
   /** Default: as fast as answers come. */
   requestsPerSecond: z.number().positive().max(1_000).optional(),
   /** For one request, connecting included. Milliseconds. */
@@ -111,7 +113,8 @@ export const configSchema = definition.superRefine((config, problems) => {
     }
   }
   const { create, list, disable, enable } = config.requests;
-  const given = { secrets: Object.keys(config.secrets), listsValues: list?.value !== undefined };
+  const ours = isOurs(config);
+  const given = { secrets: Object.keys(config.secrets), listsValues: list?.value !== undefined, isOurs: ours };
   for (const [name, request] of Object.entries(config.requests) as [RequestName, Sent | undefined][]) {
     if (request === undefined) continue;
     for (const { path, message } of templateFaults(name, request, given)) say(['requests', name, ...path], message);
@@ -120,17 +123,28 @@ export const configSchema = definition.superRefine((config, problems) => {
     const missing = disable === undefined ? 'disable' : 'enable';
     say(['requests', missing], 'is missing: disable and enable are given together, or neither');
   }
-  if (
-    !placeholdersIn([
-      config.requests.verify.headers,
-      config.requests.verify.body,
-      config.requests.verify.path,
-    ]).includes('value')
-  ) {
-    say(['requests', 'verify'], 'must send {value}: without it, it says nothing of a key');
+  if (!sends(config.requests.verify, 'value') && !sends(config.requests.verify, 'basic')) {
+    say(['requests', 'verify'], 'must send {value} or {basic}: without it, it says nothing of a key');
   }
-  if (list?.tag !== undefined && !placeholdersIn([create.path, create.headers, create.body]).includes('tag')) {
+  if (list?.tag !== undefined && !sends(create, 'tag')) {
     say(['requests', 'create'], 'must send {tag}, because list.tag is where it is looked for');
+  }
+  if (ours) {
+    if (!sends(create, 'name') || !sends(create, 'value')) {
+      say(['requests', 'create'], 'must send {name} and {value}, or say where its answer has them: identity, value');
+    }
+    if (list?.tag === undefined) {
+      say(
+        ['requests', 'list', 'tag'],
+        'is missing: a name that we choose may be that of somebody else, and only a tag tells whose it is',
+      );
+    }
+  } else if (create.identity === undefined || create.value === undefined) {
+    const missing = create.identity === undefined ? 'identity' : 'value';
+    say(
+      ['requests', 'create', missing],
+      'is missing: the answer has both, identity and value, or neither, where both are ours',
+    );
   }
   if (list?.tag !== undefined && config.exclusive === true) {
     say(['exclusive'], 'is for providers that keep no tag; leave it out, or leave out list.tag');
@@ -141,7 +155,7 @@ export const configSchema = definition.superRefine((config, problems) => {
   if (config.maximum !== undefined && list === undefined) {
     say(['requests', 'list'], 'is missing: nobody else can count the keys for maximum');
   }
-  if (!canFind(config) && config.acceptOrphans !== true) {
+  if (!ours && !canFind(config) && config.acceptOrphans !== true) {
     say(
       [],
       'a key whose creation is cut off could never be found: give requests.list with a tag, or, where nobody else makes keys on this account, requests.list with exclusive: true; where the provider can neither, write acceptOrphans: true',
@@ -160,11 +174,19 @@ export function canFind({ requests: { list }, exclusive }: Pick<ApiKeyConfig, 'r
   return list !== undefined && (list.tag !== undefined || exclusive === true);
 }
 
+/** True where name and value of a key are of our making: what the provider answers has neither. */
+export function isOurs({ requests: { create } }: Pick<ApiKeyConfig, 'requests'>): boolean {
+  return create.identity === undefined && create.value === undefined;
+}
+
 /** `keys.example.com:443`: how errors and answers name the provider. */
 export function endpointOf({ baseUrl }: Pick<ApiKeyConfig, 'baseUrl'>): string {
   const { hostname, port, protocol } = new URL(baseUrl);
   return `${hostname}:${port === '' ? (protocol === 'https:' ? 443 : 80) : port}`;
 }
+
+const sends = ({ path, headers, body }: Sent, placeholder: string): boolean =>
+  placeholdersIn([path, headers, body]).includes(placeholder);
 
 function addressesOf({ baseUrl, auth: how }: z.infer<typeof definition>): readonly [PropertyKey[], string][] {
   return [

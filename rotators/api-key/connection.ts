@@ -19,7 +19,7 @@ export function connect(config: ApiKeyConfig): Connection {
     create: async (proposal, ctx) => create(keys, proposal, new Call('create', ctx)),
     probe: async (credential, ctx) => tryKey(provider, config, { credential, call: new Call('probe', ctx) }),
     verify: async (credential, ctx) => tryKey(provider, config, { credential, call: new Call('verify', ctx) }),
-    usage: async () => ({ kind: 'unknown', reason: 'a provider of API keys knows no sessions' }),
+    usage: async () => ({ kind: 'unknown', reason: 'a definition has no request that asks for sessions' }),
     raise: async () => {},
     disable: async (identity, ctx) => {
       await keys.switchTo('disable', identity, new Call('disable', ctx));

@@ -3,7 +3,7 @@ import type { Call } from './call.js';
 import { type ApiKeyConfig, type Auth, endpointOf } from './config.js';
 import type { Answer, Exchange, Http } from './http.js';
 import { jsonOf } from './json-answer.js';
-import { isOneLine, textOf } from './placeholders.js';
+import { basicPair, isOneLine, textOf } from './placeholders.js';
 
 /** An access token is asked for again this long before it ends. Milliseconds. */
 const earlyMs = 30_000;
@@ -33,7 +33,7 @@ export class AdminCredentials {
       case 'bearer':
         return authorization(`Bearer ${headerText(auth.token)}`);
       case 'basic':
-        return authorization(basic(auth.username, auth.password));
+        return authorization(`Basic ${basicPair(auth.username, auth.password)}`);
       case 'header':
         return { headers: { [auth.name.toLowerCase()]: `${auth.prefix}${headerText(auth.value)}` }, query: [] };
       case 'query':
@@ -61,7 +61,7 @@ export class AdminCredentials {
       url: auth.tokenUrl,
       // RFC 6749, 2.3.1: both are form-encoded before they are put together.
       headers: {
-        authorization: basic(encodeURIComponent(auth.clientId), auth.clientSecret, encodeURIComponent),
+        authorization: `Basic ${basicPair(encodeURIComponent(auth.clientId), auth.clientSecret, encodeURIComponent)}`,
         'content-type': 'application/x-www-form-urlencoded',
       },
       body: form.toString(),
@@ -95,10 +95,6 @@ function memberOf(document: unknown, name: string): unknown {
 }
 
 const authorization = (value: string): Presented => ({ headers: { authorization: value }, query: [] });
-
-function basic(username: string, password: Secret, encode: (text: string) => string = (text) => text): string {
-  return `Basic ${Buffer.from(`${username}:${encode(textOf(password))}`).toString('base64')}`;
-}
 
 function headerText(secret: Secret): string {
   const text = textOf(secret);

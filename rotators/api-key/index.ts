@@ -1,16 +1,17 @@
 import { CONTRACT, defineRotator } from 'keyturn/rotator';
-import { type ApiKeyConfig, canFind, configSchema } from './config.js';
+import { type ApiKeyConfig, canFind, configSchema, isOurs } from './config.js';
 import { connect } from './connection.js';
 
 export { type GrafanaOptions, grafana } from './definitions/grafana.js';
 export { type RestOptions, rest } from './definitions/rest.js';
+export { type RabbitmqOptions, type RabbitmqPermissions, rabbitmq } from './definitions/rabbitmq.js';
 export type { ApiKeySettings, SecretReference } from './definitions/setting.js';
 export { type UnleashOptions, unleash } from './definitions/unleash.js';
 export { type VerdaccioOptions, verdaccio } from './definitions/verdaccio.js';
 
 /**
- * Rotates API keys that a provider makes and shows once, over HTTP, by the definition of the provider: its requests, and
- * where their answers have what.
+ * Rotates API keys over HTTP, by the definition of the provider: its requests, and where their answers have what. The
+ * provider makes a key and shows it once; or, where a definition says so, takes the name and the value that we give it.
  */
 export default defineRotator<ApiKeyConfig>({
   name: 'api-key',
@@ -21,7 +22,7 @@ export default defineRotator<ApiKeyConfig>({
     const { requests, settleMs, propagationMs, exclusive } = config;
     return {
       overlap: 'two-live',
-      origin: 'provider',
+      origin: isOurs(config) ? 'ours' : 'provider',
       fence: false,
       disable: requests.disable !== undefined && requests.enable !== undefined,
       usage: false,

@@ -90,12 +90,17 @@ interface Turning {
 function nextPage(answer: Ok, { provider, list: { paging }, isEmpty, page }: Turning): Next | undefined {
   switch (paging.kind) {
     case 'none':
-      return undefined;
+      // What is on a page that nobody asks for is hidden, and what is hidden passes for gone.
+      if (nextLink(answer) === undefined) return undefined;
+      throw provider.unreadable('list', 'it has a next page, and the definition says nothing of `paging`', 'none');
     case 'link':
       return linked(answer, provider);
     case 'cursor': {
-      const cursor = identityOf(at(answer.at(''), paging.pointer));
-      return cursor === undefined ? undefined : { query: [[paging.parameter, cursor]] };
+      const found = at(answer.at(''), paging.pointer);
+      if (found === undefined || found === null || found === '' || found === false) return undefined;
+      const cursor = identityOf(found);
+      if (cursor !== undefined) return { query: [[paging.parameter, cursor]] };
+      throw provider.unreadable('list', `what is at ${paging.pointer} of its answer is no cursor`, 'none');
     }
     case 'page':
       return isEmpty ? undefined : numbered(paging, page + 1);
@@ -108,12 +113,25 @@ function numbered({ parameter, first }: { readonly parameter: string; readonly f
   return { query: [[parameter, String(first + page)]] };
 }
 
-/** RFC 8288. The next page of another origin would be given our credentials. */
-function linked({ answer, url }: Ok, provider: Provider): Next | undefined {
-  const next = /<([^<>]*)>\s*;[^,<]*\brel="?next"?/i.exec(answer.header('link') ?? '')?.[1];
+/** The next page of another origin would be given our credentials. */
+function linked(answer: Ok, provider: Provider): Next | undefined {
+  const { url } = answer;
+  const next = nextLink(answer);
   if (next === undefined) return undefined;
   if (!URL.canParse(next, url)) throw provider.unreadable('list', 'the link to its next page is no address', 'none');
   const resolved = new URL(next, url);
   if (resolved.origin === new URL(url).origin) return { url: resolved.href };
   throw provider.unreadable('list', `its next page is on another origin (${resolved.origin})`, 'none');
+}
+
+/** One link with its parameters: `<…>; title="a, b"; rel="next"`. */
+const link = /<([^<>]*)>((?:\s*;\s*[\w*-]+(?:\s*=\s*(?:"[^"]*"|[^\s",;<>]*))?)*)/g;
+
+/** Where the header `Link` says that the next page is (RFC 8288): of several relations in one link any may be `next`. */
+function nextLink({ answer }: Ok): string | undefined {
+  for (const [, target, parameters = ''] of (answer.header('link') ?? '').matchAll(link)) {
+    const [, quoted, bare = ''] = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s",;<>]*))/i.exec(parameters) ?? [];
+    if ((quoted ?? bare).toLowerCase().split(/\s+/).includes('next')) return target;
+  }
+  return undefined;
 }

@@ -42,11 +42,23 @@ function inBody(template: unknown, filling: Filling): unknown {
 
 function inText(template: string, filling: Filling, encode: (text: string) => string): string {
   return template.replaceAll(placeholder, (_, name: string) => {
-    const found = filling[name];
+    const found = name === 'basic' ? basicOf(filling) : filling[name];
     // The schema has looked at the placeholders; what it cannot know is whether the list had the value.
     if (found === undefined) throw keyturnError('NOT_OURS', { identity: String(filling['identity'] ?? name) });
     return encode(isSecret(found) ? textOf(found) : found);
   });
+}
+
+/** RFC 7617, 2: a colon in the name would end it there, and the rest would be taken for the password. */
+function basicOf({ identity, value }: Filling): string | undefined {
+  if (typeof identity !== 'string' || !isSecret(value)) return undefined;
+  if (identity.includes(':')) throw new UnfitForHeader();
+  return basicPair(identity, value);
+}
+
+/** What stands after `Basic ` in a header. */
+export function basicPair(username: string, password: Secret, encode = (text: string): string => text): string {
+  return Buffer.from(`${username}:${encode(textOf(password))}`).toString('base64');
 }
 
 /** A path segment of dots is a way up the tree: `DELETE /keys/..` is not the deletion of a key. */

@@ -73,7 +73,9 @@ export class Provider {
     const document = 'document' in json ? json.document : undefined;
     const matches = (each: Match): boolean => isMatch(each, answer.status, document);
     if (verify.refused.some(matches)) return 'refused';
-    if (verify.accepted.some(matches)) return 'accepted';
+    if (verify.accepted.some(matches)) {
+      return isPage(answer) ? { unknown: `it answered ${answer.status} by a page of HTML` } : 'accepted';
+    }
     return { unknown: `it answered ${answer.status}, which says neither yes nor no` };
   }
 
@@ -200,6 +202,11 @@ function isMatch({ status, pointer, equals, absent }: Match, found: number, docu
   const value = at(document, pointer);
   if (absent === true) return value === undefined;
   return equals === undefined ? value !== undefined : value === equals;
+}
+
+/** A page for people, of the provider or of a proxy before it, is shown to whoever comes: to ask for a login, or to say sorry. */
+function isPage({ header, body }: Answer): boolean {
+  return body?.length !== 0 && /^text\/html\b/i.test(header('content-type')?.trim() ?? '');
 }
 
 /** Where it leads is named without path and query, which may hold anything. */

@@ -52,10 +52,10 @@ export type Sent = {
 const create = z.strictObject({
   ...sent,
   expect: matches(200, 201),
-  /** Where the answer has the identity of the new key. */
-  identity: pointerSchema,
-  /** Where the answer has its value, this once. */
-  value: pointerSchema,
+  /** Where the answer has the identity of the new key. Default: it is the name that was sent. */
+  identity: pointerSchema.optional(),
+  /** Where the answer has its value, this once. Default: it is the value that was sent. */
+  value: pointerSchema.optional(),
 });
 
 const change = z.strictObject({ ...sent, expect: matches(200, 202, 204) });
@@ -138,8 +138,8 @@ export type ClassifyRow = z.infer<typeof classifySchema>[number];
 
 /** What each request may be filled with, beside the secrets of the configuration. */
 const known: Readonly<Record<RequestName, readonly string[]>> = {
-  create: ['name', 'tag', 'rotation', 'principal'],
-  verify: ['value', 'identity', 'principal'],
+  create: ['name', 'tag', 'rotation', 'principal', 'value'],
+  verify: ['value', 'identity', 'basic', 'principal'],
   destroy: ['identity', 'principal', 'value'],
   list: ['principal'],
   disable: ['identity', 'principal', 'value'],
@@ -151,17 +151,17 @@ const known: Readonly<Record<RequestName, readonly string[]>> = {
 export function templateFaults(
   name: RequestName,
   request: Sent,
-  given: { readonly secrets: readonly string[]; readonly listsValues: boolean },
+  given: { readonly secrets: readonly string[]; readonly listsValues: boolean; readonly isOurs: boolean },
 ): readonly { readonly path: readonly string[]; readonly message: string }[] {
   const secret = given.secrets.map((each) => `secret.${each}`);
-  const withValue = name === 'verify' || given.listsValues;
+  const withValue = name === 'verify' || (name === 'create' ? given.isOurs : given.listsValues);
   const allowed = [...known[name].filter((each) => each !== 'value' || withValue), ...secret];
   const faults: { path: readonly string[]; message: string }[] = [];
   const parts = { path: request.path, headers: request.headers, body: request.body };
   for (const [part, template] of Object.entries(parts)) {
     for (const placeholder of placeholdersIn(template)) {
       if (!allowed.includes(placeholder)) {
-        const hint = placeholder === 'value' && !withValue ? '; a provider that lists values is given list.value' : '';
+        const hint = placeholder === 'value' ? hintOf(name) : '';
         const message = `knows no {${placeholder}}; ${name} is filled with {${allowed.join('}, {')}}${hint}`;
         faults.push({ path: [part], message });
       } else if (part === 'path' && isSecretPlaceholder(placeholder) && request.allowSecretInUrl !== true) {
@@ -173,5 +173,10 @@ export function templateFaults(
   return faults;
 }
 
+const hintOf = (name: RequestName): string =>
+  name === 'create'
+    ? '; a value of ours is in no answer, so leave out create.identity and create.value'
+    : '; a provider that lists values is given list.value';
+
 const isSecretPlaceholder = (placeholder: string): boolean =>
-  placeholder === 'value' || placeholder.startsWith('secret.');
+  placeholder === 'value' || placeholder === 'basic' || placeholder.startsWith('secret.');

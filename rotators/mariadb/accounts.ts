@@ -30,9 +30,14 @@ export function schemaCure({ schema }: Pick<MariadbConfig, 'schema'>): string {
   ].join(' ');
 }
 
-/** Reads what answers to a name, and its tag. Names of people that would need escaping are none of ours. */
+/** True for a name that needs no escaping: others are none of ours, and stay as they are. */
+export function isReadable(name: string): boolean {
+  return /^[\w.-]{1,80}$/.test(name);
+}
+
+/** Reads what answers to a name, and its tag. *Errors* `NOT_OURS` where it is not {@link isReadable}. */
 export async function readAccount(session: Session, { schema }: MariadbConfig, name: string): Promise<Account> {
-  if (!/^[\w.-]{1,80}$/.test(name)) throw keyturnError('NOT_OURS', { identity: name });
+  if (!isReadable(name)) throw keyturnError('NOT_OURS', { identity: name });
   const found = await session.query('SELECT host FROM mysql.global_priv WHERE BINARY user = ?', [name]);
   const [row] = await session.query(`SELECT secret, rotation FROM ${schema}.accounts WHERE name = ?`, [name]);
   const tag = row === undefined ? null : { secret: String(row['secret']), rotation: String(row['rotation']) };

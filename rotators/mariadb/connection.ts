@@ -54,7 +54,9 @@ export function connect(config: MariadbConfig): Connection {
     create: async ({ identity, value }, ctx) => {
       if (value === undefined) throw keyturnError('VALUE_REJECTED');
       const { rotationId, secret } = ctx;
-      await toAccount('create', identity, ctx, async (account, session) => {
+      await asAdmin(primary, { config, action: 'create', ctx }, async (session) => {
+        await takeTurn(session, identity);
+        const account = await readAccount(session, config, identity);
         const isThere = account.hosts.length > 0 || account.tag !== null;
         if (isThere && !isFrom(account, rotationId, secret)) {
           const cure = `DROP USER ${named(account)};`;
@@ -66,8 +68,8 @@ export function connect(config: MariadbConfig): Connection {
         const how = `IDENTIFIED VIA mysql_native_password USING '${digestOf(value)}'`;
         await session.change(`CREATE OR REPLACE USER ${who} ${how}`);
         await session.change(`GRANT \`${config.role}\` TO ${who}`);
+        await actAsRole({ identity, value }, ctx);
       });
-      await actAsRole({ identity, value }, ctx);
       return { identity };
     },
 
@@ -133,6 +135,17 @@ export function connect(config: MariadbConfig): Connection {
       throw keyturnError('PRIVILEGE_MISSING', { action: 'the first login of the new account', cure });
     }
   }
+}
+
+/** How long a create waits for another one of the same account. Seconds. */
+const turnMaxS = 5;
+
+/**
+ * Waits until no other session makes this account: made anew, it lacks its role for a moment, and a login in that moment says
+ * that a privilege is missing. Who holds its turn for longer is paused, and is not waited for: it is no fence. It ends with the session.
+ */
+async function takeTurn(session: AdminSession, identity: string): Promise<void> {
+  await session.query(`SELECT GET_LOCK(?, ${turnMaxS})`, [`keyturn ${identity}`]);
 }
 
 /** What the server keeps of a password: the SHA-1 of its SHA-1. Only this travels in SQL, so no log shows a value. */

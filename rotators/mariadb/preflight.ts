@@ -1,5 +1,5 @@
 import { type Finding, type RotatorContext, keyturnError } from 'keyturn/rotator';
-import { isFrom, named, readAccount, schemaCure } from './accounts.js';
+import { isFrom, isReadable, named, readAccount, schemaCure } from './accounts.js';
 import { type AdminSession, type Work, adminCure, asAdmin } from './admin.js';
 import { type MariadbConfig, identityOf, nameOf, primaryOf } from './config.js';
 import { passwordsCure, wantsPasswords } from './faults.js';
@@ -101,6 +101,12 @@ async function currentFindings({ config, session, current }: Looked): Promise<re
   if (isNeverOurs(config, current)) {
     const sentence = `the current credential is the account ${current}, on which more than one consumer rests`;
     const cure = 'Give the consumer an account of its own, put that as the current version, and rotate then.';
+    return [{ sentence, cure }];
+  }
+  if (!isReadable(current)) {
+    const sentence = `the current account has the name ${JSON.stringify(current)}, by which Keyturn could not switch it off`;
+    const cure =
+      'Give the consumer an account whose name holds letters, digits, `_`, `.` and `-` alone, put that as the current version, and rotate then.';
     return [{ sentence, cure }];
   }
   const pattern = `${current.replaceAll('_', '\\_')}@%`;

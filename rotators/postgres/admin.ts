@@ -31,6 +31,12 @@ export interface Work {
 /** Idle sessions kept for each endpoint. A rotation asks for one at a time. */
 const keptIdle = 2;
 
+/**
+ * How long an idle session is kept. Milliseconds. Where the admin's own credential is rotated, a session that is kept is
+ * one that still uses the old one.
+ */
+const keptIdleMs = 5_000;
+
 /** The admin's sessions, by endpoint. Opened when asked for, kept between calls, one call at a time on each. */
 export interface Admin {
   /**
@@ -50,12 +56,14 @@ export interface Admin {
 /** Makes the holder of the admin's sessions. Nothing is opened yet. */
 export function createAdmin(config: PostgresConfig): Admin {
   const idle = new Map<Endpoint, AdminSession[]>();
+  const forgetting = new WeakMap<AdminSession, NodeJS.Timeout>();
   let isClosed = false;
 
   const take = (endpoint: Endpoint): AdminSession | undefined => {
     const kept = idle.get(endpoint) ?? [];
     let session = kept.pop();
     while (session?.isEnded() === true) session = kept.pop();
+    if (session !== undefined) clearTimeout(forgetting.get(session));
     return session;
   };
   const giveBack = async (endpoint: Endpoint, session: AdminSession): Promise<void> => {
@@ -63,6 +71,14 @@ export function createAdmin(config: PostgresConfig): Admin {
     if (session.isEnded()) return;
     if (isClosed || kept.length >= keptIdle) return session.end();
     idle.set(endpoint, [...kept, session]);
+    const forget = (): void => {
+      idle.set(
+        endpoint,
+        (idle.get(endpoint) ?? []).filter((each) => each !== session),
+      );
+      void session.end().catch(session.destroy);
+    };
+    forgetting.set(session, setTimeout(forget, keptIdleMs).unref());
   };
 
   return {

@@ -63,6 +63,8 @@ const twoRole = z.strictObject({
   owner: roleName,
   /** The two login roles that take turns. */
   logins: z.tuple([roleName, roleName]),
+  /** True where the admin is whichever of the two logins is current: `admin: store(…)` of this very secret. */
+  selfManaged: z.boolean().default(false),
   ...shared,
 });
 
@@ -83,7 +85,7 @@ export const configSchema = z.discriminatedUnion('mode', [twoRole, inPlace]).sup
       message: 'the owner and the logins must be different roles',
     });
   }
-  if (names.includes(config.admin.username)) {
+  if (names.includes(config.admin.username) && !isSelfManaged(config)) {
     problems.addIssue({
       code: 'custom',
       path: ['admin', 'username'],
@@ -101,6 +103,11 @@ export type Endpoint = PostgresConfig['endpoints'][number];
 /** The login roles this secret may have. */
 export function loginsOf(config: PostgresConfig): readonly string[] {
   return config.mode === 'in-place' ? [config.login] : config.logins;
+}
+
+/** True where the login that is current is the admin's, and each switches the other off. */
+export function isSelfManaged(config: PostgresConfig): boolean {
+  return config.mode !== 'in-place' && config.selfManaged;
 }
 
 /** The role whose comment keeps the fence token: it is never dropped, and there is one for each secret. */

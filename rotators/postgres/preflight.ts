@@ -2,7 +2,7 @@ import { type Credential, type Finding, type RotatorContext, keyturnError } from
 import pg from 'pg';
 import type { Admin, AdminSession } from './admin.js';
 import { adminOption, createOwner, deadTag, isMadeBy, isOfAnother, mayBeMade, membership } from './changes.js';
-import { type PostgresConfig, loginsOf, nameOf, primaryOf, tokenRoleOf } from './config.js';
+import { type PostgresConfig, isSelfManaged, loginsOf, nameOf, primaryOf, tokenRoleOf } from './config.js';
 import { type Role, clearComment, readRole } from './fence.js';
 import { statsCure } from './live-sessions.js';
 
@@ -187,7 +187,7 @@ function partsOf(secret: string): readonly [environment: string, path: string] {
 
 function currentFindings({ config, current, roles, session }: Looked): readonly Finding[] {
   const { username } = config.admin;
-  if (current === username) {
+  if (current === username && !isSelfManaged(config)) {
     return [
       {
         sentence: `the current credential is the account of the admin itself (${username}), which the rotation would switch off`,
@@ -220,6 +220,13 @@ async function privilegeFindings({ config, roles, session }: Looked): Promise<re
   const version = session.server.versionNumber;
   const row = rows[0];
   if (row === undefined || row['is_superuser'] === true) return [];
+  if (isSelfManaged(config) && version >= 160_000) {
+    const owner = tokenRoleOf(config);
+    const sentence = `from PostgreSQL 16 on only a superuser can change the other of two logins that act as ${owner}`;
+    return [
+      { sentence, cure: `ALTER ROLE ${escapeIdentifier(owner)} SUPERUSER; -- or give this secret an admin of its own` },
+    ];
+  }
   const findings: Finding[] = [];
   const beyond = [...roles.values()]
     // The admin's own account is a finding of its own, which this would not mend.

@@ -3,6 +3,7 @@ import { readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises
 import { join } from 'node:path';
 import {
   CONTRACT,
+  type Classification,
   type Connection,
   type Credential,
   type EndpointAnswer,
@@ -162,6 +163,15 @@ function connect({ folder, name }: Config): Connection {
   };
 }
 
+/** What a folder says where we may not write. `ERR_ACCESS_DENIED` is Node's own, of a process that was not allowed it. */
+const forbidding = ['EACCES', 'EPERM', 'EROFS', 'ERR_ACCESS_DENIED'];
+
+/** What was forbidden was not done, for certain. Of all else nobody knows. */
+function classify(error: unknown): Classification {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return forbidding.includes(code) ? 'rejected-by-authority' : 'unknown';
+}
+
 /** Random tokens, accepted by a folder of digests. */
 export default defineRotator<Config>({
   name: 'random',
@@ -181,5 +191,5 @@ export default defineRotator<Config>({
   }),
   principal: ({ folder, name }) => join(folder, name),
   connect,
-  classify: () => 'unknown',
+  classify,
 });

@@ -23,7 +23,7 @@ export default defineRotator<RedisConfig>({
     endsSessions: true,
     list: true,
     // What is sent takes effect when it arrives, or never; this is for a process that was paused while sending.
-    settleMs: 30_000,
+    settleMs: 60_000,
   }),
   principal: ({ name }) => name,
   connect,

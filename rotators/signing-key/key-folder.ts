@@ -139,7 +139,9 @@ function parsed(id: string, text: string): Entry {
 /** See `Rotator.classify`. What fails before the rename has changed nothing, and a rename is done or not. Pure. */
 export function classify(error: unknown): Classification {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') return 'rejected-by-authority';
+  // The last is Node's own, of a process that was not allowed the folder.
+  const isForbidden = code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ERR_ACCESS_DENIED';
+  if (isForbidden) return 'rejected-by-authority';
   return code === 'ENOSPC' || code === 'EDQUOT' || code === 'EMFILE' ? 'transient' : 'unknown';
 }
 

@@ -8,12 +8,14 @@ import type { Plan } from '../core/plan.js';
 import type { Secret } from '../core/secret.js';
 import type { KnownWorkflow } from '../core/history/violation.js';
 import type { OrphanLook } from '../engine/orphans.js';
+import type { DeliveryLog } from '../ports/delivery-log.js';
 import type { HistoryReader } from '../ports/history.js';
 import type { Accepted } from '../ports/journal.js';
 import type { Operations, Views } from '../ports/operations.js';
 import type { Keyring } from '../ports/keyring.js';
 import type { ParameterUses } from '../ports/parameter-use.js';
 import type { Access, AccessKey, KnownAccessKey, Parameters as ParametersPort } from '../ports/parameters.js';
+import type { AgentRequest } from './agent-options.js';
 
 /** Where a command looks for its configuration and its database. */
 export interface Where {
@@ -42,6 +44,7 @@ export interface Terminal {
 export interface State {
   readonly views: Views;
   readonly operations: Operations;
+  readonly deliveries: DeliveryLog;
   /** As `Operations.hold`, also before any worker has started with this configuration. */
   hold(secret: SecretConfig, hold: Omit<Parameters<Operations['hold']>[0], 'secret'>): ReturnType<Operations['hold']>;
   /** Writes a rotation and what rings for it in one transaction. */
@@ -116,6 +119,14 @@ export interface Serving {
   /** `http://127.0.0.1:4583`. */
   readonly storeUrl: string;
   /** Answers what is in work and ends. */
+  stop(): Promise<void>;
+}
+
+/** The agent of an application, at work until it is stopped. */
+export interface RunningAgent {
+  /** `http://127.0.0.1:8091`; null: it answers no challenge. */
+  readonly challengesUrl: string | null;
+  /** Ends; the file stays as it is. */
   stop(): Promise<void>;
 }
 
@@ -204,6 +215,13 @@ export interface Doors {
   ): Promise<Up>;
   /** *Errors* `ADDRESS_IN_USE`, `SETTING_INVALID`, and those of state and keyring. */
   serveStore(where: Where, listen: StoreListen): Promise<Serving>;
+  /** Reads from the store that it is told of, and from no database. *Errors* `SETTING_INVALID`, `SETTING_MISSING`. */
+  agent(request: AgentRequest): Promise<RunningAgent>;
+  /**
+   * Brings the file to what is current, once. `signal` ends it early, which is `AGENT_FAILED`. *Errors* `AGENT_FAILED`, and
+   * those of {@link Doors.agent}.
+   */
+  agentOnce(request: AgentRequest, signal: AbortSignal): Promise<void>;
   makeToken(where: Where, token: NewToken): Promise<MadeAccessKey>;
   /** The newest first. */
   tokens(where: Where): Promise<readonly KnownAccessKey[]>;
@@ -212,8 +230,11 @@ export interface Doors {
     where: Where,
     token: { readonly keyId: string; readonly by: string; readonly reason: string },
   ): Promise<void>;
-  /** One check after the other; a check that cannot be made is a finding. */
-  examine(where: Where): AsyncIterable<Check>;
+  /**
+   * One check after the other; a check that cannot be made is a finding. Changes nothing, but for a parameter that nobody
+   * reads where `tryPut` is said.
+   */
+  examine(where: Where, options: { readonly tryPut: boolean }): AsyncIterable<Check>;
   /** Opens state, store and targets to look for orphans. *Errors* those of {@link Doors.state} and the keyring. */
   orphans(where: Where): Promise<Orphans>;
   /**

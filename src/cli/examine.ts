@@ -25,6 +25,8 @@ export interface Examinable {
   readonly address: (environment: EnvironmentConfig, url: string) => Promise<readonly Finding[]>;
   /** May we use the store of this environment, and are the clocks near enough? Asked only where it is not the built-in one. */
   readonly store: (environment: EnvironmentConfig) => Promise<readonly Finding[]>;
+  /** May we seal with its key? Seen by a put only: skipped where that was not asked for. */
+  readonly sealing: (environment: EnvironmentConfig) => Promise<Looked>;
   readonly preflight: (config: Config, secret: SecretConfig) => Promise<readonly Finding[]>;
 }
 
@@ -70,6 +72,9 @@ export async function* examine(parts: Examinable): AsyncGenerator<Check> {
     if (store.kind === 'built-in') continue;
     const where = `${store.endpoint ?? store.region}, at most ${store.putsPerSecond} puts a second`;
     yield await check(`parameter store of ${environment.name} (${where})`, () => parts.store(environment));
+    yield await check(`key ${store.key} of the parameter store of ${environment.name}`, () =>
+      parts.sealing(environment),
+    );
   }
   for (const { secrets } of Object.values(environments)) {
     for (const secret of Object.values(secrets)) {
@@ -85,7 +90,14 @@ function addressesOf({ name, secrets, webhooks }: EnvironmentConfig): readonly {
       each.url === null ? [] : [{ name: `consumer ${each.name} of ${secret.id}`, url: each.url }],
     ),
   );
-  return [...consumers, ...webhooks.map((each) => ({ name: `webhook ${each.name} of ${name}`, url: each.url }))];
+  const checks = Object.values(secrets).flatMap((secret) =>
+    secret.checks.map((each) => ({ name: `check ${each.name} of ${secret.id}`, url: each.url })),
+  );
+  return [
+    ...consumers,
+    ...checks,
+    ...webhooks.map((each) => ({ name: `webhook ${each.name} of ${name}`, url: each.url })),
+  ];
 }
 
 async function check(name: string, look: () => Promise<Looked>): Promise<Check> {

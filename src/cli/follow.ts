@@ -5,8 +5,8 @@ import type { RotationRow, Views } from '../ports/operations.js';
 import type { Terminal } from './doors.js';
 import { exitCodeOf } from './output.js';
 
-/** Between two looks at the database: short enough to feel live, one indexed query each. */
-const pollMs = 250;
+/** Between two looks at the database: short enough to feel live, one indexed query each. Milliseconds. */
+export const pollMs = 250;
 
 /** *Errors* `UNKNOWN_ROTATION`. */
 export async function findRotation(views: Views, idOrPrefix: string): Promise<RotationRow> {
@@ -33,6 +33,7 @@ export interface FollowOptions {
 export async function follow(rotationId: string, options: FollowOptions): Promise<RotationRow> {
   const { views, terminal, show } = options;
   let seq = options.afterSeq ?? 0;
+  let isParked = false;
   for (;;) {
     // The row first: whatever ended the rotation is then among the events read after it.
     const row = await findRotation(views, rotationId);
@@ -40,9 +41,13 @@ export async function follow(rotationId: string, options: FollowOptions): Promis
     for (const event of events) {
       show(event, row);
       seq = event.seq;
+      if (event.event.kind === 'Parked') isParked = true;
+      if (event.event.kind === 'CommandTaken') isParked = false;
     }
     const isNews = options.afterSeq === undefined || seq > options.afterSeq;
-    if (isNews && exitCodeOf(row.status) !== undefined) return row;
+    // The row may be from before a command that stands among the events: parked is what is parked after it.
+    const hasStopped = row.status === 'parked' ? isParked : exitCodeOf(row.status) !== undefined;
+    if (isNews && hasStopped) return row;
     if (terminal.interrupted.aborted) return row;
     await delay(pollMs, undefined, { signal: terminal.interrupted }).catch(() => {});
   }

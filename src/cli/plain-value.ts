@@ -1,4 +1,5 @@
 import { runInNewContext } from 'node:vm';
+import { javaScriptPattern, matchesPattern } from '../core/allowed-pattern.js';
 import { formFault } from '../core/declared-form.js';
 import { type Secret, openSecret } from '../core/secret.js';
 import type { ParameterDetails } from '../ports/parameters.js';
@@ -39,8 +40,11 @@ export function valueFault(value: Secret, { dataType, allowedPattern }: Paramete
 /** In a context of its own, only because that is where an expression can be given a time limit. */
 function patternFault(pattern: string, text: string): ValueFault | undefined {
   try {
-    const script = 'new RegExp(pattern, "u").test(text)';
-    const matches: unknown = runInNewContext(script, { pattern, text }, { timeout: patternTimeoutMs });
+    const matches: unknown = runInNewContext(
+      matchesPattern,
+      { pattern: javaScriptPattern(pattern), value: text },
+      { timeout: patternTimeoutMs },
+    );
     return matches === true
       ? undefined
       : { finding: 'the value does not match the allowed pattern of the parameter', cure: 'Give one that does.' };

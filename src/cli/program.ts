@@ -1,6 +1,9 @@
 import { Command, CommanderError } from 'commander';
 import { keyturnError } from '../core/errors.js';
+import { agent } from './commands/agent.js';
 import { audit } from './commands/audit.js';
+import { consumers } from './commands/consumers.js';
+import { deliveries } from './commands/deliveries.js';
 import { doctor } from './commands/doctor.js';
 import { exec } from './commands/exec.js';
 import { init } from './commands/init.js';
@@ -52,9 +55,12 @@ const commands: readonly Register[] = [
   resume,
   rollback,
   hold,
+  consumers,
+  deliveries,
   store,
   token,
   exec,
+  agent,
   rotator,
   audit,
   restored,
@@ -114,8 +120,9 @@ function prepare(command: Command, { terminal }: Doors): void {
   command
     .option('--json', 'one JSON document on standard output', false)
     .option('--verbose', 'show the stack of an error; it may hold what a driver or your configuration threw', false);
-  // The demo has a configuration and a folder of its own; rotators are looked at without any.
-  if (command.name() === 'demo' || command.parent?.name() === 'rotator') return;
+  // The demo has a configuration and a folder of its own; rotators are looked at without any, and the agent runs where
+  // Keyturn itself is not.
+  if (['demo', 'agent'].includes(command.name()) || command.parent?.name() === 'rotator') return;
   command
     .option('--config <file>', 'the configuration; default: KEYTURN_CONFIG, then keyturn.config.ts, .js or .mjs here')
     .option('--data <folder>', 'the folder of `keyturn up`', './.keyturn');

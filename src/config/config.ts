@@ -2,6 +2,7 @@ import type { Rotator } from '../contract/rotator.js';
 import type { Capabilities } from '../core/capabilities.js';
 import type { Json } from '../core/json.js';
 import { shadowSuffix } from '../core/parameter-path.js';
+import type { PlannedCheck } from '../core/plan.js';
 import type { Policy } from '../core/policy.js';
 
 /** The configuration after it was parsed: checked, complete and frozen. */
@@ -11,6 +12,8 @@ export interface Config {
   /** Its folder: what relative paths and `file(…)` references are relative to. */
   readonly folder: string;
   readonly keyring: KeyringConfig;
+  /** The secret with which Keyturn logs in to its own state database; null: none of these. */
+  readonly databaseLogin: { readonly environment: string; readonly secret: string } | null;
   /** By name; without a prototype. */
   readonly environments: Readonly<Record<string, EnvironmentConfig>>;
 }
@@ -46,6 +49,8 @@ export interface EnvironmentConfig {
   readonly store: StoreConfig;
   readonly webhooks: readonly WebhookConfig[];
   readonly allowPrivateAddresses: boolean;
+  /** The hosts that may be spoken to; absent: any. */
+  readonly allowHosts?: readonly string[] | undefined;
 }
 
 /** Where the versions of an environment's secrets are: in the state database, or in AWS SSM Parameter Store. */
@@ -116,6 +121,7 @@ export interface SecretConfig {
   readonly schedule: { readonly cron: string; readonly timezone: string } | null;
   readonly policy: Policy;
   readonly consumers: readonly ConsumerConfig[];
+  readonly checks: readonly PlannedCheck[];
   readonly adopted: boolean;
   readonly group: string | null;
 }
@@ -137,4 +143,6 @@ export interface WebhookConfig {
   readonly url: string;
   /** The reference of the signing key. */
   readonly key: string;
+  /** The types of webhook it gets; absent: all. */
+  readonly events?: readonly string[] | undefined;
 }

@@ -1,4 +1,5 @@
 import type { Rotator } from '../contract/rotator.js';
+import type { WebhookEvent } from '../core/delivery.js';
 import type { Json } from '../core/json.js';
 import type { Isolated } from './isolated.js';
 import type { Reference } from './references.js';
@@ -9,6 +10,11 @@ export type Duration = string;
 /** What `keyturn.config.ts` exports. Unknown keys are refused. */
 export interface ConfigInput {
   readonly keyring: KeyringInput;
+  /**
+   * The secret with which Keyturn logs in to its own state database: one of `keyturn/rotators/postgres` with two logins. Every
+   * worker writes it into the file that `loginfile` of `KEYTURN_DATABASE_URL` names. Default: none of these.
+   */
+  readonly databaseLogin?: { readonly environment: string; readonly secret: string };
   /** By name. A secret belongs to exactly one, and there is no default one. */
   readonly environments: Readonly<Record<string, EnvironmentInput>>;
 }
@@ -46,6 +52,11 @@ export interface EnvironmentInput {
   readonly webhooks?: readonly WebhookInput[];
   /** True lets webhooks and challenges go to private and loopback addresses. Default: false, they are refused. */
   readonly allowPrivateAddresses?: boolean;
+  /**
+   * The hosts that webhooks, challenges and checks of this environment may go to: `hooks.example.com`, or `*.example.com` for all
+   * below it. Default: any.
+   */
+  readonly allowHosts?: readonly string[];
 }
 
 /**
@@ -113,6 +124,8 @@ export interface SecretInput {
   readonly policy?: PolicyInput;
   /** The applications that read it. Default: none is known. */
   readonly consumers?: readonly ConsumerInput[];
+  /** What is asked while the canary soaks. At most 20. Default: nothing is. */
+  readonly checks?: readonly CheckInput[];
   /** True where its first credential was made by hand and carries no tag: the first rotation may destroy it. Default false. */
   readonly adopted?: boolean;
   /** Secrets of one group are never rotated at the same time. Default: none. */
@@ -123,8 +136,15 @@ export interface SecretInput {
 export interface PolicyInput {
   /** How long the canary must stay well after it passed. Default `0s`. */
   readonly soak?: Duration;
-  /** How long canary consumers may take before the rotation rolls back. Default `10m`. */
+  /** How long, in all, the canary may not be well before the rotation rolls back. Default `10m`. */
   readonly canaryMax?: Duration;
+  /**
+   * How many of the consumers with `canary: true` must have proved: all, a count, or a percentage from 1 to 100, rounded
+   * up. Whoever of them refuses turns back as ever. Default `all`.
+   */
+  readonly canaries?: 'all' | { readonly count: number } | { readonly percent: number };
+  /** What becomes of a rotation that after `canaryMax` lacks nothing but a check that nobody could tell. Default `undo`. */
+  readonly unknownChecks?: 'undo' | 'park';
   /** The least time between promote and disable. Default `1m`. */
   readonly grace?: Duration;
   /** No session with the old identity was opened for this long. Default `1m`. */
@@ -161,12 +181,41 @@ export interface ConsumerInput {
   readonly key?: Reference;
 }
 
+/** One question that is asked at every look while the canary soaks; exactly one of `http` and `prometheus`. */
+export interface CheckInput {
+  /** What a rotation that turned back for it calls it. */
+  readonly name: string;
+  /** Looks in a row that must find it bad before the rotation turns back. 1 to 100. Default 2. */
+  readonly failAfter?: number;
+  /** A GET that is good where the status is the expected one. Redirects are not followed. */
+  readonly http?: {
+    readonly url: string;
+    /** 200 to 599. Default 200. */
+    readonly expectStatus?: number;
+  };
+  /** An instant query of which every sample must be on the right side of the limit. */
+  readonly prometheus?: {
+    /** What stands before `/api/v1/query`: `https://prometheus.internal`. */
+    readonly url: string;
+    /** In PromQL: a scalar or an instant vector. At most 4000 characters. */
+    readonly query: string;
+    /** Every sample is less than this. Exactly one of `below` and `above`. */
+    readonly below?: number;
+    /** Every sample is more than this. */
+    readonly above?: number;
+    /** A bearer token, by `env(…)` or `file(…)`; read at every look. Default: none is sent. */
+    readonly token?: Reference;
+  };
+}
+
 /** One receiver of signed webhooks (Standard Webhooks). */
 export interface WebhookInput {
   readonly name: string;
   readonly url: string;
   /** The signing key, `whsec_…` or bytes. */
   readonly key: Reference;
+  /** The types of webhook it gets, such as `rotation.parked`. Default: all. */
+  readonly events?: readonly WebhookEvent[];
 }
 
 /** Declares the configuration; only there so that an editor completes and checks it. */

@@ -1,10 +1,10 @@
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import type { Rotator } from '../contract/rotator.js';
-import { Secret } from '../core/secret.js';
 import type { Isolation } from '../ports/isolation.js';
-import { type Resolved, replaceReferences } from './references.js';
+import type { Resolved } from './references.js';
 import type { ShapedConfig } from './schema.js';
+import { shownConfig } from './stored.js';
 
 /** What a process of a rotator may use beside its own package. */
 export interface IsolatedInput {
@@ -52,8 +52,12 @@ export function isolated<Module extends RotatorModule = RotatorModule>(
 
 const packageName = /^(@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/;
 
-/** They would change what runs in the process, or hand it what is the worker's own. Further authorities of TLS may be needed. */
-const withheld = /^(NODE_(?!EXTRA_CA_CERTS$)|LD_|DYLD_|KEYTURN_|AWS_(SECRET|SESSION|ACCESS))/;
+/**
+ * They would change what runs in the process, or hand it what is the worker's own. Further authorities of TLS may be needed.
+ * The SDK of AWS finds credentials by many names, and by more with each release: of its own only those of places are given.
+ */
+const withheld =
+  /^(NODE_(?!EXTRA_CA_CERTS$)|LD_|DYLD_|KEYTURN_|AWS_(?!(DEFAULT_)?REGION$|ENDPOINT_URL|CA_BUNDLE$|USE_(FIPS|DUALSTACK)_ENDPOINT$))/;
 
 const variable = z
   .string()
@@ -118,22 +122,22 @@ export async function openIsolatedRotators(
 ): Promise<IsolatedRotators> {
   const named = new Map<string, { readonly isolation: Isolation; readonly configs: Resolved[] }>();
   for (const { targets, secrets } of Object.values(environments)) {
+    // What a rotator that is opened only here calls its fields is not known yet.
+    const fieldsOf = (path: string) => {
+      const rotator = targets[secrets[path]?.target ?? '']?.rotator;
+      return rotator === undefined || 'package' in rotator ? undefined : rotator.credential;
+    };
     for (const [name, { rotator, config }] of Object.entries(targets)) {
       if (!('package' in rotator)) continue;
       const key = isolationKey(rotator);
       const entry = named.get(key) ?? { isolation: rotator, configs: [] };
       named.set(key, entry);
       const own = Object.values(secrets).filter(({ target }) => target === name);
-      entry.configs.push(...own.map((secret) => shownConfig({ ...config, ...secret.config })));
+      entry.configs.push(...own.map((secret) => shownConfig({ ...config, ...secret.config }, fieldsOf)));
     }
   }
   const opened = [...named].map(
     async ([key, { isolation, configs }]) => [key, await open(isolation, configs, { from: dirname(file) })] as const,
   );
   return new Map(await Promise.all(opened));
-}
-
-/** Settings as a rotator is shown them at start, with something in the place of every secret: what it holds is not known yet. */
-export function shownConfig(config: Parameters<typeof replaceReferences>[0]): Resolved {
-  return replaceReferences(config, () => Secret.fromText('stands-for-a-reference'));
 }

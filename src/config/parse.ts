@@ -16,13 +16,17 @@ import {
   type TargetConfig,
   parameterNames,
 } from './config.js';
-import { type IsolatedRotators, isolationKey, shownConfig } from './isolated.js';
+import { canaryFaults } from './canary-faults.js';
+import { type IsolatedRotators, isolationKey } from './isolated.js';
+import { isName } from './name.js';
 import { namesakes } from './namesakes.js';
 import type { ShapedConfig, ShapedPolicy, ShapedSecret } from './schema.js';
-import { configSchema, isName } from './schema.js';
+import { configSchema } from './schema.js';
 import { pathFault } from '../core/parameter-path.js';
 import { sharedParameters } from './shared-parameters.js';
 import { unlikeRates } from './shared-rates.js';
+import { unlistedHosts } from './unlisted-hosts.js';
+import { type FieldsOf, keyFault, selfManagedFaults, shownConfig, storedFaults } from './stored.js';
 
 /** What the check of a configuration stands on. */
 export interface ParseOptions {
@@ -64,14 +68,30 @@ export function parseConfig(exported: unknown, options: ParseOptions): Config {
     const other = `${first.environment} shares its account and region and says ${first.putsPerSecond}`;
     problems.push(problem(at, `it is ${putsPerSecond}, and ${other}; say the same, or name the account of each`));
   }
+  const databaseLogin = shaped.data.databaseLogin ?? null;
+  // A secret with a fault of its own is not there, and is told of already.
+  if (databaseLogin !== null && problems.length === 0) {
+    const fault = databaseLoginFault(environments[databaseLogin.environment]?.secrets[databaseLogin.secret]);
+    if (fault !== undefined) problems.push(problem(['databaseLogin'], fault));
+  }
   if (problems.length > 0) throw invalid(options.file, problems);
   const folder = dirname(options.file);
   return freeze({
     file: options.file,
     folder,
     keyring: keyringOf(shaped.data.keyring, folder),
+    databaseLogin,
     environments,
   });
+}
+
+/** Why this secret cannot be what Keyturn itself logs in with; undefined where it can. */
+function databaseLoginFault(secret: SecretConfig | undefined): string | undefined {
+  if (secret === undefined) return 'there is no such secret in that environment';
+  const { identity, value } = secret.rotator.credential;
+  if (identity !== 'username' || value !== 'password') return 'it must be a secret of the rotator postgres';
+  if (secret.capabilities.overlap === 'two-live') return undefined;
+  return 'its target must keep two live logins, or workers would be locked out of the state of the very rotation';
 }
 
 function keyringOf({ newest, previous }: ShapedConfig['keyring'], folder: string): KeyringConfig {
@@ -114,13 +134,18 @@ function checkEnvironment(name: string, input: ShapedEnvironment, checking: Chec
     targets[target] = { name: target, ...settings, rotator: opened };
   }
   const secrets: Record<string, SecretConfig> = emptyRecord();
+  const fieldsOf: FieldsOf = (path) =>
+    Object.hasOwn(input.secrets, path) ? targets[input.secrets[path]?.target ?? '']?.rotator.credential : undefined;
   for (const [path, secret] of Object.entries(input.secrets)) {
-    const checked = checkSecret({ environment: name, path, input: secret, targets }, checking);
+    const checked = checkSecret({ environment: name, path, input: secret, targets, fieldsOf }, checking);
     if (checked !== undefined) secrets[path] = checked;
   }
   refuseShared(Object.values(secrets), at, problems);
   if (input.store !== undefined) refuseUnnameable(Object.keys(secrets), input.store, { at, problems });
   refuseTwice(input.webhooks, [...at, 'webhooks'], problems);
+  refuseKeys(input.webhooks, [...at, 'webhooks'], { fieldsOf, problems });
+  for (const field of unlistedHosts(input))
+    problems.push(problem([...at, ...field], 'its host is not one of allowHosts'));
   return {
     name,
     targets,
@@ -128,6 +153,7 @@ function checkEnvironment(name: string, input: ShapedEnvironment, checking: Chec
     store: input.store ?? { kind: 'built-in' },
     webhooks: input.webhooks,
     allowPrivateAddresses: input.allowPrivateAddresses,
+    allowHosts: input.allowHosts,
   };
 }
 
@@ -137,10 +163,11 @@ function checkSecret(
     readonly path: string;
     readonly input: ShapedSecret;
     readonly targets: Readonly<Record<string, TargetConfig>>;
+    readonly fieldsOf: FieldsOf;
   },
   checking: Checking,
 ): SecretConfig | undefined {
-  const { environment, path, input, targets } = subject;
+  const { environment, path, input, targets, fieldsOf } = subject;
   const { problems, options } = checking;
   const at = ['environments', environment, 'secrets', path];
   const before = problems.length;
@@ -148,16 +175,26 @@ function checkSecret(
   if (fault !== undefined) problems.push(problem(at, fault));
   if (input.schedule !== undefined) checkSchedule(input.schedule, [...at, 'schedule'], checking);
   refuseTwice(input.consumers, [...at, 'consumers'], problems);
+  refuseKeys(input.consumers, [...at, 'consumers'], { fieldsOf, problems });
+  refuseTwice(input.checks, [...at, 'checks'], problems);
   const target = targets[input.target];
   if (target === undefined) {
     problems.push(problem([...at, 'target'], `there is no such target in ${environment}`));
     return undefined;
   }
   const config = { ...target.config, ...input.config };
-  const opened = tryRotator(target.rotator, config, [...at, 'config'], problems);
+  for (const fault of storedFaults(config, fieldsOf)) problems.push(problem([...at, 'config'], fault));
+  // What leads nowhere cannot be shown to a rotator, which would say of it what is no help.
+  if (problems.length > before) return undefined;
+  const opened = tryRotator(target.rotator, { config, fieldsOf }, [...at, 'config'], problems);
   if (opened === undefined) return undefined;
-  const workflow = chooseWorkflow(input.workflow, opened.capabilities.overlap, options.workflows);
+  const { overlap } = opened.capabilities;
+  for (const fault of selfManagedFaults({ path, config, overlap })) problems.push(problem([...at, 'config'], fault));
+  const workflow = chooseWorkflow(input.workflow, overlap, options.workflows);
   if (typeof workflow === 'string') problems.push(problem([...at, 'workflow'], workflow));
+  else
+    for (const fault of canaryFaults(input, workflow.name))
+      problems.push(problem([...at, ...fault.at], fault.sentence));
   if (typeof workflow === 'string' || problems.length > before) return undefined;
   return {
     id: `${environment}:${path}`,
@@ -176,6 +213,7 @@ function checkSecret(
       key: key ?? null,
       cacheTtlMs: cacheTtl,
     })),
+    checks: input.checks,
     adopted: input.adopted,
     group: input.group ?? null,
   };
@@ -184,11 +222,11 @@ function checkSecret(
 /** Shows the rotator its settings, without the secrets in them. */
 function tryRotator(
   rotator: Rotator,
-  config: SecretConfig['config'],
+  { config, fieldsOf }: { readonly config: SecretConfig['config']; readonly fieldsOf: FieldsOf },
   at: readonly string[],
   problems: string[],
 ): Pick<SecretConfig, 'capabilities' | 'principal' | 'warnings'> | undefined {
-  const parsed = rotator.config.safeParse(shownConfig(config));
+  const parsed = rotator.config.safeParse(shownConfig(config, fieldsOf));
   if (!parsed.success) {
     problems.push(...problemsOf(parsed.error, at));
     return undefined;
@@ -266,6 +304,17 @@ function refuseUnnameable(
   }
 }
 
+function refuseKeys(
+  holders: readonly { readonly key?: string | undefined }[],
+  at: readonly PropertyKey[],
+  { fieldsOf, problems }: { readonly fieldsOf: FieldsOf; readonly problems: string[] },
+): void {
+  for (const [index, { key }] of holders.entries()) {
+    const fault = key === undefined ? undefined : keyFault(key, fieldsOf);
+    if (fault !== undefined) problems.push(problem([...at, index, 'key'], fault));
+  }
+}
+
 function refuseTwice(list: readonly { readonly name: string }[], at: readonly string[], problems: string[]): void {
   const names = list.map((each) => each.name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
@@ -282,6 +331,8 @@ function policyOf(written: ShapedPolicy): Policy {
   return {
     soakMs: written.soak ?? defaultPolicy.soakMs,
     canaryMaxMs: written.canaryMax ?? defaultPolicy.canaryMaxMs,
+    canaries: written.canaries ?? 'all',
+    unknownChecks: written.unknownChecks ?? 'undo',
     graceMs: written.grace ?? defaultPolicy.graceMs,
     quietMs: written.quiet ?? defaultPolicy.quietMs,
     maxSessionAgeMs: written.maxSessionAge ?? defaultPolicy.maxSessionAgeMs,

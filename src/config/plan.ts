@@ -68,6 +68,7 @@ export function planFor(request: PlanRequest): Plan {
       required,
       cacheTtlMs,
     })),
+    checks: secret.checks,
     trigger: request.trigger,
     reason: request.reason,
     requestedBy: request.requestedBy,

@@ -2,10 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { keyturnError } from '../core/errors.js';
 import type { Json } from '../core/json.js';
+import { pathFault } from '../core/parameter-path.js';
 import { Secret } from '../core/secret.js';
 
 /**
- * Where a secret is to be read when it is needed: `{"$ref":"env:NAME"}` or `{"$ref":"file:path"}`.
+ * Where a secret is to be read when it is needed: `{"$ref":"env:NAME"}`, `{"$ref":"file:path"}`, or
+ * `{"$ref":"store:/path#field"}` for what Keyturn rotates itself.
  *
  * Plain JSON, so that a plan may hold it and a journal may show it.
  */
@@ -23,8 +25,8 @@ export type Resolved =
   | readonly Resolved[]
   | { readonly [key: string]: Resolved };
 
-/** Reads the secret a reference names. *Errors* `REFERENCE_UNRESOLVED`. */
-export type ReferenceResolver = (reference: string) => Promise<Secret>;
+/** Reads what a reference names. *Errors* `REFERENCE_UNRESOLVED`. */
+export type ReferenceResolver<Found extends Resolved = Resolved> = (reference: string) => Promise<Found>;
 
 /** Names an environment variable of the worker. It is read when a rotator is opened, not when the file is loaded. */
 export function env(name: string): Reference {
@@ -36,12 +38,29 @@ export function file(path: string): Reference {
   return { $ref: `file:${path}` };
 }
 
+/**
+ * Names another secret of the same environment: what `current` is on, read anew for every try. With a field it is that
+ * field of the credential, without one the whole: `admin: store('/admin/db')` is `{ username, password }`.
+ */
+export function store(path: string, field?: string): Reference {
+  return { $ref: field === undefined ? `store:${path}` : `store:${path}#${field}` };
+}
+
+/** What {@link store} names; `undefined` for a reference of another kind. */
+export function storedIn(reference: string): { readonly path: string; readonly field: string | null } | undefined {
+  if (!reference.startsWith('store:')) return undefined;
+  const [path = '', ...fields] = reference.slice('store:'.length).split('#');
+  return { path, field: fields.length === 0 ? null : fields.join('#') };
+}
+
 /** Says what is wrong with a reference's text; `undefined` where it is well-formed. */
 export function referenceFault(reference: unknown): string | undefined {
-  if (typeof reference !== 'string') return 'a reference is made by env(…) or file(…)';
+  if (typeof reference !== 'string') return 'a reference is made by env(…), file(…) or store(…)';
   if (/^env:[A-Za-z_][A-Za-z0-9_]*$/.test(reference)) return undefined;
   if (/^file:[^\0]+$/.test(reference)) return undefined;
-  return 'a reference is made by env(…) with the name of a variable, or by file(…) with a path';
+  const stored = storedIn(reference);
+  if (stored !== undefined) return stored.field === '' ? 'store(…) names an empty field' : pathFault(stored.path);
+  return 'a reference is made by env(…) with the name of a variable, by file(…) with a path, or by store(…) with the path of a secret';
 }
 
 /** True for anything that means to be a reference, well-formed or not. */
@@ -50,7 +69,7 @@ export function isReference(value: unknown): value is { readonly $ref: unknown }
 }
 
 /** Puts what `replace` gives in the place of every reference, without looking anything up. */
-export function replaceReferences(json: Json, replace: (reference: string) => Secret): Resolved {
+export function replaceReferences(json: Json, replace: (reference: string) => Resolved): Resolved {
   if (typeof json !== 'object' || json === null) return json;
   if (isReference(json)) return replace(String(json.$ref));
   if (isList(json)) return json.map((item) => replaceReferences(item, replace));
@@ -63,14 +82,14 @@ export function replaceReferences(json: Json, replace: (reference: string) => Se
  * *Errors* `REFERENCE_UNRESOLVED`, which names the reference and nothing of what it holds.
  */
 export async function resolveReferences(json: Json, resolver: ReferenceResolver): Promise<Resolved> {
-  const found = new Map<string, Secret>();
+  const found = new Map<string, Resolved>();
   for (const reference of referencesIn(json)) {
     if (!found.has(reference)) found.set(reference, await resolver(reference));
   }
   return replaceReferences(json, (reference) => {
-    const secret = found.get(reference);
-    if (secret === undefined) throw keyturnError('REFERENCE_UNRESOLVED', { reference });
-    return secret;
+    const resolved = found.get(reference);
+    if (resolved === undefined) throw keyturnError('REFERENCE_UNRESOLVED', { reference });
+    return resolved;
   });
 }
 
@@ -81,15 +100,17 @@ export function referencesIn(json: Json): readonly string[] {
   return (isList(json) ? json : Object.values(json)).flatMap(referencesIn);
 }
 
-/** Reads references from these variables and from files below or beside the configuration's folder. */
+/** Reads references from these variables and from files below or beside the configuration's folder; of none else. */
 export function referenceResolver(from: {
   readonly variables: Readonly<Record<string, string | undefined>>;
   readonly folder: string;
-}): ReferenceResolver {
+}): ReferenceResolver<Secret> {
   return async (reference) => {
     const secret = reference.startsWith('env:')
       ? fromVariable(from.variables[reference.slice('env:'.length)])
-      : await fromFile(resolve(from.folder, reference.slice('file:'.length)));
+      : reference.startsWith('file:')
+        ? await fromFile(resolve(from.folder, reference.slice('file:'.length)))
+        : undefined;
     if (secret === undefined) throw keyturnError('REFERENCE_UNRESOLVED', { reference });
     return secret;
   };

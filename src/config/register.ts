@@ -33,7 +33,7 @@ export async function registerConfig(
         target: target.name,
         concurrency: target.concurrency,
       })),
-      endpoints: webhooks.map((webhook) => ({ environment: name, name: webhook.name, url: webhook.url })),
+      endpoints: webhooks.map(({ key: _key, ...webhook }) => ({ environment: name, ...webhook })),
     });
     for (const { secret, schedule } of unscheduled) {
       if (schedule === null) continue;

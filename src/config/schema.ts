@@ -1,31 +1,24 @@
 import { z } from 'zod';
 import type { Rotator } from '../contract/rotator.js';
 import { isRotator } from './is-rotator.js';
+import { webhookEvents } from '../core/delivery.js';
 import type { Json } from '../core/json.js';
 import { findNonJson } from '../core/json.js';
 import { parseDuration } from './duration.js';
 import type { Isolation } from '../ports/isolation.js';
 import { isIsolated, isolationSchema } from './isolated.js';
+import { checks } from './checks.js';
 import { kmsKey } from './kms-key.js';
+import { name } from './name.js';
+import { reference } from './reference-field.js';
 import { isReference, referenceFault } from './references.js';
 import { ssmStore } from './ssm-store.js';
-import { url } from './url.js';
-
-const name = z
-  .string()
-  .regex(/^[a-z][a-z0-9-]{0,62}$/, 'expected a name of lower-case letters, digits and dashes, beginning with a letter');
+import { hostPattern, url } from './url.js';
 
 const duration = z.string().transform((text, ctx) => {
   const ms = parseDuration(text);
   if (ms !== undefined) return ms;
   ctx.addIssue({ code: 'custom', message: 'expected a duration such as 500ms, 30s, 15m, 2h or 7d' });
-  return z.NEVER;
-});
-
-const reference = z.custom<{ readonly $ref: string }>().transform((value, ctx) => {
-  const fault = isReference(value) ? referenceFault(value.$ref) : referenceFault(undefined);
-  if (fault === undefined) return value.$ref;
-  ctx.addIssue({ code: 'custom', message: fault });
   return z.NEVER;
 });
 
@@ -73,9 +66,20 @@ const rotator = z.unknown().transform((value, ctx): Rotator | Isolation => {
   return z.NEVER;
 });
 
+const canaries = z.union(
+  [
+    z.literal('all'),
+    z.strictObject({ count: z.int().min(1).max(1000) }),
+    z.strictObject({ percent: z.int().min(1).max(100) }),
+  ],
+  "expected 'all', { count: 2 } or { percent: 50 }",
+);
+
 const policy = z.strictObject({
   soak: duration.optional(),
   canaryMax: duration.optional(),
+  canaries: canaries.optional(),
+  unknownChecks: z.enum(['undo', 'park']).optional(),
   grace: duration.optional(),
   quiet: duration.optional(),
   maxSessionAge: duration.optional(),
@@ -108,6 +112,7 @@ const secret = z.strictObject({
   schedule: z.strictObject({ cron: z.string(), timezone: z.string() }).optional(),
   policy: policy.default({}),
   consumers: z.array(consumer).default([]),
+  checks,
   adopted: z.boolean().default(false),
   group: name.optional(),
 });
@@ -118,6 +123,10 @@ const target = z.strictObject({
   config: settings,
 });
 
+/** A list of nothing would be an endpoint that is told nothing. */
+const events = z.array(z.enum(webhookEvents)).min(1, 'expected one type or more; leave it out for all');
+const webhook = z.strictObject({ name, url, key: reference, events: events.optional() });
+
 const environment = z.strictObject({
   targets: z.record(z.string(), target),
   secrets: z.record(z.string(), secret),
@@ -125,8 +134,9 @@ const environment = z.strictObject({
     .strictObject({ ssm: ssmStore })
     .transform(({ ssm }) => ssm)
     .optional(),
-  webhooks: z.array(z.strictObject({ name, url, key: reference })).default([]),
+  webhooks: z.array(webhook).default([]),
   allowPrivateAddresses: z.boolean().default(false),
+  allowHosts: z.array(hostPattern).min(1, 'expected one host or more; leave it out for any').optional(),
 });
 
 const keyFile = z.string().min(1, 'expected the path of a file that `keyturn init` makes');
@@ -149,13 +159,9 @@ const keyring = z
 /** The shape of a configuration. What spans several places of it is checked by `parseConfig`. */
 export const configSchema = z.strictObject({
   keyring,
+  databaseLogin: z.strictObject({ environment: z.string(), secret: z.string() }).optional(),
   environments: z.record(z.string(), environment),
 });
-
-/** True for a name that an environment, a target or a consumer may have. */
-export function isName(text: string): boolean {
-  return name.safeParse(text).success;
-}
 
 /** A configuration of the right shape. */
 export type ShapedConfig = z.output<typeof configSchema>;

@@ -36,6 +36,16 @@ export interface AnswerOptions {
   readonly environment: string;
   /** Asked only after the signature was verified. What it throws is answered as `pending`. */
   readonly held: (challenge: HeldChallenge) => Held | Promise<Held>;
+  /** Told of a verified webhook that asks nothing, as one of a promotion is. It may be late, and come twice. What it throws is dropped. */
+  readonly told?: (webhook: ToldWebhook) => void;
+}
+
+/** A webhook that says something and asks nothing. */
+export interface ToldWebhook {
+  /** `rotation.promoted` */
+  readonly type: string;
+  /** `environment:/path`. */
+  readonly secret: string;
 }
 
 /** What to send back. */
@@ -56,7 +66,11 @@ export async function answerChallenge(options: AnswerOptions): Promise<Answer> {
   const message = verified(options);
   if (message === undefined) return { status: 401, headers: {}, body: '' };
   const challenge = challengeOf(message);
-  if (challenge === undefined) return { status: 204, headers: {}, body: '' };
+  if (challenge === undefined) {
+    const webhook = toldIn(message);
+    if (webhook !== undefined) tell(options, webhook);
+    return { status: 204, headers: {}, body: '' };
+  }
   const { instance, environment } = options;
   if (challenge.environment !== environment) {
     return json({ instance, refused: `this is ${environment}` });
@@ -71,6 +85,15 @@ export async function answerChallenge(options: AnswerOptions): Promise<Answer> {
       return json({ instance, refused: held.reason });
     default:
       return held satisfies never;
+  }
+}
+
+/** What it throws is its own: the webhook has arrived. */
+function tell({ told }: AnswerOptions, webhook: ToldWebhook): void {
+  try {
+    told?.(webhook);
+  } catch {
+    // Nothing of ours waits for it.
   }
 }
 
@@ -113,6 +136,13 @@ function challengeOf(message: unknown): Challenge | undefined {
   if (typeof nonce !== 'string' || typeof environment !== 'string' || typeof secret !== 'string') return undefined;
   if (typeof rotation !== 'string' || typeof version !== 'number') return undefined;
   return { phase, nonce, environment, secret, rotation, version };
+}
+
+function toldIn(message: unknown): ToldWebhook | undefined {
+  if (typeof message !== 'object' || message === null || !('type' in message) || !('data' in message)) return undefined;
+  const { type, data } = message;
+  if (typeof type !== 'string' || typeof data !== 'object' || data === null || !('secret' in data)) return undefined;
+  return typeof data.secret === 'string' ? { type, secret: data.secret } : undefined;
 }
 
 function json(answer: Readonly<Record<string, string | boolean>>): Answer {

@@ -1,5 +1,31 @@
 export { type ChallengeProof, createProof } from './proof.js';
-export { type Answer, type AnswerOptions, type Held, type HeldChallenge, answerChallenge } from './answer-challenge.js';
+export {
+  type Answer,
+  type AnswerOptions,
+  type Held,
+  type HeldChallenge,
+  type ToldWebhook,
+  answerChallenge,
+} from './answer-challenge.js';
+export {
+  type ConsumedSecret,
+  type Consumer,
+  type ConsumerOptions,
+  type ConsumerRequest,
+  createConsumer,
+} from './consumer.js';
+export { HeldCredential } from './held-credential.js';
+export { fastifyPlugin, fetchHandler, nodeHandler } from './http-handlers.js';
+export { type LiveCredential, type LiveCredentialOptions, followCredential } from './live-credential.js';
+export {
+  type LiveMysqlPool,
+  type LivePgPool,
+  type LivePoolOptions,
+  type PoolEvent,
+  liveMysqlPool,
+  livePgPool,
+} from './live-pool.js';
+export { type LiveRedis, type LiveRedisOptions, liveRedis } from './live-redis.js';
 export {
   type CachedReader,
   type CachedReaderOptions,

@@ -12,9 +12,12 @@ export interface JudgedTarget {
 export interface ObligationReport {
   /** States what must hold. */
   readonly name: string;
-  /** `not run` is neither: nothing is known of it. */
-  readonly outcome: 'passed' | 'failed' | 'not run';
-  /** Why it failed or was not run, or how it was approximated; without values. Null: nothing to say. */
+  /**
+   * `not run`: the harness cannot make the case, and nothing is known of it. `does not apply`: the rotator does not claim
+   * what it is about, or the harness says that the target has no such thing.
+   */
+  readonly outcome: 'passed' | 'failed' | 'not run' | 'does not apply';
+  /** Why it failed, was not run or does not apply, or how it was approximated; without values. Null: nothing to say. */
   readonly seen: string | null;
   /** The member of the contract (`keyturn/rotator`) that promises it. */
   readonly member: string;
@@ -32,6 +35,7 @@ export interface RotatorReport {
   readonly passed: number;
   readonly failed: number;
   readonly notRun: number;
+  readonly doesNotApply: number;
   /** In the order in which they were judged. */
   readonly obligations: readonly ObligationReport[];
 }
@@ -42,11 +46,11 @@ const page = 'docs/writing-a-rotator.md';
 /** The report as text: one line for each obligation, and what to do about each that failed. */
 export function renderRotatorReport(report: RotatorReport): string {
   const target = report.target === null ? '' : `, judged on ${targetText(report.target)}`;
-  const { passed, failed, notRun } = report;
+  const { passed, failed, notRun, doesNotApply } = report;
   return [
     `rotator ${report.rotator} (contract ${report.contract})${target}`,
     ...report.obligations.map(obligationText),
-    `${passed} passed, ${failed} failed, ${notRun} not run`,
+    `${passed} passed, ${failed} failed, ${notRun} not run, ${doesNotApply} do not apply`,
   ].join('\n');
 }
 
@@ -60,7 +64,8 @@ function obligationText({ name, outcome, seen, member, heading }: ObligationRepo
     case 'passed':
       return seen === null ? `ok    ${name}` : `ok    ${name} (${seen})`;
     case 'not run':
-      return `-     ${name}\n      not run: ${seen ?? 'no reason is known'}`;
+    case 'does not apply':
+      return `-     ${name}\n      ${outcome}: ${seen ?? 'no reason is known'}`;
     case 'failed':
       return [
         `FAIL  ${name}`,

@@ -75,8 +75,8 @@ export interface Connection {
   /**
    * Makes it live, tagged with the rotation. *Repeat*: a half-made one under this tag is finished or replaced.
    * *Returns* the value where the origin is the provider's. *Errors* `PRINCIPAL_IN_USE` where the principal can log
-   * in already or lacks our dead tag; `VALUE_REJECTED`; `ADMIN_REFUSED`; `PRIVILEGE_MISSING`; `STALE_EPOCH`;
-   * `FENCE_MISSING`; `DATABASE_REWOUND`.
+   * in already or lacks our dead tag; `VALUE_REJECTED`; `TARGET_FULL`; `ADMIN_REFUSED`; `PRIVILEGE_MISSING`;
+   * `STALE_EPOCH`; `FENCE_MISSING`; `DATABASE_REWOUND`.
    */
   create(proposal: Proposal, ctx: RotatorContext): Promise<{ readonly identity: string; readonly value?: Secret }>;
 

@@ -16,12 +16,12 @@ export {
   everywhere,
   whereAnswered,
 } from '../core/observation.js';
-export type { Plan, PlannedConsumer } from '../core/plan.js';
+export type { Plan, PlannedCheck, PlannedConsumer } from '../core/plan.js';
 export { type Secret, sameSecret } from '../core/secret.js';
 export type { ConsumerAnswer, Standing, StepPorts, StoredVersion } from '../ports/step-ports.js';
 
 // The judges and guards of our own workflows, for workflows that vary them. Pure, and the only ones that are proved.
-export { type Canary, type CanaryFacts, type ConsumerFact, judgeCanary } from '../core/canary.js';
+export { type Canary, type CanaryFacts, type ConsumerFact, canaryLacking, judgeCanary } from '../core/canary.js';
 export {
   type LabelUndo,
   type Named,
@@ -36,6 +36,7 @@ export type { EvidenceFacts, Expected } from '../core/evidence.js';
 export { type OldCredential, type Preflight, type PreflightFacts, judgePreflight } from '../core/preflight.js';
 export { guardPromote } from '../core/promote-guard.js';
 export { guardDestroy, guardDisable } from '../core/revoke-guard.js';
+export { type CheckFact, type CheckSight, checkFactsAfter } from '../core/soak-check.js';
 export { type Watch, type WatchFacts, judgeWatch } from '../core/watch.js';
 
 /** One question of a step to a port, as data: production awaits the answer, a simulation gives it at once. */

@@ -2,6 +2,8 @@ import { noProofFrom } from './consumer-facts.js';
 import type { Moment, Verdict } from './decide.js';
 import { type EndpointAnswer, everywhere, whereAnswered } from './observation.js';
 import type { Plan } from './plan.js';
+import { canariesNeeded } from './policy.js';
+import { type CheckFact, checkLacking, failedCheck } from './soak-check.js';
 
 /** What a consumer answered to a challenge, as facts keep it. */
 export type ConsumerFact = {
@@ -21,8 +23,12 @@ export type CanaryFacts = {
   /** Our own fresh login with the new credential. */
   readonly answers: readonly EndpointAnswer[];
   readonly consumers: readonly ConsumerFact[];
+  /** What the checks have said. Empty until everybody who goes first has proved. */
+  readonly checks: readonly CheckFact[];
   /** Since when all of it has been well; null: it is not. */
   readonly wellSinceMs: number | null;
+  /** How long it was well before it last ceased to be. Milliseconds, since `beganMs`. */
+  readonly wellMs: number;
   /** When it began to look: when it was opened, or when what it had seen was too old and it was opened again. */
   readonly beganMs: number;
 };
@@ -31,6 +37,8 @@ export type CanaryFacts = {
 export type Canary = {
   /** When our own login with the new credential last succeeded on every endpoint. */
   readonly verifiedMs: number;
+  /** What every check said at the end. Absent: there are none. */
+  readonly checks?: readonly CheckFact[];
 };
 
 /** Does the new credential work, for us and for those who try it first? */
@@ -44,30 +52,63 @@ export function judgeCanary(
   if (against !== undefined) {
     return { kind: 'fail', code: 'CANARY_REFUSED', facts: { consumer: against.consumer, finding: against.reason } };
   }
-  const wait = (why: string, againInMs: number, wellSinceMs: number | null): Verdict<CanaryFacts, Canary> => ({
+  const checks = plan.checks ?? [];
+  const failed = failedCheck(checks, facts.checks);
+  if (failed !== undefined) {
+    const { check, badLooks, finding } = failed;
+    return { kind: 'fail', code: 'CANARY_CHECK_FAILED', facts: { check, looks: badLooks, finding } };
+  }
+  const { soakMs, canaryMaxMs, pollMs } = plan.policy;
+  const wait = (why: string, againInMs: number, well: Partial<CanaryFacts>): Verdict<CanaryFacts, Canary> => ({
     kind: 'wait',
-    facts: { ...facts, wellSinceMs },
+    facts: { ...facts, ...well },
     why,
-    againInMs: Math.min(againInMs, plan.policy.pollMs),
+    againInMs: Math.min(againInMs, pollMs),
   });
-  const canaries = plan.consumers.filter((each) => each.canary);
-  const missing = canaries.find((each) => {
-    const instances = facts.consumers.filter((fact) => fact.consumer === each.name);
-    return instances.length === 0 || instances.some((fact) => fact.answer !== 'proved');
-  });
-  const well = everywhere(facts.answers, 'accepted') && missing === undefined;
+  const isIn = everywhere(facts.answers, 'accepted');
+  const lacking = canaryLacking(plan, facts.consumers) ?? checkLacking(checks, facts.checks, facts.atMs);
+  const well = isIn && lacking === undefined;
   if (!well) {
-    if (moment.nowMs - Math.max(moment.openedMs, facts.beganMs) >= plan.policy.canaryMaxMs) {
-      return { kind: 'fail', code: 'CANARY_TIMED_OUT', facts: { maxMs: plan.policy.canaryMaxMs } };
+    const why = isIn && lacking !== undefined ? lacking : 'no answer to our own login';
+    const spent = timeSpent(moment, facts);
+    if (moment.nowMs - spent.beganMs - spent.wellMs >= canaryMaxMs) {
+      const found = { maxMs: canaryMaxMs, finding: why };
+      return plan.policy.unknownChecks === 'park' && isIn && isBlind(plan, facts)
+        ? { kind: 'park', code: 'CANARY_UNDECIDED', facts: found }
+        : { kind: 'fail', code: 'CANARY_TIMED_OUT', facts: found };
     }
-    return wait(
-      missing === undefined ? 'no answer to our own login' : noProofFrom(missing.name, facts.consumers),
-      plan.policy.pollMs,
-      null,
-    );
+    return wait(why, pollMs, { ...spent, wellSinceMs: null });
   }
   const since = facts.wellSinceMs ?? facts.atMs;
   const soaked = facts.atMs - since;
-  if (soaked < plan.policy.soakMs) return wait('soaking', plan.policy.soakMs - soaked, since);
-  return { kind: 'pass', output: { verifiedMs: facts.atMs } };
+  if (soaked < soakMs) return wait('soaking', soakMs - soaked, { wellSinceMs: since });
+  return { kind: 'pass', output: { verifiedMs: facts.atMs, ...(checks.length === 0 ? {} : { checks: facts.checks }) } };
+}
+
+/** Whose proof the canary waits for, and how many have proved where not all must; undefined: for nobody's. */
+export function canaryLacking(plan: Plan, consumers: readonly ConsumerFact[]): string | undefined {
+  const canaries = plan.consumers.filter((each) => each.canary);
+  const unproved = canaries.filter((each) => {
+    const instances = consumers.filter((fact) => fact.consumer === each.name);
+    return instances.length === 0 || instances.some((fact) => fact.answer !== 'proved');
+  });
+  const proved = canaries.length - unproved.length;
+  const needed = canariesNeeded(plan.policy.canaries ?? 'all', canaries.length);
+  if (proved >= needed) return undefined;
+  const count = needed === canaries.length ? '' : `${proved} of ${needed} canary consumers have proved; `;
+  return `${count}${noProofFrom(unproved[0]?.name ?? 'a canary consumer', consumers)}`;
+}
+
+/** True where everybody who goes first has proved and no check is bad: what is lacking is that one is not known. */
+function isBlind(plan: Plan, { consumers, checks }: CanaryFacts): boolean {
+  return canaryLacking(plan, consumers) === undefined && checks.every(({ answer }) => answer !== 'bad');
+}
+
+/** When its time began to count, and how much of that it was well: what ends now was well up to here. */
+function timeSpent(moment: Moment, facts: CanaryFacts): Pick<CanaryFacts, 'beganMs' | 'wellMs'> {
+  const beganMs = Math.max(moment.openedMs, facts.beganMs);
+  // A person who lets it go on gives it its time anew.
+  const before = beganMs === facts.beganMs ? facts.wellMs : 0;
+  const ended = facts.wellSinceMs === null ? 0 : facts.atMs - Math.max(facts.wellSinceMs, beganMs);
+  return { beganMs, wellMs: before + ended };
 }

@@ -45,23 +45,41 @@ export type LabelUndo =
   | { readonly kind: 'move' }
   /** It is back already. */
   | { readonly kind: 'nothing' }
+  /** Somebody else has put it onto what works, and what it was on before is dead: it stays there. */
+  | { readonly kind: 'stays' }
   | { readonly kind: 'unsafe'; readonly finding: string };
 
 /**
  * May the label `current` be moved back from `from` to `to`? Only where this rotation put it, and only to a credential
  * that is accepted now. `unknown` is answered by trying again, never by moving.
+ *
+ * Where somebody else has moved the label, a person puts it back. It stays only onto what is accepted, and where what it
+ * was on before is dead, so that nobody could put it back: then nothing of this rotation is in use. Were that alive, it
+ * would be left behind by a rotation that has ended (I4); a copy of the new credential would be destroyed next.
  */
 export function guardUndoPromote(at: {
   readonly current: number | null;
   readonly from: number | null;
   readonly to: number | null;
-  /** What a fresh login with the old credential was answered; `none`: there is no old one. */
-  readonly old: 'accepted' | 'refused' | 'unknown' | 'none';
+  /**
+   * What a fresh login with what the label would name then was answered; `none`: it would name nothing; `new`: somebody
+   * else has put it onto a copy of the new credential.
+   */
+  readonly named: 'accepted' | 'refused' | 'unknown' | 'none' | 'new';
+  /** The same of what would be left behind where the label stays; `none`: nothing would. */
+  readonly left: 'accepted' | 'refused' | 'unknown' | 'none';
 }): LabelUndo {
   if (at.current === at.to) return { kind: 'nothing' };
-  if (at.current !== at.from)
-    return { kind: 'unsafe', finding: 'the label `current` is not where this rotation put it' };
-  if (at.old === 'refused') return { kind: 'unsafe', finding: 'the old credential is refused' };
-  if (at.old === 'unknown') return { kind: 'unsafe', finding: 'it is unknown whether the old credential is accepted' };
+  if (at.current !== at.from) {
+    if (at.named !== 'accepted')
+      return { kind: 'unsafe', finding: 'the label `current` is not where this rotation put it' };
+    if (at.left === 'refused' || at.left === 'none') return { kind: 'stays' };
+    const finding =
+      'the label `current` is not where this rotation put it, and the credential it was on before may still be accepted';
+    return { kind: 'unsafe', finding };
+  }
+  if (at.named === 'refused') return { kind: 'unsafe', finding: 'the old credential is refused' };
+  if (at.named === 'unknown')
+    return { kind: 'unsafe', finding: 'it is unknown whether the old credential is accepted' };
   return { kind: 'move' };
 }

@@ -1,13 +1,15 @@
 import type { RotationEvent, RotationState } from './rotation.js';
 import { stepState } from './rotation.js';
 
-/** The kinds of webhook. */
-export type WebhookType =
-  | 'rotation.canary'
-  | 'rotation.promoted'
-  | 'rotation.completed'
-  | 'rotation.rolled_back'
-  | 'rotation.parked';
+/** The kinds of webhook about a rotation. */
+const webhookTypes = [
+  'rotation.canary',
+  'rotation.promoted',
+  'rotation.completed',
+  'rotation.rolled_back',
+  'rotation.parked',
+] as const;
+export type WebhookType = (typeof webhookTypes)[number];
 
 /** A webhook's body: ids and numbers, never a value. */
 export interface WebhookBody {
@@ -28,7 +30,12 @@ export interface WebhookBody {
 }
 
 /** The kinds of webhook about what the policies of a parameter ask for. */
-export type ParameterNotice = 'parameter.expiring' | 'parameter.expired' | 'parameter.unchanged';
+const parameterNotices = ['parameter.expiring', 'parameter.expired', 'parameter.unchanged'] as const;
+export type ParameterNotice = (typeof parameterNotices)[number];
+
+/** Every type of webhook that an endpoint may ask for. `parameter.changed`: a plain parameter has a new version. */
+export const webhookEvents = [...webhookTypes, ...parameterNotices, 'parameter.changed'] as const;
+export type WebhookEvent = (typeof webhookEvents)[number];
 
 /** The body of a webhook about a parameter. */
 export interface ParameterBody {
@@ -85,9 +92,12 @@ const scheduleMs = [
   24 * 3_600_000,
 ];
 
-/** Milliseconds until the next try, at least what the endpoint asked for; null: given up. */
-export function redeliverInMs(attempt: number, retryAfterMs: number | null): number | null {
+/**
+ * Milliseconds until the next try, at least what the endpoint asked for; null: given up. By `chance` (0 to 1) up to a tenth
+ * later, so that what failed together does not come back together.
+ */
+export function redeliverInMs(attempt: number, retryAfterMs: number | null, chance: number): number | null {
   const delay = scheduleMs[attempt - 1];
   if (delay === undefined) return null;
-  return Math.max(delay, Math.min(retryAfterMs ?? 0, 24 * 3_600_000));
+  return Math.round(Math.max(delay, Math.min(retryAfterMs ?? 0, 24 * 3_600_000)) * (1 + chance / 10));
 }

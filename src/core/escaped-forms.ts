@@ -28,10 +28,11 @@ export function escapedForms(bytes: Uint8Array): readonly Uint8Array[] {
     text.replaceAll('\\', '\\\\').replaceAll("'", "\\'"),
     hex,
     hex.toUpperCase(),
-    // As a Buffer prints, as its JSON does, and as a list of numbers.
+    // As a Buffer prints, as its JSON does, and as a list of numbers; as the JSON of other bytes.
     hex.replace(/(..)(?!$)/g, '$1 '),
     bytes.join(','),
     bytes.join(', '),
+    Array.from(bytes, (byte, at) => `"${at}":${byte}`).join(','),
     ...inBase64(bytes),
     ...inUtf16(text),
   ];

@@ -21,6 +21,34 @@ export interface PlannedConsumer {
 }
 
 /**
+ * What is asked at every look while the canary soaks, as the rotation's snapshot knows it. An address is public and holds
+ * no credentials; a token is named, never held.
+ */
+export type PlannedCheck = {
+  readonly name: string;
+  /** Looks in a row that must have found it bad before the rotation turns back. 1 or more. */
+  readonly failAfter: number;
+} & (
+  | {
+      readonly kind: 'http';
+      readonly url: string;
+      /** The status that is good. Any other is bad. */
+      readonly expectStatus: number;
+    }
+  | {
+      readonly kind: 'prometheus';
+      /** What stands before `/api/v1/query`. */
+      readonly url: string;
+      readonly query: string;
+      /** On which side of the limit every sample must be. The limit itself is on neither. */
+      readonly holds: 'below' | 'above';
+      readonly limit: number;
+      /** The reference of the bearer token; null: none is sent. */
+      readonly token: string | null;
+    }
+);
+
+/**
  * Everything a rotation runs on, taken when it was accepted: later changes of the configuration do not reach it.
  * It stands in the journal's first event, so it is JSON and holds references to secrets, never secrets.
  */
@@ -46,6 +74,8 @@ export interface Plan {
   readonly fields: CredentialFields;
   readonly policy: Policy;
   readonly consumers: readonly PlannedConsumer[];
+  /** Absent: none, as in every journal from before there were any. */
+  readonly checks?: readonly PlannedCheck[];
   readonly trigger: Trigger;
   readonly reason: string;
   readonly requestedBy: string;

@@ -2,8 +2,15 @@
 export interface Policy {
   /** How long the canary must stay well after it passed. */
   readonly soakMs: number;
-  /** How long canary consumers may take before the rotation rolls back. */
+  /** How long, in all, the canary may not be well before the rotation rolls back. What it soaks for is not counted. */
   readonly canaryMaxMs: number;
+  /** How many canary consumers must have proved. Absent: all, as in every journal from before it could be said. */
+  readonly canaries?: Canaries;
+  /**
+   * What becomes of a rotation whose canary has had its time and lacks nothing but a check that nobody could tell. Absent:
+   * it turns back.
+   */
+  readonly unknownChecks?: 'undo' | 'park';
   /** The least time between promote and disable. The longest cache TTL that a consumer declares counts as well. */
   readonly graceMs: number;
   /** Quiet: no session with the old identity was opened for this long, counted from the last required proof. */
@@ -17,6 +24,19 @@ export interface Policy {
   /** How often a waiting gate looks again. */
   readonly pollMs: number;
   readonly retry: RetryPolicy;
+}
+
+/**
+ * How many of the canary consumers that are declared: a count of 1 or more, or a percentage from 1 to 100, rounded up.
+ * Who is not waited for may still refuse, and that turns back as ever.
+ */
+export type Canaries = 'all' | { readonly count: number } | { readonly percent: number };
+
+/** How many of `declared` canary consumers must have proved. */
+export function canariesNeeded(canaries: Canaries, declared: number): number {
+  if (canaries === 'all') return declared;
+  if ('count' in canaries) return canaries.count;
+  return Math.ceil((declared * canaries.percent) / 100);
 }
 
 /** Exponential back-off with jitter, capped per cycle and in cycles, then the rotation rolls back or parks. */

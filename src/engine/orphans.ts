@@ -16,7 +16,14 @@ export interface OrphanParts {
 /** What lives at the target of a secret with our tag and nothing explains, or why nobody could say. */
 export type OrphanLook =
   | { readonly kind: 'looked'; readonly orphans: readonly Tagged[] }
-  | { readonly kind: 'skipped'; readonly why: string };
+  | {
+      readonly kind: 'skipped';
+      readonly why: string;
+      /** What to do for it to be looked at. */
+      readonly cure: string;
+    };
+
+const again = 'Look again when it has ended.';
 
 /**
  * Asks the target what carries our tag, and the store what `current` names. Changes nothing. Nothing is said while a
@@ -26,14 +33,30 @@ export type OrphanLook =
  */
 export async function lookForOrphans(scope: Scope, parts: OrphanParts): Promise<OrphanLook> {
   const { secret, path, fields, capabilities } = scope.plan;
-  if (!capabilities.list) return { kind: 'skipped', why: 'the target cannot list what is ours' };
+  if (!capabilities.list) {
+    const cure = 'Look at the target itself: its rotator cannot.';
+    return { kind: 'skipped', why: 'the target cannot list what is ours', cure };
+  }
   const before = await parts.newest(secret);
-  if (before?.closedAtMs === null) return { kind: 'skipped', why: `rotation ${before.rotationId} is open` };
+  if (before?.closedAtMs === null)
+    return { kind: 'skipped', why: `rotation ${before.rotationId} is open`, cure: again };
   const listed = await parts.target.list(scope);
   const stored = await parts.store.read(scope, 'current');
   const current = stored === null ? null : parseCredential(stored.value, fields, path).identity;
   const after = await parts.newest(secret);
-  if (after?.rotationId !== before?.rotationId) return { kind: 'skipped', why: 'a rotation was begun meanwhile' };
+  if (after?.rotationId !== before?.rotationId) {
+    return { kind: 'skipped', why: 'a rotation was begun meanwhile', cure: again };
+  }
+  // Without tags `current` is told from the others by its identity alone. Where none has it, any of them may be the one in use.
+  if (capabilities.exclusive === true && current !== null && !listed.some(({ identity }) => identity === current)) {
+    const why =
+      'the target lists nothing with the identity that `current` names, so that any of what it lists may be in use';
+    return {
+      kind: 'skipped',
+      why,
+      cure: `Put the credential of ${path} again with the identity that the target gives it.`,
+    };
+  }
   return { kind: 'looked', orphans: orphansOf(listed, current) };
 }
 

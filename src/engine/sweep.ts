@@ -29,6 +29,9 @@ export interface SweepParts {
   readonly batch: number;
 }
 
+/** Batches of webhooks that one sweep rings for. */
+const MAX_BATCHES = 20;
+
 /** Rings that nobody answers before the sweep does the work itself: the queue takes them and hands out nothing. */
 const UNANSWERED_RINGS = 5;
 
@@ -135,10 +138,19 @@ export class Sweep {
     }
   }
 
+  /** One event may be owed to a thousand endpoints: as long as the queue takes the rings, the next do not wait for the next sweep. */
   async #ringUndelivered(): Promise<void> {
     const { queries, batch, everyMs } = this.#parts;
-    for (const { deliveryId, key } of await queries.undelivered(batch, everyMs)) {
-      if (!(await this.#ring('delivery', deliveryId, key, false))) this.#byItself(this.#handlers.delivery(deliveryId));
+    for (let count = 0; count < MAX_BATCHES && !this.#stopped; count += 1) {
+      const found = await queries.undelivered(batch, everyMs);
+      const rung = await Promise.all(
+        found.map(async ({ deliveryId, key }) => {
+          const isRung = await this.#ring('delivery', deliveryId, key, false);
+          if (!isRung) this.#byItself(this.#handlers.delivery(deliveryId));
+          return isRung;
+        }),
+      );
+      if (found.length < batch || rung.includes(false)) return;
     }
   }
 

@@ -1,6 +1,8 @@
 import { CONTRACT, type Connection, type Rotator, type RotatorLog } from '../contract/rotator.js';
-import { keyturnError } from '../core/errors.js';
-import type { Json } from '../core/json.js';
+import type { Credential } from '../core/credential.js';
+import { isKeyturnError, keyturnError } from '../core/errors.js';
+import type { EndpointAnswer } from '../core/observation.js';
+import type { Plan } from '../core/plan.js';
 import { Scrubber } from '../core/scrub.js';
 import { isSecret, sameSecret } from '../core/secret.js';
 import type { Bound, Scope, TargetPort } from '../ports/step-ports.js';
@@ -12,12 +14,22 @@ export interface TargetsOptions {
   readonly rotators: readonly Rotator[];
   /** What a person imports or names to have this rotator. Undefined: not known, for a journal holds names alone. */
   readonly importOf?: (rotator: string) => string | undefined;
-  /** Puts secrets in the place of references. *Errors* `REFERENCE_UNRESOLVED`. */
-  readonly resolve: (config: Json) => Promise<unknown>;
+  /**
+   * Puts secrets in the place of the references in a plan's settings. `own`: what stands for the plan's very own secret
+   * where they name that; default: what `current` is on. *Errors* `REFERENCE_UNRESOLVED`, and those of the store.
+   */
+  readonly resolve: (plan: Plan, own?: Credential) => Promise<ResolvedSettings>;
   readonly log: RotatorLog;
   readonly report: ReportTarget;
   /** Learns every value that passes, and is what the log is scrubbed with. Default: one that nobody else asks. */
   readonly scrubber?: Scrubber;
+}
+
+/** See {@link TargetsOptions}. */
+export interface ResolvedSettings {
+  readonly settings: unknown;
+  /** The identity of the plan's very own secret, where its target is opened with that; null: it is opened with another. */
+  readonly admin: string | null;
 }
 
 /** All targets of this worker behind one port, and the end of them. */
@@ -26,11 +38,9 @@ export interface Targets {
   close(): Promise<void>;
 }
 
-interface Opened {
+interface Opened extends ResolvedSettings {
   readonly connection: Connection;
   readonly port: Bound<TargetPort>;
-  /** The plan's settings with secrets in the place of references, as they were read. */
-  readonly settings: unknown;
 }
 
 interface Kept {
@@ -52,7 +62,7 @@ const MAX_OPEN = 32;
 export function openTargets(given: TargetsOptions): Targets {
   const options = { ...given, scrubber: given.scrubber ?? new Scrubber() };
   const opened = new Map<string, Kept>();
-  const find = async (scope: Scope): Promise<Bound<TargetPort>> => {
+  const find = async (scope: Scope): Promise<Opened> => {
     const { plan, fence, step, attempt } = scope;
     const key = JSON.stringify([plan.secret, plan.rotator, plan.config]);
     const look = JSON.stringify([plan.rotationId, fence, step, attempt]);
@@ -68,10 +78,10 @@ export function openTargets(given: TargetsOptions): Targets {
     // The one that was asked last is evicted last.
     opened.delete(key);
     opened.set(key, kept);
-    return (await kept.opening).port;
+    return kept.opening;
   };
   return {
-    port: routed(find),
+    port: routed(find, options),
     close: async () => {
       const all = [...opened.values()];
       opened.clear();
@@ -81,36 +91,69 @@ export function openTargets(given: TargetsOptions): Targets {
   };
 }
 
-function routed(find: (scope: Scope) => Promise<Bound<TargetPort>>): Bound<TargetPort> {
+function routed(find: (scope: Scope) => Promise<Opened>, options: Options): Bound<TargetPort> {
+  const port = async (scope: Scope): Promise<Bound<TargetPort>> => (await find(scope)).port;
   return {
-    preflight: async (scope, current) => (await find(scope)).preflight(scope, current),
-    identify: async (scope) => (await find(scope)).identify(scope),
-    propose: async (scope, current) => (await find(scope)).propose(scope, current),
-    create: async (scope, proposal) => (await find(scope)).create(scope, proposal),
-    probe: async (scope, credential) => (await find(scope)).probe(scope, credential),
-    verify: async (scope, credential) => (await find(scope)).verify(scope, credential),
-    usage: async (scope, identity) => (await find(scope)).usage(scope, identity),
-    raise: async (scope) => (await find(scope)).raise(scope),
-    disable: async (scope, identity) => (await find(scope)).disable(scope, identity),
-    enable: async (scope, identity) => (await find(scope)).enable(scope, identity),
-    destroy: async (scope, identity, provenance) => (await find(scope)).destroy(scope, identity, provenance),
-    list: async (scope) => (await find(scope)).list(scope),
+    preflight: async (scope, current) => (await port(scope)).preflight(scope, current),
+    identify: async (scope) => (await port(scope)).identify(scope),
+    propose: async (scope, current) => (await port(scope)).propose(scope, current),
+    create: async (scope, proposal) => (await port(scope)).create(scope, proposal),
+    probe: async (scope, credential) => (await port(scope)).probe(scope, credential),
+    verify: async (scope, credential) => {
+      const opened = await find(scope);
+      const answers = await opened.port.verify(scope, credential);
+      return opened.admin === null ? answers : [...answers, await askAsAdmin(scope, credential, options)];
+    },
+    usage: async (scope, identity) => (await port(scope)).usage(scope, identity),
+    raise: async (scope) => (await port(scope)).raise(scope),
+    disable: async (scope, identity) => withoutIt(await find(scope), scope, identity).disable(scope, identity),
+    enable: async (scope, identity) => (await port(scope)).enable(scope, identity),
+    destroy: async (scope, identity, provenance) =>
+      withoutIt(await find(scope), scope, identity).destroy(scope, identity, provenance),
+    list: async (scope) => (await port(scope)).list(scope),
   };
+}
+
+/** A target's admin credential is switched off by another one: by then that has logged in, and may do what is to be done. */
+function withoutIt({ port, admin }: Opened, { plan }: Scope, identity: string): Bound<TargetPort> {
+  if (admin !== identity) return port;
+  throw keyturnError('ADMIN_IN_USE', { identity, target: plan.target, secret: plan.path });
+}
+
+/** Opens the target with the credential that is to become its admin's, and looks around. */
+async function askAsAdmin(scope: Scope, credential: Credential, options: Options): Promise<EndpointAnswer> {
+  const endpoint = `${scope.plan.target} as its admin`;
+  const { connection, port } = await openWith(scope.plan, await options.resolve(scope.plan, credential), options);
+  try {
+    await port.list(scope);
+    return { endpoint, answer: 'accepted' };
+  } catch (error) {
+    if (!isKeyturnError(error) || !['ADMIN_REFUSED', 'PRIVILEGE_MISSING'].includes(error.code)) throw error;
+    return { endpoint, answer: 'refused', reason: `${error.code} when it looked for what carries our tag` };
+  } finally {
+    await connection.close().catch(() => undefined);
+  }
 }
 
 type Options = TargetsOptions & { readonly scrubber: Scrubber };
 
 async function open({ plan }: Scope, options: Options): Promise<Opened> {
-  return openWith(plan, await options.resolve(plan.config), options);
+  return openWith(plan, await options.resolve(plan), options);
 }
 
-/** A reference that leads nowhere just now says nothing: what was read before is good until the target refuses it. */
+/**
+ * A reference that leads nowhere just now says nothing: what was read before is good until the target refuses it. Except
+ * where it is this secret's own: which of the two credentials is `current` then decides which may be switched off.
+ */
 async function openAnew(opening: Promise<Opened>, { plan }: Scope, options: Options): Promise<Opened> {
   const before = await opening;
-  const settings = await options.resolve(plan.config).catch(() => before.settings);
-  if (isSame(before.settings, settings)) return before;
+  const resolved = await options.resolve(plan).catch((error: unknown) => {
+    if (before.admin !== null) throw error;
+    return before;
+  });
+  if (isSame(before.settings, resolved.settings)) return before;
   try {
-    return await openWith(plan, settings, options);
+    return await openWith(plan, resolved, options);
   } finally {
     await before.connection.close().catch(() => undefined);
   }
@@ -124,8 +167,8 @@ function isSame(one: unknown, other: unknown): boolean {
 }
 
 async function openWith(
-  plan: Scope['plan'],
-  settings: unknown,
+  plan: Plan,
+  { settings, admin }: ResolvedSettings,
   { rotators, importOf, log, report, scrubber }: Options,
 ): Promise<Opened> {
   const rotator = rotators.find((each) => each.name === plan.rotator);
@@ -147,7 +190,7 @@ async function openWith(
   }
   const connection = rotator.connect(parsed.data);
   const port = guardRotator(rotator, connection, { config: parsed.data, log, report, scrubber });
-  return { connection, port, settings };
+  return { connection, port, settings, admin };
 }
 
 async function evictOldest(opened: Map<string, Kept>): Promise<void> {

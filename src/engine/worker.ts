@@ -73,7 +73,7 @@ export class Worker {
   get handlers(): WorkerHandlers {
     return {
       rotation: (rotationId) => this.#track(this.#take(rotationId)),
-      delivery: (deliveryId) => this.#track(deliver(deliveryId, this.#parts)),
+      delivery: (deliveryId) => this.#track(deliver(deliveryId, this.#parts, () => this.#stopping)),
     };
   }
 

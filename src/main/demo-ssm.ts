@@ -41,7 +41,7 @@ export const serveSsm: DemoParts['serveSsm'] = async ({ databaseUrl, keyFile }):
   return {
     endpoint: server.url,
     workers: await keyFor('workers', ['read', 'write']),
-    reader: await keyFor(names.consumer, ['read']),
+    reader: await keyFor('applications', ['read']),
     stop: async () => {
       await server.close();
       await pool.end();

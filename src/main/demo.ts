@@ -74,6 +74,15 @@ async function openDemoState(urls: DemoUrls, configFile: string, ssm: SsmPlace |
       });
       return rotationId;
     },
+    waive: ({ rotationId, consumer, reason }) => state.operations.waive({ rotationId, consumer, by: 'demo', reason }),
+    webhooks: async (rotationId) => {
+      const rows = await state.deliveries.list({ rotationId, limit: 100 });
+      return rows.map(({ endpoint, type, outcome }) => ({
+        consumer: endpoint,
+        type,
+        delivered: outcome === 'delivered',
+      }));
+    },
     close: async () => {
       await store.close();
       await state.close();

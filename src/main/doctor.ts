@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { bullmqWakeups } from '../adapters/bullmq/wakeups.js';
 import { refusalOf } from '../adapters/http/outbound.js';
+import { loginOf } from '../adapters/postgres/connection.js';
 import { postgresLeases } from '../adapters/postgres/leases.js';
 import { postgresViews } from '../adapters/postgres/views.js';
 import type { Check } from '../cli/doors.js';
@@ -14,10 +15,11 @@ import { cureOf, keyturnError, sentenceOf } from '../core/errors.js';
 import type { EndpointAnswer, Finding } from '../core/observation.js';
 import { unclaimed } from '../core/preflight.js';
 import { examineMasterKey, openKeyring } from './keyring.js';
+import { reachOf } from './outside.js';
 import type { Urls, Variables } from './settings.js';
 import { levelOf, variableOf } from './settings.js';
 import { assertUsable, withPool } from './state.js';
-import { examineStore, lookingScope, openStores } from './stores.js';
+import { examineStore, lookingScope, openStores, tryStore } from './stores.js';
 import { targetsOf } from './targets.js';
 
 /** How long a question may take. */
@@ -28,8 +30,9 @@ export function doctor(parts: {
   readonly variables: Variables;
   readonly urls: () => Promise<Urls>;
   readonly config: () => Promise<Config>;
+  readonly tryPut: boolean;
 }): AsyncIterable<Check> {
-  const { variables, urls, config } = parts;
+  const { variables, urls, config, tryPut } = parts;
   return examine({
     settings: async () => void levelOf(variables),
     config,
@@ -45,12 +48,16 @@ export function doctor(parts: {
       if (isApart) return queueFindings(own);
       return isDatabaseWell ? queueFindings((await urls()).queue) : { skipped: 'it is in the state database' };
     },
-    address: async ({ allowPrivateAddresses }, url) => {
-      const looked = refusalOf(url, { allowPrivate: allowPrivateAddresses });
+    address: async (environment, url) => {
+      const looked = refusalOf(url, reachOf(environment));
       const refusal = await Promise.race([looked, delay(examineMaxMs, undefined, { ref: false })]);
       return refusal === undefined ? [] : [refused(refusal)];
     },
     store: async (environment) => withPool((await urls()).database, (pool) => examineStore(pool, environment)),
+    sealing: async (environment) => {
+      if (!tryPut) return { skipped: 'only a put shows whether it may be used: --try-put makes one' };
+      return withPool((await urls()).database, (pool) => tryStore(pool, environment));
+    },
     preflight: async (declared, secret) =>
       withPool((await urls()).database, (pool) => preflight({ variables, pool, config: declared, secret })),
   });
@@ -62,7 +69,7 @@ const unmigrated: readonly (string | undefined)[] = ['DATABASE_UNMIGRATED', '42P
 /** Waits until the queue is there, or says what keeps it away. *Errors* `DATABASE_UNMIGRATED`. */
 async function queueFindings(url: string): Promise<readonly Finding[]> {
   let trouble: string | undefined;
-  const queue = bullmqWakeups({ url, onError: (name) => (trouble = name) });
+  const queue = bullmqWakeups({ url, login: loginOf(url), onError: (name) => (trouble = name) });
   try {
     const deadline = performance.now() + examineMaxMs / 2;
     while (queue.health() !== 'ready') {
@@ -102,7 +109,7 @@ async function preflight(subject: {
   const { variables, pool, config, secret } = subject;
   const keyring = await openKeyring(config, pool);
   const stores = await openStores({ config, pool, keyring });
-  const targets = targetsOf({ variables, config, log: silent, report: () => {} });
+  const targets = targetsOf({ variables, config, stores, log: silent, report: () => {} });
   try {
     const isRotating = async (): Promise<boolean> => {
       const open = await postgresViews(pool).rotations({ secret: secret.id, open: true, limit: 1 });

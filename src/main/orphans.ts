@@ -36,7 +36,7 @@ export async function openOrphans(given: {
     await assertUsable(pool);
     const stores = await openStores({ config, pool, keyring: await openKeyring(config, pool) });
     closers.push(() => stores.close());
-    const targets = targetsOf({ ...given, log: silent, report: () => {} });
+    const targets = targetsOf({ ...given, stores, log: silent, report: () => {} });
     closers.push(() => targets.close());
     return opened(config, pool, orphanParts(pool, { store: stores.port, target: targets.port }), close);
   } catch (error) {

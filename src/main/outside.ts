@@ -1,27 +1,47 @@
+import { httpChecks } from '../adapters/http/checks.js';
 import { httpConsumers } from '../adapters/http/consumers.js';
+import type { OutboundOptions } from '../adapters/http/outbound.js';
 import { type SigningKeys, keyName } from '../adapters/http/signing.js';
 import { webhookSender } from '../adapters/http/webhook-sender.js';
-import type { Config } from '../config/config.js';
-import { referenceResolver } from '../config/references.js';
+import type pg from 'pg';
+import { postgresViews } from '../adapters/postgres/views.js';
+import type { Config, EnvironmentConfig, SecretConfig } from '../config/config.js';
+import { secretOf } from '../config/plan.js';
+import { referenceResolver, storedIn } from '../config/references.js';
+import { parseCredential } from '../core/credential.js';
 import { keyturnError } from '../core/errors.js';
 import type { Secret } from '../core/secret.js';
 import type { WebhookSender } from '../ports/operations.js';
-import type { Bound, ConsumersPort } from '../ports/step-ports.js';
+import type { Bound, ChecksPort, ConsumersPort } from '../ports/step-ports.js';
 import type { Variables } from './settings.js';
+import { type Stores, lookingScope } from './stores.js';
+
+/** How long the look at a key may take. Milliseconds. */
+const lookMaxMs = 10_000;
 
 /** What speaking to the outside is configured by. */
 export interface Configured {
   readonly variables: Variables;
   readonly config: Config;
+  readonly pool: pg.Pool;
+  /** Where the keys are that are secrets of Keyturn's own. */
+  readonly stores: Stores;
 }
 
+/** Where an environment may speak to. */
+export const reachOf = ({ allowPrivateAddresses, allowHosts }: EnvironmentConfig): OutboundOptions => ({
+  allowPrivate: allowPrivateAddresses,
+  allowHosts,
+});
+
 /** Asks consumers: one adapter for each environment, because each says for itself where it may speak to. */
-export async function consumersOf({ variables, config }: Configured): Promise<Bound<ConsumersPort>> {
+export async function consumersOf(configured: Configured): Promise<Bound<ConsumersPort>> {
   const ports = new Map<string, Bound<ConsumersPort>>();
-  for (const { name, secrets, allowPrivateAddresses } of Object.values(config.environments)) {
+  for (const environment of Object.values(configured.config.environments)) {
+    const { name, secrets } = environment;
     const consumers = Object.values(secrets).flatMap((secret) => secret.consumers);
-    const keys = await keysOf({ variables, config }, name, consumers);
-    ports.set(name, httpConsumers({ keys, allowPrivate: allowPrivateAddresses }));
+    const keys = await keysOf(configured, name, consumers);
+    ports.set(name, httpConsumers({ keys, ...reachOf(environment) }));
   }
   return {
     challenge: (scope, phase, version, value) =>
@@ -29,25 +49,59 @@ export async function consumersOf({ variables, config }: Configured): Promise<Bo
   };
 }
 
+/** Asks what is asked while a canary soaks, with one adapter for each environment as well. */
+export function checksOf({ variables, config }: Pick<Configured, 'variables' | 'config'>): Bound<ChecksPort> {
+  const token = referenceResolver({ variables, folder: config.folder });
+  const ports = new Map<string, Bound<ChecksPort>>();
+  for (const environment of Object.values(config.environments))
+    ports.set(environment.name, httpChecks({ token, ...reachOf(environment) }));
+  return { look: (scope) => of(ports, scope.plan.environment).look(scope) };
+}
+
 /** Sends webhooks, with one adapter for each environment as well. */
-export async function senderOf({ variables, config }: Configured): Promise<WebhookSender> {
+export async function senderOf(configured: Configured): Promise<WebhookSender> {
   const senders = new Map<string, WebhookSender>();
-  for (const { name, webhooks, allowPrivateAddresses } of Object.values(config.environments)) {
-    const keys = await keysOf({ variables, config }, name, webhooks);
-    senders.set(name, webhookSender({ keys, allowPrivate: allowPrivateAddresses }));
+  for (const environment of Object.values(configured.config.environments)) {
+    const { name, webhooks } = environment;
+    const keys = await keysOf(configured, name, webhooks);
+    senders.set(name, webhookSender({ keys, ...reachOf(environment) }));
   }
   return { send: (delivery) => of(senders, delivery.environment).send(delivery) };
 }
 
 async function keysOf(
-  { variables, config }: Configured,
+  configured: Configured,
   environment: string,
   holders: readonly { readonly name: string; readonly key: string | null }[],
 ): Promise<SigningKeys> {
+  const { variables, config } = configured;
   const read = referenceResolver({ variables, folder: config.folder });
-  const keys = new Map<string, Secret>();
-  for (const { name, key } of holders) if (key !== null) keys.set(keyName(environment, name), await read(key));
+  const keys = new Map<string, Secret | (() => Promise<readonly Secret[]>)>();
+  for (const { name, key } of holders) {
+    if (key === null) continue;
+    const stored = storedIn(key);
+    const own = stored === undefined ? undefined : secretOf(config, environment, stored.path);
+    keys.set(keyName(environment, name), own === undefined ? await read(key) : () => storedKeys(configured, own, key));
+  }
   return keys;
+}
+
+/**
+ * What is signed with, where the key is a secret: what `current` is on; while that is rotated, every key that the
+ * receiver may have. *Errors* `REFERENCE_UNRESOLVED` where it is on nothing, and those of the store.
+ */
+async function storedKeys(
+  { config, pool, stores }: Configured,
+  secret: SecretConfig,
+  reference: string,
+): Promise<readonly Secret[]> {
+  const open = await postgresViews(pool).rotations({ secret: secret.id, open: true, limit: 1 });
+  const labels = open.length > 0 ? (['current', 'previous', 'pending'] as const) : (['current'] as const);
+  const scope = lookingScope(config, secret, lookMaxMs);
+  const found = await Promise.all(labels.map(async (label) => stores.port.read(scope, label)));
+  if (found[0] === null) throw keyturnError('REFERENCE_UNRESOLVED', { reference });
+  const versions = new Map(found.flatMap((each) => (each === null ? [] : [[each.version, each.value] as const])));
+  return [...versions.values()].map((value) => parseCredential(value, secret.rotator.credential, secret.path).value);
 }
 
 function of<T>(map: ReadonlyMap<string, T>, environment: string): T {

@@ -2,7 +2,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import type { BullmqWakeups } from '../adapters/bullmq/wakeups.js';
 import { calendar } from '../adapters/cron/calendar.js';
-import { createPool } from '../adapters/postgres/connection.js';
+import { createPool, loginOf } from '../adapters/postgres/connection.js';
+import { postgresDeliveryLog } from '../adapters/postgres/delivery-log.js';
 import { postgresHistory } from '../adapters/postgres/history.js';
 import { checkInstallation } from '../adapters/postgres/installation.js';
 import { postgresIntake } from '../adapters/postgres/intake.js';
@@ -49,6 +50,7 @@ export async function openState(
   return {
     views: postgresViews(pool),
     operations,
+    deliveries: postgresDeliveryLog(pool, wakeups),
     hold: (secret, hold) => onceKnown(secret, pool, () => operations.hold({ ...hold, secret: secret.id })),
     accept: async (plan, claims) => intake.accept(plan, claims),
     ring: (rotationId) => wakeups.ring({ about: 'rotation', id: rotationId, key: '1', delayMs: 0, urgent: false }),
@@ -60,7 +62,7 @@ export async function openState(
 /** Loaded when it is asked for: the library takes longer to load than most commands take to answer. */
 async function openQueue(url: string): Promise<BullmqWakeups> {
   const { bullmqWakeups } = await import('../adapters/bullmq/wakeups.js');
-  return bullmqWakeups({ url, onError: () => {} });
+  return bullmqWakeups({ url, login: loginOf(url), onError: () => {} });
 }
 
 /** Opens the state database for the judge of histories. *Errors* `STATE_UNAVAILABLE`, `DATABASE_UNMIGRATED`. */

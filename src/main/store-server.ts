@@ -20,6 +20,7 @@ import { createLog } from '../telemetry/log.js';
 import { openKeyring } from './keyring.js';
 import { type Urls, type Variables, levelOf } from './settings.js';
 import { assertUsable, withPool } from './state.js';
+import { builtInStoreOf } from './store.js';
 
 /** Whose store is served, and where. */
 export interface ServeStore {
@@ -104,12 +105,16 @@ async function pem(file: string): Promise<string> {
   }
 }
 
-/** Makes an access key. Its secret half is in the answer and, sealed, in the database; nowhere else. */
+/**
+ * Makes an access key. Its secret half is in the answer and, sealed, in the database; nowhere else. *Errors* `SETTING_INVALID`
+ * for an environment whose parameters are elsewhere: the key would find nothing.
+ */
 export async function makeToken(
   urls: Pick<Urls, 'database'>,
   config: Config,
   { environment, principal, grants, requestsPerSecond, by }: NewToken,
 ): Promise<MadeAccessKey> {
+  builtInStoreOf(config, environment);
   const { keyId, secret } = newAccessKey(randomBytes(keyBytes));
   return withPool(urls.database, async (pool) => {
     await assertUsable(pool);

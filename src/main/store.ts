@@ -48,7 +48,7 @@ export async function openStore(given: {
  * The environment, where its parameters are in the built-in store: what the database holds of another is not what its
  * consumers read. *Errors* `SETTING_INVALID`.
  */
-function builtInStoreOf(config: Config, environment: string): EnvironmentConfig {
+export function builtInStoreOf(config: Config, environment: string): EnvironmentConfig {
   const found = environmentOf(config, environment);
   if (found.store.kind === 'built-in') return found;
   throw keyturnError('SETTING_INVALID', {

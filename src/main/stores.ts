@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { SsmExamined } from '../adapters/aws/ssm-examine.js';
 import { noteFirst, personStoreSends } from '../adapters/postgres/store/first-outside.js';
 import { putInitial } from '../adapters/postgres/store/put-by-person.js';
 import { StoreRate } from '../adapters/postgres/store/rate.js';
@@ -100,18 +101,43 @@ export async function putFirst(
   }
 }
 
-/** What would make a rotation in the store of this environment fail. Nothing is written. */
-export async function examineStore(pool: pg.Pool, { store, secrets }: EnvironmentConfig): Promise<readonly Finding[]> {
-  if (store.kind === 'built-in') return [];
+/** How long one question of an examination waits for its turn, while workers are busy. Milliseconds. */
+const turnMaxMs = 60_000;
+
+/** What would make a rotation in the store of this environment fail. Nothing is written there. */
+export async function examineStore(pool: pg.Pool, environment: EnvironmentConfig): Promise<readonly Finding[]> {
   const { examineSsm } = await import('../adapters/aws/ssm-examine.js');
-  const { clients } = await ssmParts(store, postgresStoreSends(pool, ratesOf(pool, store)));
+  return ofStore(pool, environment, examineSsm);
+}
+
+/** What a put into the store of this environment would fail for. Puts a parameter that nobody reads. */
+export async function tryStore(pool: pg.Pool, environment: EnvironmentConfig): Promise<readonly Finding[]> {
+  const { tryPuts } = await import('../adapters/aws/ssm-try-put.js');
+  return ofStore(pool, environment, tryPuts);
+}
+
+async function ofStore(
+  pool: pg.Pool,
+  { store, secrets }: EnvironmentConfig,
+  examine: (examined: SsmExamined) => Promise<readonly Finding[]>,
+): Promise<readonly Finding[]> {
+  if (store.kind === 'built-in') return [];
+  const rates = ratesOf(pool, store);
+  const { clients } = await ssmParts(store, postgresStoreSends(pool, rates));
+  const { signal } = new AbortController();
   try {
     const { rows } = await pool.query<{ ms: number }>('SELECT keyturn.to_ms(clock_timestamp()) AS ms');
     const names = Object.keys(secrets).map((path) => {
       const [versions = path, mirror = null] = parameterNames(store, path);
       return { path, versions, mirror };
     });
-    return await examineSsm({ clients, keyId: store.key, names, databaseMs: rows[0]?.ms ?? 0 });
+    return await examine({
+      clients,
+      keyId: store.key,
+      names,
+      databaseMs: rows[0]?.ms ?? 0,
+      turn: (what) => rates[what].turn({ urgent: false, maxWaitMs: turnMaxMs, signal }),
+    });
   } finally {
     clients.close();
   }

@@ -4,7 +4,7 @@ import type pg from 'pg';
 import { bullmqWakeupSource } from '../adapters/bullmq/wakeup-source.js';
 import { bullmqWakeups } from '../adapters/bullmq/wakeups.js';
 import { calendar } from '../adapters/cron/calendar.js';
-import { createPool } from '../adapters/postgres/connection.js';
+import { createPool, loginOf } from '../adapters/postgres/connection.js';
 import { postgresDeliveries } from '../adapters/postgres/deliveries.js';
 import { postgresIntake } from '../adapters/postgres/intake.js';
 import { postgresJournal } from '../adapters/postgres/journal.js';
@@ -24,7 +24,8 @@ import { createLog } from '../telemetry/log.js';
 import { toldJournal } from '../telemetry/told-journal.js';
 import { openKeyring } from './keyring.js';
 import { orphanParts, sweptOrphans } from './orphans.js';
-import { consumersOf, senderOf } from './outside.js';
+import { checksOf, consumersOf, senderOf } from './outside.js';
+import { keepOwnLogin } from './own-login.js';
 import { type Urls, type Variables, assertQueueUrl, levelOf, workflows } from './settings.js';
 import { assertUsable, newRotationId, register, scheduledRotationId } from './state.js';
 import { openStores } from './stores.js';
@@ -66,24 +67,32 @@ export async function openWorkerParts({ variables, urls, config, concurrency }: 
     const level = levelOf(variables);
     await assertUsable(pool);
     const keyring = await openKeyring(config, pool);
-    const configured = { variables, config };
+    const stores = await openStores({ config, pool, keyring });
+    closers.push(async () => stores.close());
+    const configured = { variables, config, pool, stores };
     const [consumers, sender] = await Promise.all([consumersOf(configured), senderOf(configured)]);
     await register(config, pool);
     // What rotators are given and give is looked for in every line.
     const scrubber = new Scrubber();
     const log = createLog({ level, stream: process.stderr, seen: scrubber });
     tellWarnings(config, log);
+    const own = keepOwnLogin({ config, urls, stores, log });
+    closers.push(async () => own?.stop());
     const leases = postgresLeases(pool);
     const targets = targetsOf({
-      ...configured,
+      variables,
+      config,
+      stores,
       log,
       scrubber,
       report: (target, outcome) => void Promise.resolve(leases.report(target, outcome)).catch(() => {}),
     });
     closers.push(() => targets.close());
-    const stores = await openStores({ config, pool, keyring });
-    closers.push(async () => stores.close());
-    const queue = { url: urls.queue, onError: (code: string) => log.warn({ code }, 'queue trouble') };
+    const queue = {
+      url: urls.queue,
+      login: loginOf(urls.queue),
+      onError: (code: string) => log.warn({ code }, 'queue trouble'),
+    };
     const wakeups = bullmqWakeups(queue);
     const source = bullmqWakeupSource(queue);
     closers.push(() => wakeups.close());
@@ -106,6 +115,7 @@ export async function openWorkerParts({ variables, urls, config, concurrency }: 
         store: stores.port,
         sealed: postgresSealed({ pool, keyring }),
         consumers,
+        checks: checksOf(configured),
         standing: postgresStanding(pool),
         journal: toldJournal(postgresJournal(pool), logJournal(log)),
         leases,

@@ -26,6 +26,8 @@ export interface RegisteredEndpoint {
   readonly environment: string;
   readonly name: string;
   readonly url: string;
+  /** The types of webhook it gets; absent: all. */
+  readonly events?: readonly string[] | undefined;
 }
 
 /** Puts what the configuration declares into the database. */
@@ -121,6 +123,15 @@ export interface SecretRow extends Standing {
   readonly openRotation: string | null;
 }
 
+/** A named person's acceptance of a missing proof. */
+export interface WaiverRow {
+  readonly consumer: string;
+  readonly by: string;
+  readonly reason: string;
+  /** Milliseconds since 1970. */
+  readonly atMs: number;
+}
+
 /** Reading for people. */
 export interface Views {
   /** By id, or by a prefix of it that fits one rotation only. *Returns* null for none. */
@@ -135,6 +146,8 @@ export interface Views {
   secrets(environment?: string): Promise<readonly SecretRow[]>;
   /** The events after a sequence number. */
   events(rotationId: string, afterSeq: number): Promise<readonly Recorded[]>;
+  /** What was accepted in place of a proof, in the order of names. */
+  waivers(rotationId: string): Promise<readonly WaiverRow[]>;
   /** Who is at work on the secret now. Null: nobody. */
   leaseHolder(
     secret: string,
@@ -166,7 +179,10 @@ export interface SweepQueries {
     limit: number,
     quietMs: number,
   ): Promise<readonly { readonly rotationId: string; readonly key: string; readonly urgent: boolean }[]>;
-  /** Deliveries whose time has come and for which nobody rang in the last `quietMs`; marks them as rung. */
+  /**
+   * Deliveries whose time has come and for which nobody rang in the last `quietMs`; marks them as rung. Of each endpoint as many
+   * as may be under way at a time, and none of one that rests: the backlog of one keeps nobody from the others.
+   */
   undelivered(
     limit: number,
     quietMs: number,
@@ -189,25 +205,39 @@ export interface SweepQueries {
 
 /** The outbox of webhooks. Rows are written in the journal's transaction. */
 export interface Deliveries {
-  /** Takes a delivery whose time has come, for at most `forMs`. *Returns* null where there is nothing to do now. */
+  /**
+   * Takes a delivery whose time has come, for at most `forMs`. *Returns* null where there is nothing to do now; where its
+   * endpoint rests, or has as many under way as it may, it stays due.
+   */
   take(deliveryId: string, forMs: number): Promise<Delivery | null>;
   /** Writes how it went. `againInMs` null: not again. `gone` silences the endpoint, unless it has another address now. */
   record(
-    delivery: Pick<Delivery, 'deliveryId' | 'url'>,
+    delivery: Pick<Delivery, 'deliveryId' | 'url' | 'asked'>,
     result: {
       readonly outcome: 'delivered' | 'failed' | 'gone';
       readonly status: number | null;
+      /** Why there is no status, in words of ours; null where there is one. */
+      readonly reason: string | null;
       readonly tookMs: number;
       readonly againInMs: number | null;
     },
-  ): Promise<Recording>;
+  ): Promise<DeliveryResult>;
 }
 
-/**
- * What became of a try's answer. `moved`: an address that the endpoint no longer has is gone; the delivery is due again at
- * once, at the new one. `late`: another try has said how the delivery ended, and nothing was changed.
- */
-export type Recording = 'written' | 'moved' | 'late';
+/** What became of a try's answer. */
+export interface DeliveryResult {
+  /**
+   * `moved`: an address that the endpoint no longer has is gone; the delivery is due again at once, at the new one. `late`:
+   * another try has said how the delivery ended, or somebody has asked for it to be sent again, and nothing was changed.
+   */
+  readonly kind: 'written' | 'moved' | 'late';
+  /** Another webhook of the endpoint that is due; null: there is none. */
+  readonly next: string | null;
+  /** How long nothing is sent to the endpoint, which has failed again and again. Milliseconds; null: it does not rest. */
+  readonly restsMs: number | null;
+  /** How many others were given up with it, because they have waited for the endpoint too long. */
+  readonly gaveUp: number;
+}
 
 /** One webhook to one endpoint. */
 export interface Delivery {
@@ -221,6 +251,8 @@ export interface Delivery {
   readonly body: string;
   /** 1 for the first. */
   readonly attempt: number;
+  /** How often somebody has asked for it to be sent again. */
+  readonly asked: number;
   /** The database's time. Milliseconds since 1970. */
   readonly nowMs: number;
 }

@@ -3,6 +3,7 @@ import type { FenceToken } from '../core/fence.js';
 import type { EndpointAnswer, Finding, Tagged, Usage } from '../core/observation.js';
 import type { Plan } from '../core/plan.js';
 import type { Secret } from '../core/secret.js';
+import type { CheckSight } from '../core/soak-check.js';
 
 /**
  * What a step may ask of the world. Members are written as if they answered at once; {@link Bound} turns them into what
@@ -14,6 +15,7 @@ export interface StepPorts {
   readonly store: StorePort;
   readonly sealed: SealedPort;
   readonly consumers: ConsumersPort;
+  readonly checks: ChecksPort;
   readonly standing: StandingPort;
 }
 
@@ -102,6 +104,16 @@ export interface ConsumersPort {
    * is harmless. Consumers without an address answer `pending`.
    */
   challenge(phase: 'canary' | 'drain', version: number, value: Secret): readonly ConsumerAnswer[];
+}
+
+/** What is asked of the world while the canary soaks. */
+export interface ChecksPort {
+  /**
+   * Asks every check of the plan once, and says what was seen; what that means is not judged here. What cannot be asked
+   * or read is seen as `nothing`: it never throws, and one that hangs costs its time-out and takes no other along.
+   * *Repeat*: harmless.
+   */
+  look(): readonly CheckSight[];
 }
 
 /** What people and time have to say about the secret, read under a lock of its row. */

@@ -18,7 +18,7 @@ export interface Wakeup {
 /** The other end: hands rings to the engine. */
 export interface WakeupSource {
   /**
-   * Begins to take rings, at most `concurrency` of rotations and as many of deliveries at a time. Resolves when it is
+   * Begins to take rings, at most `concurrency` of rotations at a time, and of deliveries, which wait for others, more. Resolves when it is
    * ready. *Errors* `QUEUE_UNAVAILABLE`, `DATABASE_UNMIGRATED` where the first try fails; it keeps trying by itself
    * until `stop`, and work goes on by the sweep meanwhile.
    */

@@ -27,6 +27,8 @@ export class Callers {
   readonly #access: StoreAccess;
   readonly #monotonicMs: () => number;
   readonly #known = new Map<string, KnownKey>();
+  /** By environment and principal. There are no more of them than people have made. */
+  readonly #buckets = new Map<string, TokenBucket>();
   /** Who comes while a key is being read waits for the same answer. */
   readonly #asked = new Map<string, Promise<KnownKey | null>>();
 
@@ -47,14 +49,15 @@ export class Callers {
     }
     const now = this.#monotonicMs();
     verifySignature(request, claim, signingKeyOf(known, claim), known.key.nowMs + now - known.readAtMs);
-    if (!known.bucket.take(now)) throw new WireError('ThrottlingException', 'Rate exceeded');
+    if (!known.bucket.take(now, known.key.requestsPerSecond))
+      throw new WireError('ThrottlingException', 'Rate exceeded');
     return { key: known.key, region: claim.region };
   }
 
   async #find(keyId: string): Promise<KnownKey | null> {
     const known = this.#known.get(keyId);
     if (known !== undefined && this.#monotonicMs() - known.readAtMs < believedForMs) return known;
-    const asked = this.#asked.get(keyId) ?? this.#ask(keyId, known);
+    const asked = this.#asked.get(keyId) ?? this.#ask(keyId);
     this.#asked.set(keyId, asked);
     try {
       return await asked;
@@ -63,7 +66,7 @@ export class Callers {
     }
   }
 
-  async #ask(keyId: string, known: KnownKey | undefined): Promise<KnownKey | null> {
+  async #ask(keyId: string): Promise<KnownKey | null> {
     const now = this.#monotonicMs();
     const key = await this.#access.find(keyId);
     if (key === null) {
@@ -75,10 +78,18 @@ export class Callers {
       // Before the answer: the time in it is then rather too early than too late.
       readAtMs: now,
       signingKeys: new Map(),
-      bucket: known?.bucket ?? new TokenBucket(key.requestsPerSecond, now),
+      bucket: this.#bucketOf(key, now),
     };
     this.#known.set(keyId, fresh);
     return fresh;
+  }
+
+  #bucketOf({ environment, principal }: AccessKey, nowMs: number): TokenBucket {
+    // No environment has a colon in its name.
+    const whose = `${environment}:${principal}`;
+    const bucket = this.#buckets.get(whose) ?? new TokenBucket(nowMs);
+    this.#buckets.set(whose, bucket);
+    return bucket;
   }
 }
 

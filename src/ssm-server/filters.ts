@@ -23,15 +23,10 @@ interface Filter {
   readonly Values?: readonly string[] | null | undefined;
 }
 
-/** The filters of GetParametersByPath: `Type`, `KeyId` and `Label`, each once. */
+/** The filters of GetParametersByPath: `Type`, `KeyId` and `Label`, each once. *Errors* as {@link describeFilter}. */
 export const pathFilter = filters.transform((given): Partial<ParameterFilter> => {
   const read = onceEach(given ?? []);
-  for (const { Key, Option } of read) {
-    if (!['Type', 'KeyId', 'Label'].includes(Key))
-      throw new WireError('InvalidFilterKey', 'The specified key is not valid.');
-    if (Option !== undefined && Option !== null && !['Equals', 'BeginsWith'].includes(Option)) throw wrongOption();
-    if (Key === 'Label' && Option === 'BeginsWith') throw wrongOption();
-  }
+  for (const filter of read) refuseUnfit(filter, ofPath);
   return { ...typeFilter(read), ...labelFilter(read) };
 });
 
@@ -53,7 +48,7 @@ export function describeFilter(input: {
     Option: filter.Key === 'Name' ? 'BeginsWith' : 'Equals',
   }));
   const read = onceEach([...asGiven, ...given]);
-  for (const filter of read) refuseUnknown(filter);
+  for (const filter of read) refuseUnfit(filter, ofDescribe);
   return {
     ...nameFilter(read),
     ...pathOf(read),
@@ -72,7 +67,12 @@ function onceEach(given: readonly Filter[]): readonly Filter[] {
   return given;
 }
 
-const options: Readonly<Record<string, readonly string[]>> = {
+/** By the key of a filter, the options it may have. */
+type Options = Readonly<Record<string, readonly string[]>>;
+
+const ofPath: Options = { Type: ['Equals', 'BeginsWith'], KeyId: ['Equals', 'BeginsWith'], Label: ['Equals'] };
+
+const ofDescribe: Options = {
   Name: ['Equals', 'BeginsWith', 'Contains'],
   Path: ['Recursive', 'OneLevel'],
   Type: ['Equals', 'BeginsWith'],
@@ -81,8 +81,16 @@ const options: Readonly<Record<string, readonly string[]>> = {
   DataType: ['Equals'],
 };
 
-function refuseUnknown({ Key, Option, Values }: Filter): void {
-  if (Key.startsWith('tag:')) {
+const types = ['String', 'StringList', 'SecureString'];
+
+/** What there is of a kind. Of a filter that is not named here any value may be asked for. */
+const kinds: Readonly<Record<string, readonly string[]>> = {
+  Type: types,
+  Tier: ['Standard', 'Advanced', 'Intelligent-Tiering'],
+};
+
+function refuseUnfit({ Key, Option, Values }: Filter, options: Options): void {
+  if (options === ofDescribe && Key.startsWith('tag:')) {
     if (![undefined, null, 'Equals'].includes(Option)) throw wrongOption();
     return;
   }
@@ -90,6 +98,9 @@ function refuseUnknown({ Key, Option, Values }: Filter): void {
   if (known === undefined) throw new WireError('InvalidFilterKey', 'The specified key is not valid.');
   if (Option !== undefined && Option !== null && !known.includes(Option)) throw wrongOption();
   if (!Values?.length) throw new WireError('InvalidFilterValue', `The filter ${Key} has no values.`);
+  const possible = Object.hasOwn(kinds, Key) && Option !== 'BeginsWith' ? kinds[Key] : undefined;
+  if (possible !== undefined && !Values.every((each) => possible.includes(each)))
+    throw new WireError('InvalidFilterValue', `A value of the filter ${Key} is not one of ${possible.join(', ')}.`);
 }
 
 const wrongOption = (): WireError => new WireError('InvalidFilterOption', 'The specified filter option is not valid.');
@@ -117,7 +128,6 @@ function pathOf(read: readonly Filter[]): Partial<ParameterFilter> {
 function typeFilter(read: readonly Filter[]): Partial<ParameterFilter> {
   const filter = valueOf(read, 'Type');
   if (filter === undefined) return keyFilter(read);
-  const types = ['String', 'StringList', 'SecureString'];
   const wanted = filter.Values ?? [];
   const matches = (type: string): boolean =>
     wanted.some((each) => (filter.Option === 'BeginsWith' ? type.startsWith(each) : type === each));

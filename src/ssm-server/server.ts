@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
-import { type ErrorCode, isKeyturnError, keyturnError } from '../core/errors.js';
+import { keyturnError } from '../core/errors.js';
 import type { Parameters, StoreAccess } from '../ports/parameters.js';
 import { AccessRecord } from './access-record.js';
 import { Call, type Operation, type Touched } from './call.js';
@@ -21,6 +21,7 @@ import {
   getParameters,
   getParametersByPath,
 } from './operations/reading.js';
+import { told, toldOfCall } from './told.js';
 import { WireError } from './wire-error.js';
 
 /** What the store is served with. */
@@ -120,6 +121,7 @@ function routes(server: FastifyInstance, options: StoreServerOptions): void {
     callers: new Callers(access, monotonicMs),
     record: new AccessRecord(access),
     sources: new WeakMap<FastifyRequest, string>(),
+    onError,
   };
   let isClosing = false;
   server.removeAllContentTypeParsers();
@@ -169,12 +171,16 @@ interface Service {
   readonly record: AccessRecord;
   /** Where each request came from, as its connection said at once: a caller who has hung up has no address any more. */
   readonly sources: WeakMap<FastifyRequest, string>;
+  readonly onError: (code: string) => void;
 }
 
 /** The source of who had hung up before anything of the request was read. */
 const gone = 'gone';
 
-async function serve({ parameters, callers, record, sources }: Service, request: FastifyRequest): Promise<object> {
+async function serve(
+  { parameters, callers, record, sources, onError }: Service,
+  request: FastifyRequest,
+): Promise<object> {
   const { headers } = request;
   const [service, action = ''] = String(headers['x-amz-target'] ?? '').split('.');
   const operation = service === 'AmazonSSM' && Object.hasOwn(operations, action) ? operations[action] : undefined;
@@ -188,8 +194,9 @@ async function serve({ parameters, callers, record, sources }: Service, request:
     if (!call.isRecorded) await record.note(notes(call, 'done'));
     return answer;
   } catch (error) {
-    await record.note(notes(call, told(error, () => {}).type));
-    throw error;
+    const answer = toldOfCall(error, onError);
+    await record.note(notes(call, answer.type));
+    throw answer;
   }
 }
 
@@ -212,17 +219,6 @@ function parse(body: Buffer): unknown {
   } catch {
     throw new WireError('SerializationException', 'The request body is not JSON.');
   }
-}
-
-/** What the caller is told of an error. Ours are told by what they mean for them. */
-function told(error: unknown, onError: (code: string) => void): WireError {
-  if (error instanceof WireError) return error;
-  if (isKeyturnError(error) && error.facts['isBusy'] === true)
-    return new WireError('TooManyUpdates', 'There are concurrent updates for a resource. Try again later.');
-  const code: ErrorCode | 'internal' = isKeyturnError(error) ? error.code : 'internal';
-  onError(code);
-  if (code === 'KEYRING_DENIED') return new WireError('InvalidKeyId', 'The keyring cannot open or seal this value.');
-  return new WireError('InternalServerError', 'An error occurred on the server side.', 500);
 }
 
 const unknownOperation = (): WireError => new WireError('UnknownOperationException', '', 404);

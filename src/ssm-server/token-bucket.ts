@@ -1,22 +1,22 @@
-/** At most `perSecond` in every second, and as many at once after a quiet one. On a monotonic clock in milliseconds. */
+/**
+ * What one principal asks, with all of its keys: at most as many in every second as the key that is used allows, and as many
+ * at once after a quiet one. On a monotonic clock in milliseconds.
+ */
 export class TokenBucket {
-  readonly #perSecond: number;
-  #tokens: number;
-  #filledAtMs: number;
+  #spent = 0;
+  #atMs: number;
 
-  constructor(perSecond: number, nowMs: number) {
-    this.#perSecond = perSecond;
-    this.#tokens = perSecond;
-    this.#filledAtMs = nowMs;
+  constructor(nowMs: number) {
+    this.#atMs = nowMs;
   }
 
-  /** *Returns* false where nothing is left. */
-  take(nowMs: number): boolean {
-    const gained = ((nowMs - this.#filledAtMs) / 1_000) * this.#perSecond;
-    this.#tokens = Math.min(this.#perSecond, this.#tokens + gained);
-    this.#filledAtMs = nowMs;
-    if (this.#tokens < 1) return false;
-    this.#tokens -= 1;
+  /** `perSecond`: of the key. *Returns* false where nothing is left. */
+  take(nowMs: number, perSecond: number): boolean {
+    const gained = ((nowMs - this.#atMs) / 1_000) * perSecond;
+    this.#spent = Math.max(0, this.#spent - gained);
+    this.#atMs = nowMs;
+    if (this.#spent + 1 > perSecond) return false;
+    this.#spent += 1;
     return true;
   }
 }

@@ -1,6 +1,6 @@
-import { AssertionError } from 'node:assert/strict';
+import assert, { AssertionError } from 'node:assert/strict';
 import { errorText } from './obligations/assertions.js';
-import { type Condition, type Obligation, lackOf } from './obligations/obligation.js';
+import { type Need, type Obligation, gives, lackOf } from './obligations/obligation.js';
 import { declaredObligations } from './obligations/declared.js';
 import { endingObligations } from './obligations/ending.js';
 import { faultObligations } from './obligations/faults.js';
@@ -46,12 +46,12 @@ export type Judged =
   | { readonly outcome: 'not run'; readonly why: string };
 
 /**
- * What every rotator owes the engine, chosen by what it says it can do. Run each with any test runner, against the real
- * target: each sets up a stage of its own.
+ * What every rotator owes the engine, chosen by what it says it can do and by what its target can have. Run each with any
+ * test runner, against the real target: each sets up a stage of its own.
  */
 export function rotatorCases<Config>(harness: RotatorHarness<Config>): readonly RotatorCase[] {
   return obligations
-    .filter((obligation) => unmet(obligation, harness) === null)
+    .filter((obligation) => exemption(obligation, harness) === null)
     .map((obligation) => ({
       name: obligation.name,
       member: obligation.member,
@@ -63,12 +63,16 @@ export function rotatorCases<Config>(harness: RotatorHarness<Config>): readonly 
     }));
 }
 
-/** The condition of an obligation that this rotator does not meet; null: it is bound by it. */
-export function unmet(
-  { where = [] }: Obligation,
-  { capabilities }: Pick<RotatorHarness<unknown>, 'capabilities'>,
-): Condition | null {
-  return where.find(({ holds }) => !holds(capabilities)) ?? null;
+/** Why an obligation does not apply: to what this rotator says of itself, or to its target. Null: it is to be judged. */
+export function exemption(
+  { where = [], needs }: Obligation,
+  { capabilities, none = {} }: Pick<RotatorHarness<unknown>, 'capabilities' | 'none'>,
+): string | null {
+  const condition = where.find(({ holds }) => !holds(capabilities));
+  if (condition !== undefined) return `it binds where the capabilities say ${condition.says}`;
+  const why = needs === undefined ? undefined : none[needs];
+  // Whoever does not say why has not looked.
+  return why === undefined || why.trim() === '' ? null : why;
 }
 
 /** Judges one obligation on a stage of its own. *Errors* the obligation is not met; the message holds no value. */
@@ -77,6 +81,8 @@ export async function judge<Config>(obligation: Obligation, harness: RotatorHarn
   const notes: string[] = [];
   const stage = await harness.begin();
   try {
+    const denied = Object.keys(harness.none ?? {}).find((need) => gives(stage, need as Need)); // As its type says.
+    assert.ok(denied === undefined, `the harness says that there is no \`${denied ?? ''}\`, and its stage gives one`);
     const lack = lackOf(obligation.needs, stage);
     if (lack !== null) return { outcome: 'not run', why: lack };
     await play(harness, stage, { witness, note: (text) => void notes.push(text) }, obligation.act as Act<Config>);

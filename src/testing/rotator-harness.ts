@@ -1,6 +1,6 @@
 import type { Connection, Credential, Rotator, RotatorContext } from '../contract/rotator.js';
 import type { JudgedTarget } from '../contract/rotator-report.js';
-import { isExclusive } from './obligations/obligation.js';
+import { type Need, isExclusive } from './obligations/obligation.js';
 import type { Witness } from './rotator-witness.js';
 
 /** What the judge of a rotator needs of its author. */
@@ -10,13 +10,18 @@ export interface RotatorHarness<Config> {
   readonly capabilities: ReturnType<Rotator<Config>['capabilities']>;
   /** What the cases run against, for the report. */
   readonly target?: JudgedTarget;
+  /**
+   * What no stage can give because the target has no such thing, and why: `{ hung: 'a folder is no server' }`. The cases
+   * that need it do not apply. Default: what a stage does not give has not been tried.
+   */
+  readonly none?: Partial<Readonly<Record<Need, string>>>;
   /** Sets a target up for one case, with nothing of ours in it: the real one, wherever it can be had. */
   readonly begin: () => Promise<RotatorStage<Config>>;
 }
 
 /**
  * A target for one case. What is optional makes further cases possible; those that lack it are named as not run, with
- * what they lack.
+ * what they lack, unless the harness says that there is `none`.
  */
 export interface RotatorStage<Config> {
   /** As the rotator's schema gives it. */
@@ -30,8 +35,15 @@ export interface RotatorStage<Config> {
    * target would not take this one.
    */
   readonly plantForeign: (identity: string) => Promise<unknown>;
+  /**
+   * Makes a credential live as an application has it before Keyturn knows of it: without a tag, at the principal of this
+   * secret. It is what `adopted: true` hands over. *Returns* it.
+   */
+  readonly plantAdopted?: (secret: string) => Promise<Credential>;
   /** Asks the target itself whether something lives under this identity, whoever made it. */
   readonly isThere?: (identity: string) => Promise<boolean>;
+  /** Logs in at the target itself, by the credential and without the rotator. *Returns* whether it was let in. */
+  readonly accepts?: (credential: Credential) => Promise<boolean>;
   /** Uses the credential for as long as the session lives. Only asked where `capabilities.endsSessions` or `usage`. */
   readonly openSession: (credential: Credential) => Promise<{ readonly isOpen: () => Promise<boolean> }>;
   /**

@@ -1,5 +1,5 @@
 import type { ObligationReport, RotatorReport } from '../contract/rotator-report.js';
-import { ObligationBroken, judge, obligations, unmet } from './rotator-cases.js';
+import { ObligationBroken, exemption, judge, obligations } from './rotator-cases.js';
 import type { RotatorHarness } from './rotator-harness.js';
 import type { Obligation } from './obligations/obligation.js';
 import { propagationMsOf } from './obligations/obligation.js';
@@ -13,8 +13,8 @@ export interface JudgeOptions {
 }
 
 /**
- * Judges a rotator by every obligation there is, one after the other: those it does not meet, those it does, and those
- * that were not run, each with why. Never rejects for what a rotator or a harness does.
+ * Judges a rotator by every obligation there is, one after the other: those it does not meet, those it does, those that
+ * were not run and those that do not apply, each with why. Never rejects for what a rotator or a harness does.
  */
 export async function judgeRotator<Config>(
   harness: RotatorHarness<Config>,
@@ -38,6 +38,7 @@ export async function judgeRotator<Config>(
     passed: count('passed'),
     failed: count('failed'),
     notRun: count('not run'),
+    doesNotApply: count('does not apply'),
     obligations: judged,
   };
 }
@@ -55,8 +56,8 @@ async function reportOn<Config>(
     member,
     heading,
   });
-  const condition = unmet(obligation, harness);
-  if (condition !== null) return told('not run', `it binds where the capabilities say ${condition.says}`);
+  const exempt = exemption(obligation, harness);
+  if (exempt !== null) return told('does not apply', exempt);
   try {
     const judged = await within(timeoutMs, judge(obligation, harness));
     if (judged === null) return told('failed', `the case had not ended after ${timeoutMs} ms`);

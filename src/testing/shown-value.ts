@@ -25,7 +25,31 @@ const hexOf = (value: Secret): string => Buffer.from(openSecret(value)).toString
 /** As deep as one can look without calling anything: what a library computes when it is asked may change it. */
 function textOf(thing: unknown): string {
   if (typeof thing === 'string') return thing;
-  return inspect(thing, { depth: 12, showHidden: true, maxStringLength: null, maxArrayLength: null });
+  const options = { depth: 12, showHidden: true, maxStringLength: null, maxArrayLength: null };
+  const texts = [inspect(thing, options)];
+  // What describes itself may hide what stands in it, and a logger goes by that and not by the description.
+  texts.push(inspect(thing, { ...options, customInspect: false }));
+  // And a logger writes JSON.
+  texts.push(...toldAsJson(thing));
+  // Bytes are shown in columns.
+  return texts.flatMap((text) => [text, text.replaceAll(/,\s+/g, ',')]).join('\n');
+}
+
+/** What describes itself to JSON, wherever it stands in a thing. Asks nothing else. */
+function toldAsJson(thing: unknown, depth = 12, seen = new Set<object>()): readonly string[] {
+  if (typeof thing !== 'object' || thing === null || depth === 0 || seen.has(thing)) return [];
+  seen.add(thing);
+  const below = Object.values(Object.getOwnPropertyDescriptors(thing)).flatMap(({ value }) =>
+    toldAsJson(value, depth - 1, seen),
+  );
+  try {
+    // What describes itself is asked: a logger asks it too.
+    if (!('toJSON' in thing) || typeof thing.toJSON !== 'function') return below;
+    return [JSON.stringify(thing) ?? '', ...below];
+  } catch {
+    // What cannot be told is told by no logger.
+    return below;
+  }
 }
 
 function formsOf(bytes: Uint8Array): readonly Buffer[] {

@@ -175,6 +175,14 @@ export const storeCases: readonly StoreCase[] = [
     assert.deepEqual(await labels(harness.store, scope), { pending: null, current: pending, previous: old });
   }),
 
+  always('current is not put on a version that is not there', async (harness) => {
+    const { scope, old, pending } = await staged(harness);
+
+    await assert.rejects(async () => harness.store.moveCurrent(scope, { from: old, to: pending + 1, previous: old }));
+
+    assert.deepEqual(await labels(harness.store, scope), { pending, current: old, previous: null });
+  }),
+
   always('current goes back to where it was', async (harness) => {
     const { scope, old, pending } = await staged(harness);
     await harness.store.moveCurrent(scope, { from: old, to: pending, previous: old });

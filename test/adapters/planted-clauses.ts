@@ -1,9 +1,5 @@
-import type { Edit } from '../support/source-copy.js';
-
-/** A clause of the state database taken away, which a test of the adapters must notice. */
-export interface PlantedClause extends Edit {
-  readonly name: string;
-}
+import { type PlantedClause, clause } from './planted-clause.js';
+import { plantedWebhookClauses } from './planted-webhook-clauses.js';
 
 const journal = 'src/adapters/postgres/migrations/0003_journal_functions.sql';
 const store = 'src/adapters/postgres/migrations/0002_parameter_store.sql';
@@ -11,17 +7,9 @@ const sweep = 'src/adapters/postgres/sweep.ts';
 const leases = 'src/adapters/postgres/leases.ts';
 const operations = 'src/adapters/postgres/operations.ts';
 const standing = 'src/adapters/postgres/standing.ts';
-const deliveries = 'src/adapters/postgres/deliveries.ts';
 
 const sends = 'src/adapters/postgres/store/sends.ts';
 const rate = 'src/adapters/postgres/store/rate.ts';
-
-const clause = (name: string, file: string, find: string, replace: string): PlantedClause => ({
-  name,
-  file,
-  find,
-  replace,
-});
 
 /**
  * Every clause of the journal, the leases, the outbox and the store that keeps something from happening. Not among them is
@@ -189,7 +177,6 @@ export const plantedClauses: readonly PlantedClause[] = [
   ),
   clause('the outbox stays empty', journal, 'IF v_told > 0 THEN\n    PERFORM', 'IF false THEN\n    PERFORM'),
   clause('webhooks have no order', journal, 'webhook_seq = webhook_seq + v_told', 'webhook_seq = webhook_seq'),
-  clause('an endpoint that is gone is told', journal, 'AND e.declared AND NOT e.gone\n$$;', 'AND e.declared\n$$;'),
   clause(
     'an endpoint of another environment is told',
     journal,
@@ -227,46 +214,20 @@ export const plantedClauses: readonly PlantedClause[] = [
     'AND next_due_at IS NOT DISTINCT FROM keyturn.from_ms($2) RETURNING 1',
     'AND $2::double precision > 0 RETURNING 1',
   ),
+  clause('the sweep sends what was delivered', sweep, 'w.outcome IS NULL AND w.next_at <= now()', 'w.next_at <= now()'),
+  clause('the sweep sends before the time', sweep, 'w.outcome IS NULL AND w.next_at <= now()', 'w.outcome IS NULL'),
   clause(
-    'the sweep sends what was delivered',
+    'the sweep rings for an endpoint that rests',
     sweep,
-    'WHERE d.outcome IS NULL AND d.next_at <= now()',
-    'WHERE d.next_at <= now()',
+    'AND (e.rests_until IS NULL OR e.rests_until <= now())',
+    '',
   ),
-  clause(
-    'the sweep sends before the time',
-    sweep,
-    'WHERE d.outcome IS NULL AND d.next_at <= now()',
-    'WHERE d.outcome IS NULL',
-  ),
-  // Webhooks on their way.
-  clause(
-    'a webhook is taken twice',
-    deliveries,
-    "next_at = clock_timestamp() + $2 * interval '1 millisecond'",
-    "next_at = next_at + $2 * interval '0 millisecond'",
-  ),
-  clause(
-    'a webhook that was delivered is taken',
-    deliveries,
-    'd.outcome IS NULL AND d.next_at <= clock_timestamp()',
-    'd.next_at <= clock_timestamp()',
-  ),
-  clause('a webhook is sent to who is gone', deliveries, 'AND e.declared AND NOT e.gone', 'AND e.declared'),
-  clause(
-    'a late answer changes how it ended',
-    deliveries,
-    'WHERE delivery_id = $1 AND outcome IS NULL FOR NO KEY UPDATE',
-    'WHERE delivery_id = $1 FOR NO KEY UPDATE',
-  ),
-  clause('who is gone at an old address is gone', deliveries, 'AND e.url = $2', "AND $2::text <> ''"),
-  clause('what an old address did not want is told to nobody', deliveries, 'moved ? 0 : failedForMs', 'failedForMs'),
   // People.
   clause(
     'a command is not seen by guards',
     operations,
-    "await rowsOf(session, 'UPDATE keyturn.secrets SET guard_seq = guard_seq + 1 WHERE secret = $1', [found.secret]);\n        await makeDue(session, rotationId);\n        await audit(session, { ...found, rotationId, by, action: `command",
-    'await makeDue(session, rotationId);\n        await audit(session, { ...found, rotationId, by, action: `command',
+    "await rowsOf(session, 'UPDATE keyturn.secrets SET guard_seq = guard_seq + 1 WHERE secret = $1', [found.secret]);\n        await makeDue(session, rotationId);\n        await noteDeed(session, { ...found, rotationId, by, action: `command",
+    'await makeDue(session, rotationId);\n        await noteDeed(session, { ...found, rotationId, by, action: `command',
   ),
   clause(
     'a hold is not seen by guards',
@@ -414,4 +375,5 @@ export const plantedClauses: readonly PlantedClause[] = [
     "(SELECT $2::float8 * interval '1 millisecond' AS interval,\n                                   least(r.free_at, clock.now + $4::float8 * interval '1 millisecond') AS free_at",
     "(SELECT $2::float8 * interval '1 millisecond' AS interval,\n                                   r.free_at + $4::float8 * interval '0 millisecond' AS free_at",
   ),
+  ...plantedWebhookClauses,
 ];

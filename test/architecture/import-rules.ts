@@ -60,7 +60,7 @@ const rules: readonly Rule[] = [
   },
   { files: config, ours: [config, contract, ports, core], packages: ['node:', 'zod', 'jiti'] },
   { files: /^src\/consumer\//, ours: [/^src\/consumer\//], packages: ['node:', 'standardwebhooks'] },
-  { files: /^src\/agent\//, ours: [/^src\/agent\//, /^src\/consumer\//], packages: ['node:'] },
+  { files: /^src\/agent\//, ours: [/^src\/agent\//, /^src\/consumer\//], packages: ['node:', '@aws-sdk/client-ssm'] },
   { files: /^src\/ssm-server\//, ours: [/^src\/ssm-server\//, ports, core], packages: ['node:', 'fastify', 'zod'] },
   { files: /^src\/testing\//, ours: [/^src\/testing\//, contract, ports, core], packages: ['node:', 'zod'] },
   {

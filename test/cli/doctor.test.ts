@@ -81,9 +81,11 @@ test('an address that nothing is sent to is named, unless the environment allows
   const file = join(place.folder, 'keyturn.config.ts');
   const [text, consumers] = [
     await readFile(file, 'utf8'),
-    `consumers: [{ name: 'web', url: 'http://127.0.0.1:1/x' }, { name: 'job' }],`,
+    `consumers: [{ name: 'web', url: 'http://127.0.0.1:1/x' }, { name: 'job' }],
+          checks: [{ name: 'page', http: { url: 'https://127.0.0.1:1/health' } }],`,
   ];
   const named = text
+    .replace("poll: '100ms'", "poll: '100ms', soak: '1s'")
     .replace("target: 'billing',\n", `target: 'billing', ${consumers}\n`)
     .replace(
       '      secrets: {',
@@ -101,6 +103,9 @@ test('an address that nothing is sent to is named, unless the environment allows
   );
   expect(refused.stdout).toContain(
     `FAIL  webhook ops of demo: nothing is sent there: its address is not public\n      ${cure}\n`,
+  );
+  expect(refused.stdout).toContain(
+    `FAIL  check page of demo:/demo/billing/db: nothing is sent there: its address is not public\n      ${cure}\n`,
   );
   expect(refused.stdout).not.toContain('consumer job');
   expect(refused.code).toBe(1);

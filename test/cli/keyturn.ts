@@ -3,6 +3,7 @@ import type { Readable, Writable } from 'node:stream';
 import { onTestFinished } from 'vitest';
 import { build, built } from '../support/built.js';
 import { eventually } from '../support/eventually.js';
+import { hosted } from './host.js';
 
 /** What a command answered. */
 export interface Answer {
@@ -28,8 +29,17 @@ export interface RunningKeyturn {
   readonly ended: Promise<Answer>;
 }
 
-/** Runs the command line as it is shipped, to its end. */
+/** Runs a command of the built program to its end, in a process that has loaded it already. */
 export async function keyturn(args: readonly string[], options: RunOptions): Promise<Answer> {
+  // These give descriptors of their process away.
+  if (args[0] === 'exec' || args.includes('--fd')) return keyturnProcess(args, options);
+  const { cwd, env = {}, stdin = '' } = options;
+  await build();
+  return hosted({ args, cwd, env: withPath(env), stdin });
+}
+
+/** Runs a command in a process of its own, for what only a process shows. */
+export async function keyturnProcess(args: readonly string[], options: RunOptions): Promise<Answer> {
   await build();
   return start(args, options).ended;
 }
@@ -59,7 +69,7 @@ function start(args: readonly string[], { cwd, env = {}, stdin = '' }: RunOption
   const child: ChildProcessByStdio<Writable, Readable, Readable> = spawn(
     process.execPath,
     [built('src/cli/bin.js'), ...args],
-    { cwd, env: { PATH: process.env['PATH'], ...env }, stdio: ['pipe', 'pipe', 'pipe'] },
+    { cwd, env: withPath(env), stdio: ['pipe', 'pipe', 'pipe'] },
   );
   let stdout = '';
   let stderr = '';
@@ -80,4 +90,8 @@ function start(args: readonly string[], { cwd, env = {}, stdin = '' }: RunOption
       return ended;
     },
   };
+}
+
+function withPath(env: Readonly<Record<string, string>>): Record<string, string> {
+  return { PATH: process.env['PATH'] ?? '', ...env };
 }

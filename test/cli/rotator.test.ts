@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { root } from '../architecture/source-tree.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
-import { keyturn } from './keyturn.js';
+import { keyturnProcess as keyturn } from './keyturn.js';
 
 const scaffold = join(root, 'scaffold', 'rotator');
 const harness = join(scaffold, 'test', 'harness.ts');
@@ -47,6 +47,15 @@ describe('keyturn rotator new', () => {
     }
   });
 
+  test('a name that is a word of the template stays as it is', async () => {
+    const cwd = await temporaryFolder();
+
+    expect(await keyturn(['rotator', 'new', 'keyturn-spec'], { cwd })).toMatchObject({ code: 0 });
+
+    const manifest = await readFile(join(cwd, 'keyturn-spec', 'package.json'), 'utf8');
+    expect(JSON.parse(manifest)).toMatchObject({ name: 'keyturn-spec' });
+  });
+
   test('a file in the place of the folder is named', async () => {
     const cwd = await temporaryFolder();
     await writeFile(join(cwd, 'acme'), '');
@@ -65,7 +74,7 @@ describe('keyturn rotator test', () => {
     const answer = await keyturn(['rotator', 'test', scaffold, '--harness', harness, '--report', 'r.json'], { cwd });
 
     expect(answer.code, answer.stdout + answer.stderr).toBe(0);
-    expect(answer.stdout).toMatch(/^\d+ passed, 0 failed, \d+ not run$/m);
+    expect(answer.stdout).toMatch(/^\d+ passed, 0 failed, 0 not run, \d+ do not apply$/m);
     const report = JSON.parse(await readFile(join(cwd, 'r.json'), 'utf8')) as Record<string, unknown>;
     expect(report).toMatchObject({ failed: 0, target: { name: 'the example service', isReal: false } });
   });
@@ -113,7 +122,7 @@ describe('keyturn rotator test', () => {
 
     expect(answer.code).toBe(1);
     expect(answer.stdout).toContain('the harness could not set the stage up or clear it away (Error)');
-    expect(answer.stdout).toMatch(/^0 passed, \d+ failed, \d+ not run$/m);
+    expect(answer.stdout).toMatch(/^0 passed, \d+ failed, 0 not run, \d+ do not apply$/m);
   });
 });
 

@@ -114,6 +114,28 @@ test('doctor names every permission that is missing, the quota and a wrong clock
   expect(late.stdout).toMatch(/CLOCK_SKEWED: /);
 }, 180_000);
 
+test('doctor says that only a put shows whether the key may be used, and puts one where that is asked', async () => {
+  const { proxy, run } = await ssmPlace();
+  const key = /key \S+ of the parameter store of demo/.source;
+
+  const asked = await run('doctor');
+  expect(asked).toMatchObject({ code: 0 });
+  expect(asked.stdout).toMatch(new RegExp(`^skip {2}${key}: .*--try-put`, 'm'));
+
+  const tried = await run('doctor', '--try-put');
+  expect(tried).toMatchObject({ code: 0 });
+  expect(tried.stdout).toMatch(new RegExp(`^ok {4}${key}$`, 'm'));
+  expect(proxy.requests.filter(({ input }) => input['Name'] === '/kt/demo/billing/keyturn-doctor')).toHaveLength(2);
+
+  const isTried = ({ input }: { readonly input: Readonly<Record<string, unknown>> }) => input['Overwrite'] === true;
+  proxy.plant(denied('kms:Encrypt'), { operation: 'PutParameter', when: isTried });
+  const refused = await run('doctor', '--try-put');
+  expect(refused).toMatchObject({ code: 1 });
+  expect(refused.stdout).toMatch(new RegExp(`^FAIL {2}${key}: KEYRING_ACCESS_DENIED: .* denied kms:Encrypt`, 'm'));
+
+  expect(await run('doctor', '--try-put', '--orphans')).toMatchObject({ code: 2 });
+}, 180_000);
+
 test('a rotation goes on in no other store than it began in', async () => {
   const { place, options, run, history } = await ssmPlace();
   const file = join(place.folder, 'keyturn.config.ts');
@@ -186,15 +208,17 @@ test('a first credential is put there by a person, once', async () => {
 }, 180_000);
 
 test('commands for the built-in store say where the parameters of such an environment are', async () => {
-  const { run } = await ssmPlace();
+  const { place, run } = await ssmPlace();
 
   for (const args of [
     ['store', 'get', '/demo/billing/db', '--env', 'demo', '--fd', '1'],
     ['store', 'list', '--path', '/demo', '--env', 'demo'],
     ['exec', '--env', 'demo', '--path', '/demo', '--', 'true'],
+    ['token', 'create', '--aws', '--env', 'demo', '--path', '/demo/*', '--allow', 'read'],
   ]) {
     const refused = await run(...args);
     expect(refused).toMatchObject({ code: 2, stdout: '' });
     expect(refused.stderr).toContain('the parameters of demo are in AWS SSM');
   }
+  expect(await place.ask('SELECT 1 FROM keyturn.access_keys')).toEqual([]);
 }, 180_000);

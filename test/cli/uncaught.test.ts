@@ -1,7 +1,7 @@
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { keyturn } from './keyturn.js';
+import { keyturn, keyturnProcess } from './keyturn.js';
 import { workspace } from './workspace.js';
 
 test.each([
@@ -11,8 +11,8 @@ test.each([
   const place = await workspace();
   await appendFile(join(place.folder, 'keyturn.config.ts'), `\n${text}\n`);
 
-  const quiet = await place.run('doctor');
-  const verbose = await place.run('doctor', '--verbose');
+  const quiet = await keyturnProcess(['doctor'], place.options);
+  const verbose = await keyturnProcess(['doctor', '--verbose'], place.options);
 
   expect(quiet.stderr).toBe(
     'UNEXPECTED: the command broke off (RangeError). Run it again with --verbose and report it.\n',

@@ -146,6 +146,12 @@ describe('a rotator that is named', () => {
       `isolated('acme', { integrity: '${integrity}', variables: ['KEYTURN_DATABASE_URL'] })`,
       "rotator.variables[0]: this one is never given to a rotator's process",
     ],
+    ...['AWS_CONTAINER_AUTHORIZATION_TOKEN', 'AWS_BEARER_TOKEN_BEDROCK', 'AWS_PROFILE', 'AWS_REGIONAL'].map(
+      (name): [string, string] => [
+        `isolated('acme', { integrity: '${integrity}', variables: ['AWS_REGION', 'AWS_ENDPOINT_URL_SSM', '${name}'] })`,
+        "rotator.variables[2]: this one is never given to a rotator's process",
+      ],
+    ),
     [`isolated('acme', { integrity: '${integrity}', maxMemoryMb: 1 })`, 'rotator.maxMemoryMb'],
     [`{ ...isolated('acme', { integrity: '${integrity}' }), isolate: false } as never`, 'rotator: Unrecognized key'],
   ])('as %s is refused, and nothing is opened', async (rotator, says) => {

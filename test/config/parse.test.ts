@@ -197,6 +197,49 @@ describe('a configuration is refused', () => {
     expect(problems).not.toContain(inline);
   });
 
+  test('for a type of webhook that there is not, and for an endpoint that wants none', () => {
+    const wants = (events: readonly string[]) =>
+      refusal(
+        configWith(
+          {},
+          { webhooks: [{ name: 'pager', url: 'https://pager.example', key: env('KEY'), events: events as never }] },
+        ),
+      ).problems;
+
+    expect(wants(['rotation.parked', 'rotation.stuck'])).toMatch(/webhooks\[0\]\.events\[1\]: .*"rotation\.parked"/);
+    expect(wants([])).toContain('webhooks[0].events: expected one type or more; leave it out for all');
+  });
+
+  test('for an address whose host the environment does not list, and for a list that is none', () => {
+    const to = (host: string) => ({ name: 'pager', url: `https://${host}/hook`, key: env('KEY') });
+    const secret = { ...billing, consumers: [{ name: 'app', url: 'https://app.other.example' }] };
+    const { problems } = refusal(
+      configWith(
+        { '/demo/db': secret },
+        {
+          allowHosts: ['hooks.example.com', '*.internal'],
+          webhooks: [to('hooks.example.com'), { ...to('evil.example'), name: 'other' }],
+        },
+      ),
+    );
+    expect(problems).toContain('environments.demo.webhooks[1].url: its host is not one of allowHosts');
+    expect(problems).toContain('secrets["/demo/db"].consumers[0].url: its host is not one of allowHosts');
+    expect(problems).not.toContain('webhooks[0]');
+
+    for (const host of [
+      'https://hooks.example.com',
+      'Hooks.example.com',
+      '*',
+      'a.*.example.com',
+      'hooks.example.com:8443',
+      '',
+    ])
+      expect(refusal(configWith({}, { allowHosts: [host] })).problems, host).toMatch(
+        /allowHosts\[0\]: expected a host in lower case/,
+      );
+    expect(refusal(configWith({}, { allowHosts: [] })).problems).toContain('allowHosts: expected one host or more');
+  });
+
   test('for an unknown key, by its name', () => {
     expect(refusal({ ...configWith({}), queue: 'x' }).problems).toMatch(/"queue"/);
     expect(refusal(configWith({ '/demo/db': { ...billing, paths: [] } as SecretInput })).problems).toMatch(
@@ -292,5 +335,32 @@ describe('a configuration is refused', () => {
     [`/${'a'.repeat(1000)}`, 'at most 900 characters'],
   ])('for the path %j', (path, why) => {
     expect(refusal(configWith({ [path]: billing })).problems).toContain(why);
+  });
+});
+
+describe('the login of the state database', () => {
+  const named = (secret: string, input: SecretInput = billing) => ({
+    ...configWith({ '/demo/db': input }),
+    databaseLogin: { environment: 'demo', secret },
+  });
+
+  test('is a secret of the configuration that keeps two live logins', () => {
+    expect(parseConfig(named('/demo/db'), options).databaseLogin).toEqual({ environment: 'demo', secret: '/demo/db' });
+    expect(parseConfig(configWith({ '/demo/db': billing }), options).databaseLogin).toBeNull();
+  });
+
+  test('is refused where it is none, or would lock workers out', () => {
+    expect(refusal(named('/demo/other'))).toEqual({
+      code: 'CONFIG_INVALID',
+      problems: expect.stringContaining('databaseLogin: there is no such secret in that environment'),
+    });
+    const inPlace: SecretInput = {
+      target: 'billing',
+      workflow: 'in-place-rotation',
+      config: { owner: 'billing', live: 'one' },
+    };
+    expect(refusal(named('/demo/db', inPlace)).problems).toContain(
+      'databaseLogin: its target must keep two live logins',
+    );
   });
 });

@@ -54,40 +54,58 @@ describe('what `current` names', () => {
 });
 
 describe('undoing promote', () => {
-  const at = { current: 2, from: 2, to: 1, old: 'accepted' } as const;
+  const at = { current: 2, from: 2, to: 1, named: 'accepted', left: 'none' } as const;
 
   it('moves the label back where this rotation put it and the old credential is accepted', () => {
     expect(guardUndoPromote(at)).toEqual({ kind: 'move' });
   });
 
   it('does nothing where the label is back already, even if the old credential is refused', () => {
-    expect(guardUndoPromote({ ...at, current: 1, old: 'refused' })).toEqual({ kind: 'nothing' });
+    expect(guardUndoPromote({ ...at, current: 1, named: 'refused' })).toEqual({ kind: 'nothing' });
   });
 
-  it('is unsafe where somebody else has moved the label', () => {
-    expect(guardUndoPromote({ ...at, current: 3 })).toMatchObject({
-      kind: 'unsafe',
-      finding: expect.stringMatching(/not where/),
-    });
-    expect(guardUndoPromote({ ...at, current: null })).toMatchObject({ kind: 'unsafe' });
+  it('leaves the label where somebody else has put it onto what is accepted, and nothing is left behind', () => {
+    expect(guardUndoPromote({ ...at, current: 3 })).toEqual({ kind: 'stays' });
+    expect(guardUndoPromote({ ...at, current: 3, left: 'refused' })).toEqual({ kind: 'stays' });
+    expect(guardUndoPromote({ ...at, current: 3, to: null })).toEqual({ kind: 'stays' });
   });
+
+  it.each(['accepted', 'unknown'] as const)('is unsafe where what would be left behind is %s', (left) => {
+    expect(guardUndoPromote({ ...at, current: 3, left })).toMatchObject({
+      kind: 'unsafe',
+      finding: expect.stringMatching(/may still be accepted/),
+    });
+  });
+
+  it.each(['refused', 'unknown', 'none', 'new'] as const)(
+    'is unsafe where somebody else has moved it, and it is %s',
+    (named) => {
+      expect(guardUndoPromote({ ...at, current: 3, named })).toMatchObject({
+        kind: 'unsafe',
+        finding: expect.stringMatching(/not where/),
+      });
+      expect(guardUndoPromote({ ...at, current: null, named: 'none' })).toMatchObject({ kind: 'unsafe' });
+    },
+  );
 
   it('is unsafe where the old credential is refused', () => {
-    expect(guardUndoPromote({ ...at, old: 'refused' })).toMatchObject({
+    expect(guardUndoPromote({ ...at, named: 'refused' })).toMatchObject({
       kind: 'unsafe',
       finding: expect.stringMatching(/is refused/),
     });
   });
 
   it('is unsafe where it is unknown whether the old credential is accepted', () => {
-    expect(guardUndoPromote({ ...at, old: 'unknown' })).toMatchObject({
+    expect(guardUndoPromote({ ...at, named: 'unknown' })).toMatchObject({
       kind: 'unsafe',
       finding: expect.stringMatching(/unknown/),
     });
   });
 
   it('takes the label away where there was none before', () => {
-    expect(guardUndoPromote({ current: 2, from: 2, to: null, old: 'none' })).toEqual({ kind: 'move' });
-    expect(guardUndoPromote({ current: null, from: 2, to: null, old: 'none' })).toEqual({ kind: 'nothing' });
+    expect(guardUndoPromote({ current: 2, from: 2, to: null, named: 'none', left: 'none' })).toEqual({ kind: 'move' });
+    expect(guardUndoPromote({ current: null, from: 2, to: null, named: 'none', left: 'none' })).toEqual({
+      kind: 'nothing',
+    });
   });
 });

@@ -42,7 +42,7 @@ describe('an event is told by', () => {
 
 describe('an endpoint that failed', () => {
   it('is tried again on the schedule that Standard Webhooks recommends, then given up', () => {
-    const delays = Array.from({ length: 10 }, (_, index) => redeliverInMs(index + 1, null));
+    const delays = Array.from({ length: 10 }, (_, index) => redeliverInMs(index + 1, null, 0));
     expect(delays).toEqual([
       5_000,
       5 * minuteMs,
@@ -58,9 +58,14 @@ describe('an endpoint that failed', () => {
   });
 
   it('is given the time it asks for, a day at the most', () => {
-    expect(redeliverInMs(1, 60_000)).toBe(60_000);
-    expect(redeliverInMs(2, 60_000)).toBe(5 * minuteMs);
-    expect(redeliverInMs(1, 99 * hourMs)).toBe(24 * hourMs);
-    expect(redeliverInMs(10, 60_000)).toBeNull();
+    expect(redeliverInMs(1, 60_000, 0)).toBe(60_000);
+    expect(redeliverInMs(2, 60_000, 0)).toBe(5 * minuteMs);
+    expect(redeliverInMs(1, 99 * hourMs, 0)).toBe(24 * hourMs);
+    expect(redeliverInMs(10, 60_000, 0)).toBeNull();
+  });
+
+  it('comes back up to a tenth later, by chance', () => {
+    expect(redeliverInMs(2, null, 0.5)).toBe(5 * minuteMs + 15_000);
+    expect(redeliverInMs(2, null, 1)).toBe(5 * minuteMs + 30_000);
   });
 });

@@ -19,6 +19,7 @@ const forms: Readonly<Record<string, (value: string) => string>> = {
       .toString('hex')
       .replace(/..(?!$)/g, '$& '),
   'as the JSON of a Buffer': (value) => Buffer.from(value).join(','),
+  'as the JSON of bytes': (value) => JSON.stringify(new TextEncoder().encode(value)).slice(1, -1),
   'as a list of numbers': (value) => [...Buffer.from(value)].join(', '),
   'URL-escaped': (value) => encodeURIComponent(value),
   'URL-escaped byte by byte': (value) => Buffer.from(value).toString('hex').replace(/../g, '%$&'),

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { unpackDebian } from '../support/debian-package.js';
 import { reportFigure } from '../support/figures.js';
+import { isLong } from '../support/length.js';
 import { askFor, casesOf, turnBack, verdictAtRest } from './course.js';
 import { kinds } from './installation.js';
 import { Rig } from './rig.js';
@@ -21,7 +22,6 @@ async function findFaketime(): Promise<string | { readonly lacking: string }> {
   return found === undefined ? { lacking: `Debian's libfaketime holds no ${name}` } : join(unpacked.folder, found);
 }
 
-const isLong = process.env['KEYTURN_TEST_LONG'] === '1';
 const isHere = typeof faketime === 'string';
 
 describe.skipIf(!isHere)(`a worker whose clock is wrong${isHere ? '' : ` (skipped: ${faketime.lacking})`}`, () => {

@@ -117,6 +117,7 @@ export function withFailpoints(ports: Ports, points: readonly Failpoint[], liste
     store: wrap('store', ports.store),
     sealed: wrap('sealed', ports.sealed),
     consumers: wrap('consumers', ports.consumers),
+    checks: wrap('checks', ports.checks),
     standing: wrap('standing', ports.standing),
     sealer: wrap('sealer', ports.sealer),
     journal: wrap('journal', ports.journal),

@@ -183,7 +183,7 @@ const suiteOf = ({ kind }: KillPoint): string => (kind === 'api-key' ? 'api-key-
 
 /** The command that runs one kill point alone. */
 function replayOf(point: KillPoint, { queue }: MatrixOptions): string {
-  return `replay: KEYTURN_KILL_POINT='${nameOf(point)}' KEYTURN_KILL_QUEUE=${queue} npx vitest run test/crash/${suiteOf(point)}.test.ts`;
+  return `replay: KEYTURN_TEST_LONG=1 KEYTURN_KILL_POINT='${nameOf(point)}' KEYTURN_KILL_QUEUE=${queue} npx vitest run test/crash/${suiteOf(point)}.test.ts`;
 }
 
 /** Those whose name holds what `KEYTURN_KILL_POINT` says; all of them where it says nothing. */

@@ -1,14 +1,13 @@
 import { type TestContext, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import { fetchDebianRedis, findRedisOnPath } from '../support/redis-program.js';
+import { isLong } from '../support/length.js';
 import { type Case, askFor, patienceMs, verdictAtRest } from './course.js';
 import type { Failpoint } from './failpoints.js';
 import { startQueueServer } from './queue-server.js';
 import type { QueueKind } from './rig.js';
 import { startStateServer } from './state-server.js';
 import { staysUp, surrounded } from './surroundings.js';
-
-const isLong = process.env['KEYTURN_TEST_LONG'] === '1';
 
 /** How long the queue is away at least; in the short run until the last rotation has ended. Milliseconds. */
 const awayAtLeastMs = isLong ? 60_000 : 0;

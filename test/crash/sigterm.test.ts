@@ -1,14 +1,13 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import { reportFigure } from '../support/figures.js';
+import { isLong } from '../support/length.js';
 import { type Case, askFor, casesOf, findingsAtRest, patienceMs, turnBack, verdictAtRest } from './course.js';
 import type { Failpoint } from './failpoints.js';
 import { kinds } from './installation.js';
 import { type KillPoint, killPointsOf } from './kill-points.js';
 import { Rig } from './rig.js';
 import type { WorkerProcess } from './worker-process.js';
-
-const isLong = process.env['KEYTURN_TEST_LONG'] === '1';
 
 /** One point in every step and in every undo of one, of every kind or of the one that has most of them. */
 const points: readonly KillPoint[] = (isLong ? kinds : (['two-role'] as const))

@@ -128,8 +128,8 @@ describe('a state database', () => {
     await eventually('each rotation was tried again', () => called().length >= cases.length, { maxMs: patienceMs });
     const answers = await answersAtLast(stopped);
     expect(answers).toContain('STATE_REFUSED');
-    // On a busy machine a lease may end while its worker is stopped.
-    expect(answers.filter((answer) => answer !== 'STATE_REFUSED' && answer !== 'lost')).toEqual([]);
+    // On a busy machine a lease may end while its worker is stopped, or what a guard relies on be too old: nothing is written then.
+    expect(answers.filter((answer) => !['STATE_REFUSED', 'lost', 'stale'].includes(answer))).toEqual([]);
     // A fence is raised and a gate asks for what was audited before: both may be repeated, and change no credential.
     expect(called().filter((effect) => /^store|^target(?!\.raise)/.test(effect))).toEqual([]);
     const figure = `${called().length} appends refused without a row in the audit trail, nothing changed outside`;

@@ -1,5 +1,6 @@
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { reportFigure } from '../support/figures.js';
+import { isLong } from '../support/length.js';
 import { askFor, casesOf, turnBack, verdictAtRest } from './course.js';
 import { kinds } from './installation.js';
 import { Rig } from './rig.js';
@@ -8,8 +9,6 @@ import { scenariosOf } from './scenarios.js';
 const secrets = kinds.flatMap((kind) =>
   scenariosOf(kind).flatMap((scenario) => Array.from({ length: 2 }, () => ({ kind, scenario }))),
 );
-
-const isLong = process.env['KEYTURN_TEST_LONG'] === '1';
 
 describe('a queue that delivers every job twice, to two workers', () => {
   for (const queue of ['redis', 'postgres'] as const) {

@@ -1,18 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
+import { bundled } from '../support/bundle.js';
 import { canaryTally } from '../support/canary.mjs';
 import { eventually } from '../support/eventually.js';
 import type { Failpoint } from './failpoints.js';
 import type { FromWorker, ToWorker, WorkerOrder } from './worker-messages.js';
 
-const entry = fileURLToPath(new URL('./crash-worker-process.ts', import.meta.url));
-const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-/** Found from where a process runs otherwise: without it `keyturn/workflow` is whatever was built last. */
-const tsconfig = fileURLToPath(new URL('../../tsconfig.json', import.meta.url));
+const program = await bundled(fileURLToPath(new URL('./crash-worker-process.ts', import.meta.url)));
 const preloads = ['plant-canary-process.mjs', 'own-temporary-folder-process.mjs'].flatMap((name) => [
   '--import',
   new URL(`../support/${name}`, import.meta.url).href,
@@ -42,12 +39,11 @@ export class WorkerProcess {
   constructor({ folder, environment }: ProcessPlace) {
     mkdirSync(folder);
     const stdout = openSync(join(folder, 'stdout'), 'wx', 0o600);
-    this.#child = spawn(process.execPath, ['--import', loader, ...preloads, entry], {
+    this.#child = spawn(process.execPath, [...preloads, program], {
       cwd: '/',
       env: {
         PATH: process.env['PATH'] ?? '',
         JITI_FS_CACHE: 'false',
-        TSX_TSCONFIG_PATH: tsconfig,
         KEYTURN_TEST_TEMPORARY_FOLDER: folder,
         ...canaryTally(),
         ...environment,

@@ -10,9 +10,10 @@ import { demoParts, startDemo } from '../../dist/src/main/demo.js';
 const { failures = 0, holds = false, ...options } = JSON.parse(process.argv[2] ?? '{}');
 const parts = demoParts();
 
-/** An application that reports so many failures at its end. */
+/** The busy application reports so many failures at its end. */
 const unlucky = async (order) => {
   const app = await parts.startApp(order);
+  if (order.load !== 'busy') return app;
   const finish = async () => ({ ...(await app.finish()), failures, failedWith: ['planted by the test'] });
   return { ...app, finish };
 };
@@ -39,14 +40,14 @@ const recorded = async (order) => {
 };
 
 /** Tells the test where everything is, and holds it up until the test has seen enough. */
-const hold = async ({ server, folder, state, app, workers }) => {
+const hold = async ({ server, folder, state, cast, workers }) => {
   const values = [];
   for (let version = 1; ; version += 1) {
     const found = await state.read(version);
     if (found === null) break;
     values.push(Buffer.from(found.value[Symbol.for('keyturn.secret.open')]()).toString('utf8'));
   }
-  const running = { app: app.pid, workers: workers.everStarted };
+  const running = { apps: cast.pids, workers: workers.everStarted };
   process.send({ url: server.url('postgres'), serverLog: server.serverLogPath, folder, values, running });
   await once(process, 'message');
 };

@@ -25,8 +25,8 @@ export function crashMatrix(chosen: readonly Scenario[] = scenarios): MatrixResu
   });
 }
 
-/** Every seventh question after the first interruption is tried for the second; which ones depends on the first. */
-const STRIDE = 7;
+/** Every eleventh question after the first interruption is tried for the second; which ones depends on the first. */
+const STRIDE = 11;
 
 /** Interrupts every scenario, and then kills whoever recovers it. */
 export function crashPairs(chosen: readonly Scenario[]): MatrixResult {

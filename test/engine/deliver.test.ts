@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { deliver } from '../../src/engine/deliver.js';
-import type { Deliveries, Delivery, Recording, WebhookSender } from '../../src/ports/operations.js';
+import type { Deliveries, Delivery, DeliveryResult, WebhookSender } from '../../src/ports/operations.js';
 
 const delivery: Delivery = {
   deliveryId: 'd1',
@@ -9,14 +9,19 @@ const delivery: Delivery = {
   url: 'https://example.com/hook?token=of-the-endpoint',
   webhookId: 'w1',
   body: '{}',
+  asked: 0,
   attempt: 1,
   nowMs: 0,
 };
 
+/** The first step of the schedule, up to a tenth later. */
+const soon = expect.toSatisfy((ms: number) => ms >= 5_000 && ms <= 5_500) as number;
+
 async function delivered(
   taken: Delivery | null,
   answer: Awaited<ReturnType<WebhookSender['send']>>,
-  recording: Recording = 'written',
+  kind: DeliveryResult['kind'] = 'written',
+  restsMs: number | null = null,
 ) {
   const sent: Delivery[] = [];
   const recorded: unknown[] = [];
@@ -24,7 +29,7 @@ async function delivered(
     take: async () => taken,
     record: async ({ deliveryId }, result) => {
       recorded.push({ deliveryId, ...result });
-      return recording;
+      return { kind, next: null, restsMs, gaveUp: 0 };
     },
   };
   const sender: WebhookSender = {
@@ -49,7 +54,14 @@ describe('a webhook', () => {
     expect(sent).toEqual([delivery]);
     expect(warned).toEqual([]);
     expect(recorded).toEqual([
-      { deliveryId: 'd1', outcome: 'delivered', status: 204, tookMs: expect.any(Number), againInMs: null },
+      {
+        deliveryId: 'd1',
+        outcome: 'delivered',
+        status: 204,
+        reason: null,
+        tookMs: expect.any(Number),
+        againInMs: null,
+      },
     ]);
   });
 
@@ -60,9 +72,11 @@ describe('a webhook', () => {
       reason: null,
       retryAfterMs: null,
     });
-    expect(recorded).toMatchObject([{ outcome: 'failed', againInMs: 5_000 }]);
+    expect(recorded).toMatchObject([{ outcome: 'failed', againInMs: soon }]);
     const asked = await delivered(delivery, { outcome: 'failed', status: 429, reason: null, retryAfterMs: 90_000 });
-    expect(asked.recorded).toMatchObject([{ againInMs: 90_000 }]);
+    expect(asked.recorded).toMatchObject([
+      { againInMs: expect.toSatisfy((ms: number) => ms >= 90_000 && ms <= 99_000) as number },
+    ]);
   });
 
   it('is given up at the end of the schedule', async () => {
@@ -79,7 +93,7 @@ describe('a webhook', () => {
   });
 
   it.each([
-    ['failed', 1, 503, null, ['a webhook failed', { attempt: 1, status: 503, againInMs: 5_000 }]],
+    ['failed', 1, 503, null, ['a webhook failed', { attempt: 1, status: 503, againInMs: soon }]],
     [
       'failed',
       10,
@@ -118,6 +132,35 @@ describe('a webhook', () => {
       expect(warned).toEqual([]);
     },
   );
+
+  it('whose endpoint has failed again and again is logged with how long that rests', async () => {
+    const failed = { outcome: 'failed', status: 503, reason: null, retryAfterMs: null } as const;
+    const { warned } = await delivered(delivery, failed, 'written', 12_345.6);
+    expect(warned).toContainEqual([
+      'a webhook endpoint rests, it fails again and again',
+      { environment: 'test', endpoint: 'chat', restsMs: 12_346 },
+    ]);
+  });
+
+  it('is followed by what else is due for a quick endpoint, but not for ever, and not by a worker that stops', async () => {
+    const rings = async (stopping?: () => boolean) => {
+      let sent = 0;
+      const deliveries: Deliveries = {
+        take: async (deliveryId) => ({ ...delivery, deliveryId }),
+        record: async () => ({ kind: 'written', next: `d${sent + 1}`, restsMs: null, gaveUp: 0 }),
+      };
+      const sender: WebhookSender = {
+        send: async () => {
+          sent += 1;
+          return { outcome: 'delivered', status: 204, reason: null, retryAfterMs: null };
+        },
+      };
+      await deliver('d1', { deliveries, sender, log: { warn: () => undefined } }, stopping);
+      return sent;
+    };
+    expect(await rings()).toBe(20);
+    expect(await rings(() => true)).toBe(1);
+  });
 
   it('that somebody else has sent is not sent twice', async () => {
     const { sent, recorded } = await delivered(null, {

@@ -5,6 +5,7 @@ import { Secret } from '../../src/core/secret.js';
 import type { EngineRequest } from '../../src/engine/request.js';
 import stagedRotation from '../../workflows/staged-rotation.js';
 import { answers } from '../support/evidence.js';
+import { promptPolicy } from '../support/plans.js';
 import { aScenario, bothLive, command } from './driven.js';
 import type { Scenario } from './scenarios.js';
 import { World } from './world.js';
@@ -30,6 +31,12 @@ const pending: Partial<Scenario> = {
 };
 const refusing: Partial<Scenario> = {
   answer: (_, phase) => ({ answer: phase === 'drain' ? 'refused' : 'proved', reason: 'it does not work' }),
+};
+const unseen: Partial<Scenario> = {
+  plan: {
+    policy: { ...promptPolicy, soakMs: 2_000, unknownChecks: 'park' },
+    checks: [{ name: 'page', failAfter: 2, kind: 'http', url: 'https://a.example', expectStatus: 200 }],
+  },
 };
 const undoing = (request: EngineRequest, world: World, step: string, method: string): boolean =>
   world.state.status === 'rolling_back' && is(request, step, method);
@@ -157,6 +164,20 @@ const parkings: readonly Parking[] = [
     trouble: at('promote', 'moveCurrent', () => ({ current: 77 })),
     command: 'resume',
     ends: 'completed',
+  },
+  {
+    code: 'CANARY_UNDECIDED',
+    scenario: unseen,
+    trouble: at('canary', 'look', () => [{ check: 'page', kind: 'nothing', reason: 'ECONNREFUSED' }]),
+    command: 'resume',
+    ends: 'completed',
+  },
+  {
+    code: 'CANARY_UNDECIDED',
+    scenario: unseen,
+    trouble: at('canary', 'look', () => []),
+    command: 'rollback',
+    ends: 'rolled_back',
   },
   {
     code: 'DRAIN_TIMED_OUT',

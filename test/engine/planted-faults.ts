@@ -68,8 +68,29 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: 'the new credential is destroyed before the label is back',
     file: 'workflows/steps/promote.ts',
-    find: 'yield* moveLabelBack(plan, yield* wayBack(plan, before.preflight), before.stage?.version ?? own);',
+    find: 'yield* moveLabelBack(plan, yield* wayBack(plan, before.preflight), put);',
     replace: ';',
     scenarios: ['failed drain'],
+  },
+  {
+    name: 'the canary passes whatever its checks say',
+    file: 'src/core/canary.ts',
+    find: 'canaryLacking(plan, facts.consumers) ?? checkLacking(checks, facts.checks, facts.atMs)',
+    replace: 'canaryLacking(plan, facts.consumers)',
+    scenarios: ['metric that goes away during the soak'],
+  },
+  {
+    name: 'a metric without a sample is well',
+    file: 'src/core/soak-check.ts',
+    find: "if (values.length === 0) return { answer: 'unknown', finding: 'its query gave no sample' };",
+    replace: '',
+    scenarios: ['metric that goes away during the soak'],
+  },
+  {
+    name: 'metrics are compared the other way round',
+    file: 'src/core/soak-check.ts',
+    find: "(holds === 'below' ? value < limit : value > limit)",
+    replace: "(holds === 'below' ? value > limit : value < limit)",
+    scenarios: ['success with a metric that stays well'],
   },
 ];

@@ -95,6 +95,33 @@ describe('a rotation whose database has forgotten how far it was', () => {
     expect(world.memory.target.accepts(world.current()!)).toBe(true);
   });
 
+  it('does not promote what it has destroyed since, though servers that are behind still let it in', () => {
+    let forget: (() => void) | undefined;
+    let forgotten = false;
+    const world = new World(
+      aScenario({
+        ends: 'rolled_back',
+        answer: (_, phase) => ({ answer: phase === 'canary' && !forgotten ? 'refused' : 'proved', reason: '' }),
+        meddle: ({ memory: { state, target } }, { authority, method }) => {
+          if (method === 'verify') forget ??= state.backUp();
+          if (method === 'disable') for (const endpoint of ['one', 'two']) target.fallBehind(endpoint);
+          const isLookAtDead = method === 'probe' && authority?.step === 'create' && !forgotten;
+          return isLookAtDead ? { answer: [{ endpoint: 'one', answer: 'refused' }] } : undefined;
+        },
+      }),
+    );
+    world.run();
+    expect(world.state).toMatchObject({ status: 'rolled_back', because: { code: 'CANARY_REFUSED' } });
+    forget?.();
+    forgotten = true;
+    world.memory.state.restored();
+    world.run();
+
+    expect(world.state).toMatchObject({ status: 'rolled_back', because: { code: 'CANARY_TIMED_OUT' } });
+    expect(world.current()?.identity).toBe('billing_a');
+    expect(world.memory.target.live()).toEqual(['billing_a']);
+  });
+
   it('does not promote a version of its own that holds a value which is lost', () => {
     const world = new World(
       aScenario({

@@ -1,5 +1,6 @@
 import type { Capabilities } from '../../src/core/capabilities.js';
-import type { Plan } from '../../src/core/plan.js';
+import type { CanaryFacts } from '../../src/core/canary.js';
+import type { Plan, PlannedCheck } from '../../src/core/plan.js';
 import type { Status } from '../../src/core/rotation.js';
 import type { EngineRequest } from '../../src/engine/request.js';
 import type { ConsumerAnswer } from '../../src/ports/step-ports.js';
@@ -63,6 +64,24 @@ function halfApplied(heals: boolean): Pick<Scenario, 'prepare' | 'meanwhile'> {
   };
 }
 
+const errors: PlannedCheck = {
+  ...{ name: 'errors', failAfter: 2, kind: 'prometheus', url: 'https://metrics.example', query: 'up', token: null },
+  ...{ holds: 'below', limit: 0.05 },
+};
+const soaking = { consumers, policy: { ...promptPolicy, soakMs: 3_000 }, checks: [errors] };
+
+/** A metric that is well until the soak has begun, and shows this from then on. */
+function showing(values: readonly number[]): Pick<Scenario, 'plan' | 'meddle'> {
+  return {
+    plan: soaking,
+    meddle: ({ state }, { port }) => {
+      const facts = state.steps['canary']?.output as Partial<CanaryFacts> | null | undefined;
+      const hasBegun = (facts?.checks ?? []).length > 0;
+      return port === 'checks' && hasBegun ? { answer: [{ check: 'errors', kind: 'samples', values }] } : undefined;
+    },
+  };
+}
+
 /** The success, the failed canary, the failed drain and the half-applied create; and the same where less is possible. */
 export const scenarios: readonly Scenario[] = [
   { ...base, name: 'success' },
@@ -95,6 +114,16 @@ export const scenarios: readonly Scenario[] = [
     name: 'failed canary of a first credential',
     answer: refusing('canary'),
     startsWithout: true,
+    ends: 'rolled_back',
+  },
+  { ...base, name: 'success with a metric that stays well', plan: soaking },
+  { ...base, ...showing([0.31]), name: 'metric that rises during the soak', ends: 'rolled_back' },
+  {
+    ...base,
+    ...showing([]),
+    name: 'metric that goes away during the soak',
+    // Each look is one more place to be killed at, and pairs of them are tried.
+    plan: { ...soaking, policy: { ...soaking.policy, canaryMaxMs: 5_000 } },
     ends: 'rolled_back',
   },
   { ...base, name: 'failed drain', answer: refusing('drain'), ends: 'rolled_back' },

@@ -184,9 +184,55 @@ describe('a label that a person moves', () => {
     const world = ran({ ...once('promote', 'moveCurrent', byHand), ends: 'parked' });
     command(world, 'rollback');
     world.run();
+    expect(world.state.status).toBe('rolled_back');
+    expect(world.memory.target.live()).toEqual([world.old!.identity]);
+    expect(world.memory.store.read(world.plan.secret, 'current')?.version).toBe(3);
+    expect(unsound(world)).toEqual([]);
+  });
+
+  it('before promote onto what is refused waits for a person when the rotation turns back', () => {
+    const dead = { identity: 'billing_x', value: Secret.fromText('nobody-lets-this-one-in-000000000') };
+    const onto = (world: World) =>
+      world.memory.store.putInitial(world.plan.secret, renderCredential(dead, world.plan.fields));
+    const world = ran({ ...once('promote', 'moveCurrent', onto), ends: 'parked' });
+    command(world, 'rollback');
+    world.run();
     expect(world.state).toMatchObject({ status: 'parked', because: { code: 'UNDO_UNSAFE' } });
     expect(bothLive(world)).toBe(true);
     expect(world.memory.store.read(world.plan.secret, 'current')?.version).toBe(3);
+  });
+
+  describe('onto another that works', () => {
+    const third = { identity: 'billing_x', value: Secret.fromText('a-third-one-that-works-0000000000') };
+    const onto = ({ memory, plan }: World) => {
+      memory.target.adopt(third);
+      memory.store.putInitial(plan.secret, renderCredential(third, plan.fields));
+    };
+
+    it('waits for a person while what it was on before works too, and ends once the label is back', () => {
+      const world = ran({ ...once('drain', 'read', onto), ends: 'parked' });
+      command(world, 'rollback');
+      world.run();
+      expect(world.state).toMatchObject({ status: 'parked', because: { code: 'UNDO_UNSAFE' } });
+      expect(world.memory.target.live()).toHaveLength(3);
+
+      moveTo(oldVersion)(world);
+      command(world, 'resume');
+      world.run();
+      expect(world.state.status).toBe('rolled_back');
+      expect(world.memory.target.live()).toEqual(expect.arrayContaining([world.old!.identity, third.identity]));
+      expect(world.memory.target.live()).toHaveLength(2);
+    });
+
+    it('stays there where what it was on before is dead', () => {
+      const world = ran({ ...once('drain', 'read', onto), ends: 'parked' });
+      world.memory.target.changeByHand(world.old!.identity, null);
+      command(world, 'rollback');
+      world.run();
+      expect(world.state.status).toBe('rolled_back');
+      expect(world.memory.target.live()).toEqual([third.identity]);
+      expect(world.memory.target.accepts(world.current()!)).toBe(true);
+    });
   });
 
   it('after promote parks, and goes on once it is back', () => {
@@ -207,6 +253,29 @@ describe('a label that a person moves', () => {
     world.run();
     expect(world.state.status).toBe('rolled_back');
     expect(unsound(world)).toEqual([]);
+  });
+
+  it('after promote onto a copy of the new credential is not left there, whatever becomes of that', () => {
+    const copy = ({ memory, plan }: World) =>
+      memory.store.putInitial(plan.secret, memory.store.read(plan.secret, 'current')!.value);
+    const world = ran({ ...once('drain', 'read', copy), ends: 'parked' });
+    command(world, 'rollback');
+    world.run();
+    expect(world.state).toMatchObject({ status: 'parked', because: { code: 'UNDO_UNSAFE' } });
+    expect(bothLive(world)).toBe(true);
+
+    world.memory.target.changeByHand(world.current()!.identity, null);
+    command(world, 'resume');
+    world.run();
+    expect(world.state).toMatchObject({ status: 'parked', because: { code: 'UNDO_UNSAFE' } });
+    expect(world.memory.target.accepts(world.old!)).toBe(true);
+
+    moveTo(oldVersion)(world);
+    command(world, 'resume');
+    world.run();
+    expect(world.state.status).toBe('rolled_back');
+    expect(world.memory.target.accepts(world.current()!)).toBe(true);
+    expect(unsound(world, 'I1')).toEqual([]);
   });
 
   it('between the guard and the effect of disable has the old credential switched on again at once', () => {

@@ -37,7 +37,10 @@ function aWorker(change: Partial<WorkerParts> = {}, plan = aPlan()) {
       },
       stop: async () => undefined,
     },
-    deliveries: { take: async () => null, record: async () => 'written' },
+    deliveries: {
+      take: async () => null,
+      record: async () => ({ kind: 'written', next: null, restsMs: null, gaveUp: 0 }),
+    },
     sender: { send: async () => ({ outcome: 'delivered', status: 204, reason: null, retryAfterMs: null }) },
     sweep: (own) =>
       new Sweep(

@@ -14,6 +14,7 @@ import { Oracle } from './oracle.js';
 import type { Scenario } from './scenarios.js';
 
 const leaseMs = 5_000;
+const neverAborted = new AbortController().signal;
 const known: readonly Workflow[] = [stagedRotation, inPlaceRotation];
 
 /** Wakeups after which a rotation that has not come to rest is taken as spinning. */
@@ -162,7 +163,7 @@ export class World {
     const member = members[method];
     if (member === undefined) throw new TypeError(`port ${port} has no ${method}`);
     if (authority === null) return member.call(members, ...args);
-    const scope: Scope = { ...authority, signal: new AbortController().signal, deadlineMs: 10_000 };
+    const scope: Scope = { ...authority, signal: neverAborted, deadlineMs: 10_000 };
     return member.call(members, scope, ...args);
   }
 

@@ -34,6 +34,11 @@ export const consumerNames: readonly string[] = Array.from(
   (_, index) => `consumer-${index + 1}`,
 );
 
+/** Every other application knows of rotations by `keyturn/consumer` alone. */
+export function kindOf(consumer: string): 'by-hand' | 'library' {
+  return consumerNames.indexOf(consumer) % 2 === 0 ? 'by-hand' : 'library';
+}
+
 /** Every secret of a run. Each has two consumers, and each consumer reads several of them. */
 export const secrets: readonly LoadSecret[] = Array.from({ length: secretCount }, (_, index) => {
   const owner = `load_${index + 1}`;

@@ -1,6 +1,6 @@
 // A consumer of the load rig: an application of its own, beside the workers. It reads the store with a role that may do
 // nothing else, and answers proof challenges by `keyturn/consumer`. Ordered over IPC, gone with whoever started it.
-import { type IncomingMessage, type Server, createServer } from 'node:http';
+import { type IncomingMessage, type RequestListener, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { answerChallenge } from 'keyturn/consumer';
 import { localKeyring } from '../../src/adapters/local-keyring/local-keyring.js';
@@ -9,12 +9,25 @@ import { postgresStoreReader } from '../../src/adapters/postgres/store/versions.
 import { parseCredential } from '../../src/core/credential.js';
 import { names } from './cast.js';
 import { Consumer } from './consumer.js';
-import type { ConsumerOrder, FromConsumer, ToConsumer } from './consumer-protocol.js';
+import type { ConsumerCounters, ConsumerOrder, FromConsumer, ToConsumer } from './consumer-protocol.js';
+import { LibraryConsumer } from './library-consumer.js';
 
 const reportEveryMs = 200;
 const fields = { identity: 'username', value: 'password' };
 
-let consumer: Consumer | undefined;
+/** A consumer of either kind. */
+interface AtWork {
+  readonly start: () => Promise<void>;
+  readonly counters: () => ConsumerCounters;
+  readonly stop: () => Promise<void>;
+  /** Answers webhooks and challenges. */
+  readonly handle: RequestListener;
+}
+
+/** Reads the store by label or number. */
+type Read = ReturnType<typeof postgresStoreReader>['readCurrent'];
+
+let consumer: AtWork | undefined;
 let finish: () => Promise<void> = async () => {};
 
 const tell = (message: FromConsumer): Promise<void> =>
@@ -23,18 +36,13 @@ const tell = (message: FromConsumer): Promise<void> =>
 async function start(order: ConsumerOrder): Promise<void> {
   const pool = createPool(order.stateUrl, { sessions: 4 });
   const reader = postgresStoreReader({ pool, keyring: await localKeyring(order.keyFile) });
-  const started = new Consumer({
-    name: order.name,
-    target: order.target,
-    read: async (secret, selector) => {
-      const found = await reader.readCurrent(secret, selector);
-      return found === null
-        ? null
-        : { version: found.version, credential: parseCredential(found.value, fields, secret) };
-    },
-  });
+  const read: Read = (secret, selector) => reader.readCurrent(secret, selector);
+  const started = order.kind === 'library' ? withLibrary(order, read) : byHand(order, read);
   consumer = started;
-  const server = await serve(started, order);
+  const server = createServer(started.handle);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(0, '127.0.0.1', resolve);
+  });
   const reports = setInterval(() => void tell({ kind: 'counted', counters: started.counters() }), reportEveryMs);
   finish = async () => {
     clearInterval(reports);
@@ -48,7 +56,22 @@ async function start(order: ConsumerOrder): Promise<void> {
   await tell({ kind: 'listening', port: (server.address() as AddressInfo).port });
 }
 
-async function serve(answering: Consumer, { name, consumerKey }: ConsumerOrder): Promise<Server> {
+function withLibrary({ name, consumerKey, target }: ConsumerOrder, read: Read): AtWork {
+  const made = new LibraryConsumer({ name, key: consumerKey, target, read });
+  return { start: () => made.start(), counters: () => made.counters(), stop: () => made.stop(), handle: made.handle };
+}
+
+function byHand({ name, consumerKey, target }: ConsumerOrder, read: Read): AtWork {
+  const made = new Consumer({
+    name,
+    target,
+    read: async (secret, selector) => {
+      const found = await read(secret, selector);
+      return found === null
+        ? null
+        : { version: found.version, credential: parseCredential(found.value, fields, secret) };
+    },
+  });
   const answer = async (request: IncomingMessage): ReturnType<typeof answerChallenge> =>
     answerChallenge({
       body: await bodyOf(request),
@@ -56,20 +79,17 @@ async function serve(answering: Consumer, { name, consumerKey }: ConsumerOrder):
       key: consumerKey,
       instance: `${name}-${process.pid}`,
       environment: names.environment,
-      held: (challenge) => answering.held(challenge),
+      held: (challenge) => made.held(challenge),
     });
-  const server = createServer((request, response) => {
+  const handle: RequestListener = (request, response) => {
     answer(request)
       .then(async ({ status, headers, body }) => {
         response.writeHead(status, headers).end(body);
-        if (status === 204) await answering.told();
+        if (status === 204) await made.told();
       })
       .catch(() => response.destroy());
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(0, '127.0.0.1', resolve);
-  });
-  return server;
+  };
+  return { start: () => made.start(), counters: () => made.counters(), stop: () => made.stop(), handle };
 }
 
 async function bodyOf(request: IncomingMessage): Promise<Buffer> {

@@ -17,6 +17,8 @@ export type FromConsumer =
 /** What a consumer needs to know. */
 export interface ConsumerOrder {
   readonly name: string;
+  /** `library`: all that it knows of rotations is `keyturn/consumer`; `by-hand`: it moves its pools itself. */
+  readonly kind: 'by-hand' | 'library';
   /** A connection string of the role that may read the store. */
   readonly stateUrl: string;
   readonly keyFile: string;

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Held, HeldChallenge } from 'keyturn/consumer';
 import type { Credential } from '../../src/core/credential.js';
 import { type LoginPlace, codeOf, heldValue } from '../../src/embedded/demo/login.js';
@@ -7,6 +6,7 @@ import { ConsumerCounts } from './consumer-counts.js';
 import type { ConsumerCounters } from './consumer-protocol.js';
 import { attemptLogin, isRefusal } from './login-attempt.js';
 import { VersionInUse } from './version-in-use.js';
+import { beginWork, queryOf } from './work.js';
 
 /** What a consumer works with. */
 export interface ConsumerParts {
@@ -22,9 +22,6 @@ export interface ReadVersion {
   readonly credential: Credential;
 }
 
-const queryPauseMs = 30;
-const loginPauseMs = 120;
-
 /** One secret of a consumer, with the version it uses. */
 interface Use {
   readonly secret: LoadSecret;
@@ -33,8 +30,9 @@ interface Use {
 }
 
 /**
- * An application with a pool of open sessions for each of its secrets and fresh logins beside them. It reads a secret
- * when it starts, when it is told, and once after a refused login: never by the clock.
+ * An application that knows the library for its answers only, with a pool of open sessions for each of its secrets and
+ * fresh logins beside them. It reads a secret when it starts, when it is told, and once after a refused login: never by
+ * the clock.
  *
  * On a new version it opens a new pool, moves new work there, lets the old pool's queries end and closes it; only then
  * does it say that it has moved. What fails is counted and not tried again; a refused login has the one refresh.
@@ -43,7 +41,7 @@ export class Consumer {
   readonly #parts: ConsumerParts;
   readonly #uses: readonly Use[];
   readonly #counts = new ConsumerCounts();
-  readonly #work: Promise<void>[] = [];
+  #work: readonly Promise<void>[] = [];
   #isStopping = false;
   #asked = 0;
 
@@ -55,18 +53,12 @@ export class Consumer {
   /** Begins to work with what `current` names. */
   async start(): Promise<void> {
     await this.followAll();
-    const repeat = async (pauseMs: number, act: (use: Use) => Promise<void>): Promise<void> => {
-      for (let turn = 0; !this.#isStopping; turn += 1) {
-        const use = this.#uses[turn % this.#uses.length];
-        if (use !== undefined) await act(use);
-        await delay(pauseMs);
-      }
-    };
-    this.#work.push(
-      repeat(queryPauseMs, (use) => this.#query(use)),
-      repeat(queryPauseMs, (use) => this.#query(use)),
-      repeat(loginPauseMs, (use) => this.#freshLogin(use)),
-    );
+    this.#work = beginWork({
+      uses: this.#uses,
+      query: (use) => this.#query(use),
+      freshLogin: (use) => this.#freshLogin(use),
+      isStopping: () => this.#isStopping,
+    });
   }
 
   counters(): ConsumerCounters {
@@ -106,11 +98,7 @@ export class Consumer {
 
   async #query(use: Use): Promise<void> {
     this.#asked += 1;
-    const { table } = use.secret;
-    const [text, values] =
-      this.#asked % 2 === 0
-        ? [`INSERT INTO ${table} (cents) VALUES ($1)`, [this.#asked]]
-        : [`SELECT id, cents FROM ${table} ORDER BY id DESC LIMIT 10`, []];
+    const [text, values] = queryOf(use.secret, this.#asked);
     if (await this.#within(use, 'a query', (inUse) => inUse.query(text, values))) this.#counts.queries += 1;
   }
 

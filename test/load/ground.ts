@@ -10,7 +10,7 @@ import type { LoginPlace } from '../../src/embedded/demo/login.js';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/embedded/postgres.js';
 import { startRedis } from '../support/redis.js';
 import { testServerSettings } from '../support/test-server.js';
-import { consumerNames, filesIn, names, secrets } from './cast.js';
+import { consumerNames, filesIn, kindOf, names, secrets } from './cast.js';
 import { configuration } from './configuration.js';
 import { installPackage } from './installed-package.js';
 import { type QueueFlush, flushPostgres, flushRedis } from './queue-flush.js';
@@ -70,7 +70,7 @@ export async function buildGround(queue: QueueKind, takeDown: TakeDown): Promise
       const consumerKey = `whsec_${randomBytes(32).toString('base64')}`;
       await write(files.consumerKey(name), consumerKey);
       const stateUrl = urlAs(names.readerRole, passwords.reader);
-      const order = { name, stateUrl, keyFile: files.key, consumerKey, target };
+      const order = { name, kind: kindOf(name), stateUrl, keyFile: files.key, consumerKey, target };
       const place = { folder: join(files.consumers, name), watch: janitor.watch };
       const consumer = await startConsumer(order, place);
       takeDown.push(() => consumer.finish());

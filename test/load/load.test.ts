@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { reportFigure } from '../support/figures.js';
 import { describeWithRedis } from '../support/shared-redis.js';
+import { isLong } from '../support/length.js';
 import type { QueueKind } from './ground.js';
 import { findingsOf, lineOf } from './load-result.js';
 import { runLoad } from './load-run.js';
@@ -32,11 +33,8 @@ function rotateUnderLoad(queue: QueueKind, { rotations, seconds }: RunLength): v
   });
 }
 
-describe.runIf(process.env['KEYTURN_TEST_LONG'] === '1')(
-  'rotations under load (takes minutes: npm run test:all)',
-  () => {
-    // The shared Redis says only that there is one: a run flushes a Redis of its own.
-    describeWithRedis('with the queue on Redis', () => rotateUnderLoad('redis', { rotations: 100, seconds: 110 }));
-    describe('with the queue on PostgreSQL', () => rotateUnderLoad('postgres', { rotations: 30, seconds: 40 }));
-  },
-);
+describe.runIf(isLong)('rotations under load (takes minutes: npm run test:all)', () => {
+  // The shared Redis says only that there is one: a run flushes a Redis of its own.
+  describeWithRedis('with the queue on Redis', () => rotateUnderLoad('redis', { rotations: 100, seconds: 110 }));
+  describe('with the queue on PostgreSQL', () => rotateUnderLoad('postgres', { rotations: 30, seconds: 40 }));
+});

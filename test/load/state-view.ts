@@ -11,6 +11,7 @@ import { openState } from '../../src/main/state.js';
 import type { RotationRow } from '../../src/ports/operations.js';
 import { type LoadSecret, filesIn, names } from './cast.js';
 import type { Ground } from './ground.js';
+import { eventually } from '../support/eventually.js';
 import { openPool } from '../support/pool.js';
 
 const fields = { identity: 'username', value: 'password' };
@@ -30,6 +31,17 @@ export interface StateView {
   /** Any question to the state database, as its owner. */
   readonly rows: <Row extends pg.QueryResultRow>(text: string) => Promise<readonly Row[]>;
   readonly close: () => Promise<void>;
+}
+
+/**
+ * Whoever looks on is no part of what is tried: where the machine is so busy that a session is not opened in time, they ask
+ * again.
+ */
+async function patient<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+  const { answer } = await eventually('the state database answers', async () => ({ answer: await ask() }), {
+    maxMs: 60_000,
+  });
+  return answer;
 }
 
 /** Opens it, with the configuration of the run. */
@@ -53,17 +65,16 @@ export async function openStateView({ server, urls, configFile, janitor }: Groun
         requestedBy: 'local:load',
         repair: false,
       } as const;
-      const accepted = await state.accept(
-        planFor({ config, environment, path, ...asked }),
-        claimsFor(secretOf(config, environment, path)),
-      );
+      const plan = planFor({ config, environment, path, ...asked });
+      // Asked twice, one rotation is accepted once.
+      const accepted = await patient(() => state.accept(plan, claimsFor(secretOf(config, environment, path))));
       if (accepted.kind !== 'accepted') throw new Error(`a rotation of ${path} is ${accepted.kind}`);
       // What is not rung for now, because the queue is being flushed, the sweep finds.
       await state.ring(rotationId).catch(() => {});
       return rotationId;
     },
     ended: async (rotationId) => {
-      const row = await state.views.rotation(rotationId);
+      const row = await patient(() => state.views.rotation(rotationId));
       return row === null || (isOpen(row.status) && row.status !== 'parked') ? undefined : row;
     },
     leaseHolders: async () => {

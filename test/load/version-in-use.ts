@@ -2,9 +2,7 @@ import pg from 'pg';
 import type { Credential } from '../../src/core/credential.js';
 import { type LoginPlace, codeOf } from '../../src/embedded/demo/login.js';
 import { patientFields } from './login-attempt.js';
-
-/** Sessions of the pool. */
-const sessions = 3;
+import { poolSessions } from './work.js';
 
 /** One version of a credential in use: a pool of open sessions, and fresh logins beside it. Nothing is tried again. */
 export class VersionInUse {
@@ -21,7 +19,7 @@ export class VersionInUse {
   ) {
     this.#fields = patientFields(use.target, credential);
     // Its sessions stay open for as long as the version is used.
-    this.#pool = new pg.Pool({ ...this.#fields, max: sessions, idleTimeoutMillis: 0 });
+    this.#pool = new pg.Pool({ ...this.#fields, max: poolSessions, idleTimeoutMillis: 0 });
     this.#pool.on('error', (error) => {
       if (!this.#isClosing) use.onLost(codeOf(error));
     });

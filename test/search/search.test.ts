@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { reportFigure } from '../support/figures.js';
 import { SourceCopy } from '../support/source-copy.js';
+import { isLong } from '../support/length.js';
 import type { Bounds } from './bounds.js';
 import { type Explored, explore } from './explore.js';
 import { takeaways } from './takeaways.js';
@@ -28,12 +29,12 @@ function searchEach(bounded: readonly Bounds[]): void {
 
 describe('no schedule within the bounds breaks an invariant', () => searchEach(worlds));
 
-describe.runIf(process.env['KEYTURN_TEST_LONG'] === '1')(
-  'nor does one within wider bounds (takes minutes: npm run test:all)',
-  () => searchEach(widerWorlds),
+describe.runIf(isLong)('nor does one within wider bounds (takes minutes: npm run test:all)', () =>
+  searchEach(widerWorlds),
 );
 
-describe('a rule that is taken away is missed', { timeout: 300_000 }, () => {
+const missing = 'a rule that is taken away is missed (takes minutes: npm run test:all)';
+describe.runIf(isLong)(missing, { timeout: 300_000 }, () => {
   let copy: SourceCopy;
 
   beforeAll(async () => {

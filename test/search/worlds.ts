@@ -32,6 +32,10 @@ export const worlds: readonly Bounds[] = [
   { ...nothing, name: 'a fence: two rotations', rotations: 2, pauses: 2, deviations: 3 },
   { ...nothing, ...noFence, ...noCompare, name: 'neither: two rotations', rotations: 2, pauses: 2, deviations: 3 },
   { ...nothing, ...noCompare, name: 'a fail-over', failOvers: 1, pauses: 1, deviations: 3 },
+];
+
+/** The same with more of everything, and with commands after a fail-over; takes minutes. */
+export const widerWorlds: readonly Bounds[] = [
   { ...nothing, ...noCompare, name: 'a fail-over, a cancel', failOvers: 1, commands: 1, noticed: true, deviations: 3 },
   { ...nothing, name: 'a fail-over of the store too, a cancel', failOvers: 1, commands: 1, deviations: 3 },
   {
@@ -43,10 +47,6 @@ export const worlds: readonly Bounds[] = [
     noticed: true,
     deviations: 3,
   },
-];
-
-/** The same with more of everything; takes minutes. */
-export const widerWorlds: readonly Bounds[] = [
   { ...nothing, name: 'a fence: three pauses, a crash', pauses: 3, crashes: 1, deviations: 5 },
   { ...nothing, ...noFence, name: 'no fence: three pauses, a crash', pauses: 3, crashes: 1, deviations: 5 },
   { ...nothing, ...noCompare, name: 'no compare-and-set: two pauses, a crash', pauses: 2, crashes: 1 },

@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { bundled } from '../support/bundle.js';
 import type { Narrowing } from './profile.js';
 import { type Shrunk, shrink } from './shrink.js';
 import { runSeed } from './world.js';
@@ -96,8 +97,10 @@ export async function runCampaign(
   listener: Listener = { progress: () => undefined, found: () => undefined },
 ): Promise<Tally> {
   const doneBy = Array.from({ length: processes }, () => ({ done: 0, violations: 0 }));
+  const program = await bundled(fileURLToPath(new URL('./campaign-process.ts', import.meta.url)));
   const parts = doneBy.map((mine, index) =>
     runChild(
+      program,
       campaign,
       { index, of: processes },
       {
@@ -131,16 +134,14 @@ export type Said =
   | { readonly kind: 'ended'; readonly tally: Tally };
 
 function runChild(
+  program: string,
   campaign: Campaign,
   part: { readonly index: number; readonly of: number },
   listener: Listener,
 ): Promise<Tally> {
   return new Promise((resolve, reject) => {
-    const child = fork(
-      fileURLToPath(new URL('./campaign-process.ts', import.meta.url)),
-      [JSON.stringify(campaign), JSON.stringify(part)],
-      { execArgv: ['--import', import.meta.resolve('tsx')] },
-    );
+    // What runs the tests may run them with a loader; a bundle needs none.
+    const child = fork(program, [JSON.stringify(campaign), JSON.stringify(part)], { execArgv: [] });
     let tally: Tally | null = null;
     child.on('message', (said: Said) => {
       if (said.kind === 'ended') tally = said.tally;

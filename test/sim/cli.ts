@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type Campaign, type Tally, narrowingOf, runCampaign } from './campaign.js';
-import { catchAll } from './plant.js';
+import { catchAll, keepSeeds } from './plant.js';
 import { plantedBugs } from './planted-bugs.js';
 import { keep } from './regressions.js';
 import { type Shrunk, replayCommand } from './shrink.js';
@@ -18,7 +18,7 @@ const usage = `npm run sim -- [--seeds N] [--from S] [--processes P] [--twice N]
   --horizon MS   no fault strikes after this
   --out FILE     where the result is written as JSON
   --planted      plants every bug of planted-bugs.ts in a copy, and lists each with the seed that caught it
-  --keep         keeps every failing seed as a regression
+  --keep         keeps every failing seed as a regression; with --planted, the seeds that caught
 `;
 
 const { values } = parseArgs({
@@ -47,7 +47,7 @@ const campaign: Campaign = {
 };
 
 if (values.help) process.stdout.write(usage);
-else if (values.planted) process.exitCode = await plantAll();
+else if (values.planted) process.exitCode = await plantAll(values.keep);
 else if (campaign.seeds === 1) process.exitCode = replay(campaign);
 else process.exitCode = await runMany(campaign, Number(values.processes));
 
@@ -56,15 +56,20 @@ function listed(kinds: string): readonly string[] {
 }
 
 /** Every planted bug, each with the seed that caught it. */
-async function plantAll(): Promise<number> {
+async function plantAll(isKept: boolean): Promise<number> {
   const startedMs = performance.now();
+  const seeds: Record<string, number> = {};
   const { missed } = await catchAll(plantedBugs, ({ name }, caught) => {
     const how = caught === null ? 'NOT FOUND' : `seed ${caught.seed}, ${caught.invariant}: ${caught.what}`;
     process.stdout.write(`${name}\n  ${how}\n`);
+    if (caught !== null) seeds[name] = caught.seed;
   });
   const seconds = Math.round((performance.now() - startedMs) / 1_000);
   const found = plantedBugs.length - missed.length;
   process.stdout.write(`planted bugs: ${found} found / ${plantedBugs.length}, in ${seconds} s\n`);
+  // In the order in which they stand, however fast each was.
+  const inOrder = plantedBugs.flatMap(({ name }) => (seeds[name] === undefined ? [] : [[name, seeds[name]]]));
+  if (isKept) keepSeeds(Object.fromEntries(inOrder) as Record<string, number>);
   return missed.length === 0 ? 0 : 1;
 }
 

@@ -20,17 +20,20 @@ export interface Before {
   readonly wasOff: boolean;
   /** True where a person has moved the label since this executor last looked at it. */
   readonly isMovedSince: boolean;
+  /** True where only a target that was restored, and has forgotten its fence, takes this. */
+  readonly isLetIn: boolean;
   readonly versions: number;
 }
 
 /** Looks before the outside takes an effect. */
-export function lookBefore({ ground, identity, method, scope }: Effect): Before {
+export function lookBefore({ ground, identity, method, scope, late }: Effect): Before {
   const current = ground.current();
   return {
     current,
     credential: current === null ? null : ground.credentialIn(current),
     wasOff: identity !== null && ground.target.switchedOff().includes(identity),
     isMovedSince: (ground.handMove?.atMs ?? -1) >= (ground.readsOfEpoch.get(scope.fence.epoch) ?? 0),
+    isLetIn: late && ground.isRestored && scope.plan.capabilities.fence,
     versions: method === 'putPending' ? ground.store.versionsOf(ground.secret.id, scope.plan.rotationId) : 0,
   };
 }
@@ -102,21 +105,28 @@ function* judgeMoveBack(ground: Ground, before: Before, life: Life, where: strin
   if (!wasBrokenLately) yield { invariant: 'I13', what: `${where} moves current onto what is refused` };
 }
 
-/** I6: once promoted, `previous` is on the version that was current before. */
+/** I6: once promoted, `previous` is on the version that was current before. On the way back it is left as a person has put it. */
 function* judgeMove({ ground, version }: Effect, life: Life, where: string): Generator<Broken> {
-  if (life.old === null || version !== life.version || ground.current()?.version !== version) return;
+  if (
+    life.old === null ||
+    life.decision === 'roll-back' ||
+    version !== life.version ||
+    ground.current()?.version !== version
+  )
+    return;
   const previous = ground.store.read(ground.secret.id, 'previous');
   if (previous?.version !== life.old.version)
     yield { invariant: 'I6', what: `${where} leaves \`previous\` off the old version` };
 }
 
-/** I13: never what `current` names, unless a person has put it there since this executor last looked. */
+/** I13: never what `current` names, unless a person has put it there since, or nothing fences any more. */
 function* judgeCompensation(effect: Effect, before: Before, life: Life, where: string): Generator<Broken> {
   const { ground, identity, method, scope } = effect;
   if (method !== 'disable' && method !== 'destroy') return;
   if (
     before.credential?.identity === identity &&
     !before.isMovedSince &&
+    !before.isLetIn &&
     scope.plan.capabilities.overlap !== 'one-live'
   )
     yield { invariant: 'I13', what: `${where} ${method}s what current names` };

@@ -2,8 +2,9 @@ import { MemoryTarget } from '../../src/adapters/memory/target.js';
 import type { MemoryClock } from '../../src/adapters/memory/clock.js';
 import type { MemoryStore } from '../../src/adapters/memory/store.js';
 import { type Credential, parseCredential, renderCredential } from '../../src/core/credential.js';
-import { Secret } from '../../src/core/secret.js';
+import { Secret, sameSecret } from '../../src/core/secret.js';
 import type { Scope, StoredVersion } from '../../src/ports/step-ports.js';
+import { Openings } from './openings.js';
 import type { SimulatedSecret } from './population.js';
 
 /** Something an executor changes outside, at the instant at which the outside takes it. */
@@ -35,6 +36,7 @@ export interface Left {
   readonly isOff: boolean;
   /** Where it left the label `current`; null: nowhere. */
   readonly version: number | null;
+  readonly isTurningBack: boolean;
 }
 
 const fields = { identity: 'username', value: 'password' } as const;
@@ -86,7 +88,7 @@ export class Ground {
   readonly readsOfEpoch = new Map<number, number>();
   /** True where something may have changed since the oracle last looked. */
   changed = true;
-  readonly #openings = new Map<string, number[]>();
+  readonly openings = new Openings();
   #backup: (() => void) | undefined;
   readonly #parsed = new WeakMap<Secret, Credential>();
 
@@ -153,12 +155,6 @@ export class Ground {
     if (isSame && this.works(current)) this.handMove = null;
   }
 
-  /** An executor was told who uses an identity. */
-  noteUsage(identity: string): void {
-    const openedMs = Math.max(...this.target.sessionsOf(identity));
-    if (Number.isFinite(openedMs)) this.#openings.set(identity, [...(this.#openings.get(identity) ?? []), openedMs]);
-  }
-
   /** An executor was told that `current` is on this version. */
   noteRead(epoch: number, read: StoredVersion | null): void {
     const nowMs = this.clock.nowMs();
@@ -195,11 +191,6 @@ export class Ground {
     this.target.openSession(identity);
   }
 
-  /** The newest opening of a session that any executor was told of, up to a time; null: none. Milliseconds since 1970. */
-  lastOpened(identity: string, untilMs: number): number | null {
-    return this.#openings.get(identity)?.findLast((each) => each <= untilMs) ?? null;
-  }
-
   /** A person writes a version beside us, of a credential that works where one does. */
   writeByHand(): number {
     const current = this.current();
@@ -223,7 +214,12 @@ export class Ground {
 
   /** A person is about to break an identity. */
   breakByHand(identity: string, change: Parameters<MemoryTarget['changeByHand']>[1]): void {
-    if (!this.broken.has(identity)) this.broken.set(identity, this.target.remember(identity));
+    // What was broken before is set right on what is there now: a role that was dropped since has to be there first.
+    const [now, before] = [this.target.remember(identity), this.broken.get(identity)];
+    this.broken.set(identity, () => {
+      now();
+      before?.();
+    });
     this.everBroken.add(identity);
     this.touched.add(identity);
     this.target.changeByHand(identity, change);
@@ -273,6 +269,9 @@ export class Ground {
 
   #putLabelBack(left: Left | null): void {
     const { handMove } = this;
+    // A first credential that is turned back waits for the label to be nowhere.
+    if (this.handSpell !== null && left?.isTurningBack === true && left.version === null)
+      return this.#endHandMove(null);
     if (handMove === null) return this.#putLabelWhereExpected(left);
     if (this.current()?.version !== handMove.version) {
       this.handMove = null;
@@ -283,9 +282,12 @@ export class Ground {
     const back = [left?.version ?? null, handMove.from?.version ?? null]
       .map((version) => (version === null ? null : this.store.read(this.secret.id, version)))
       .find((each) => each !== null && (isOneLive || this.works(each)));
-    if (back === undefined || back === null) return;
+    if (back !== undefined && back !== null) this.#endHandMove(back);
+  }
+
+  #endHandMove(back: StoredVersion | null): void {
     this.#touchNamed(this.current(), back);
-    this.store.moveByHand(this.secret.id, back.version);
+    this.store.moveByHand(this.secret.id, back?.version ?? null);
     this.handMove = null;
     if (this.handSpell !== null) this.handSpell.untilMs = this.clock.nowMs();
   }
@@ -305,16 +307,27 @@ export class Ground {
   rewound(): void {
     this.isRewound = true;
     this.changed = true;
+    this.excuseCurrent();
+  }
+
+  /** Where what `current` names is refused now, nobody could know: people set it right. */
+  excuseCurrent(): void {
     const current = this.current();
     if (current === null || this.isPutByHand(current)) return;
     const credential = this.credentialIn(current);
-    if (credential === null || this.target.accepts(credential)) return;
+    if (credential === null || (this.target.accepts(credential) && this.#isKept(credential))) return;
     const { identity, value } = credential;
     if (!this.broken.has(identity))
       this.broken.set(identity, () => this.target.changeByHand(identity, { value, login: true, dead: false }));
     this.everBroken.add(identity);
     this.touched.add(identity);
     this.brokenMs = this.clock.nowMs();
+  }
+
+  /** True where the target itself knows it, whatever an endpoint that is behind still accepts. */
+  #isKept({ identity, value }: Credential): boolean {
+    const kept = this.target.accounts().find((each) => each.identity === identity && each.login);
+    return kept?.value !== undefined && kept.value !== null && sameSecret(kept.value, value);
   }
 
   /** Where people have put the label. *Returns* what takes it back to that. */

@@ -30,6 +30,7 @@ export class Life {
   newestEpoch = 0;
   /** True where `disable` has been taken back since the database was rewound. */
   hasEnabledSince = false;
+  #isWorkedOnSince = false;
   /** As it was when the database was rewound; null: it was not. */
   lost: Life | null = null;
 
@@ -56,14 +57,18 @@ export class Life {
     return life;
   }
 
-  /** True for what was meant in what is lost. */
+  /** True for what was meant in what is lost, and in nothing else. */
   hasLost({ step, fence }: { readonly step: string; readonly fence: { readonly epoch: number } }): boolean {
-    return this.lost !== null && !this.#journaled.has(`${step} ${fence.epoch}`);
+    const meant = `${step} ${fence.epoch}`;
+    return this.lost?.intents.has(meant) === true && !this.#journaled.has(meant);
   }
 
-  /** True where nobody has worked on it since the database was rewound. */
+  /**
+   * True where nobody has worked on it since the database was rewound. To have entered the new era is no work: what is on
+   * its way is refused, or waited for, only before the next thing is meant.
+   */
   get isUntouchedSince(): boolean {
-    return this.lost !== null && this.newestEpoch <= this.lost.newestEpoch;
+    return this.lost !== null && !this.#isWorkedOnSince;
   }
 
   /** True where an intent of this step was ever written, be it in what is lost. */
@@ -73,6 +78,8 @@ export class Life {
 
   /** Takes in one commit that was carried out. */
   take({ events, epoch }: Append, nowMs: number): void {
+    const isNewer = this.lost !== null && epoch > this.lost.newestEpoch;
+    this.#isWorkedOnSince ||= isNewer && events.some(({ kind }) => kind !== 'EraEntered' && kind !== 'CommandTaken');
     for (const event of events) this.#note(event, epoch, nowMs);
   }
 

@@ -7,7 +7,8 @@ import type { Chance } from './chance.js';
 import type { DatabaseFaults } from './database.js';
 import type { Profile } from './profile.js';
 import type { Queue } from './queue.js';
-import { type SimulatedSecret, claimsOf, drawPolicy, planOf } from './population.js';
+import { drawChecks } from './checks.js';
+import { type SimulatedSecret, claimsOf, drawCanaries, drawPolicy, planOf } from './population.js';
 import type { Trace } from './trace.js';
 import type { VirtualTime } from './virtual-time.js';
 
@@ -137,7 +138,9 @@ export class Operator {
     const consumers = secret.consumers.map((each) =>
       edited ? { ...each, canary: own.happens(0.4), required: own.happens(0.7) } : each,
     );
-    const plan = planOf(secret, { rotationId, policy: drawPolicy(own.split('policy')), consumers, repair });
+    const checks = drawChecks(own.split('checks'));
+    const policy = { ...drawPolicy(own.split('policy')), canaries: drawCanaries(own.split('canaries'), consumers) };
+    const plan = planOf(secret, { rotationId, policy, consumers, checks, repair });
     return { ...plan, workflow: { name: secret.workflow, number: own.happens(0.3) ? 2 : 1 } };
   }
 
@@ -163,17 +166,17 @@ export class Operator {
     if (cure.includes('--release')) this.#hold(entry.secret.id, false);
     if (cure.includes('do it by hand')) this.#destroyByHand(entry);
     if (isOver) this.#parts.setRight(entry.secret);
+    // What stays parked after the database was restored is turned back too, as docs/operating.md says.
     const resumes = this.resumesOf(entry.rotationId);
-    const offered = cure.includes('keyturn rollback') || this.#mayTurnBack(entry);
-    const turnsBack = offered && resumes >= RESUMES_BEFORE_ROLLBACK && !entry.isPastReturn;
+    const offered = cure.includes('keyturn rollback') || this.#parts.isRewound(entry.rotationId);
+    const turnsBack = offered && resumes >= RESUMES_BEFORE_ROLLBACK && !entry.isPastReturn && this.#isUndecided(entry);
     this.#resumed.set(entry.rotationId, resumes + 1);
     if (isOver) this.#despair(entry);
     this.#command(entry, turnsBack ? 'rollback' : 'resume');
   }
 
-  /** What stays parked after the database was restored is turned back, as docs/operating.md says. */
-  #mayTurnBack({ rotationId }: Entry): boolean {
-    if (!this.#parts.isRewound(rotationId)) return false;
+  /** What is turning back already is told to go on: a second order to turn back is refused. */
+  #isUndecided({ rotationId }: Entry): boolean {
     return fold(this.#parts.state.load(rotationId)?.events ?? []).decision === null;
   }
 

@@ -1,134 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { MemoryClock } from '../../src/adapters/memory/clock.js';
-import { MemoryState } from '../../src/adapters/memory/state.js';
-import { MemoryStore } from '../../src/adapters/memory/store.js';
 import { renderCredential } from '../../src/core/credential.js';
-import type { Plan } from '../../src/core/plan.js';
 import type { RotationEvent } from '../../src/core/rotation.js';
 import { Secret } from '../../src/core/secret.js';
-import type { Append } from '../../src/ports/journal.js';
 import type { Scope } from '../../src/ports/step-ports.js';
-import { ableCapabilities, promptPolicy } from '../support/plans.js';
+import { promptPolicy } from '../support/plans.js';
 import type { SimulatedConsumer } from './consumers.js';
-import type { Broken } from './effect-truth.js';
-import { CANARY, type Effect, Ground } from './ground.js';
-import { Oracle } from './oracle.js';
-import { type SimulatedSecret, planOf } from './population.js';
-
-const secret: SimulatedSecret = {
-  id: 'sim:/app1/db',
-  path: '/app1/db',
-  target: 'target1',
-  principal: 'app1',
-  workflow: 'staged-rotation',
-  capabilities: ableCapabilities,
-  endpoints: ['one', 'two'],
-  startsWithout: false,
-  consumers: [],
-};
-const newValue = Secret.fromText(`${CANARY}new-0000000000000000000000`);
-const fields = { identity: 'username', value: 'password' };
-
-/** A world made by hand, in which an executor does what no executor would. */
-class Hand {
-  readonly clock = new MemoryClock();
-  readonly state = new MemoryState(this.clock);
-  readonly store = new MemoryStore({ holds: () => true });
-  readonly broken: Broken[] = [];
-  readonly plan: Plan;
-  readonly ground: Ground;
-  readonly oracle: Oracle;
-  held = false;
-  sealed = true;
-  holds: (version: number) => boolean = () => true;
-  /** What the consumer has proved as a canary. */
-  readonly proved = new Set<number>();
-  #seq = 1;
-
-  constructor(change: Partial<SimulatedSecret> = {}, plan: Partial<Plan> = {}) {
-    const own = { ...secret, ...change };
-    this.ground = new Ground(own, this.store, this.clock, () => this.sealed);
-    this.plan = {
-      ...planOf(own, { rotationId: 'r1', policy: promptPolicy, consumers: own.consumers, repair: false }),
-      ...plan,
-    };
-    const { proved } = this;
-    const consumer = { name: 'app', isHonest: true, proved, holds: (version: number) => this.holds(version) };
-    this.oracle = new Oracle(
-      () => ({
-        clock: this.clock,
-        state: {
-          load: () => ({
-            events: [],
-            surroundings: { nowMs: 0, held: this.held, waived: [], guardSeq: 0, commands: [] },
-          }),
-          sealedSlots: () => [],
-        },
-        grounds: [this.ground],
-        ground: () => this.ground,
-        // The oracle asks a consumer for no more than this.
-        consumer: () => consumer as unknown as SimulatedConsumer,
-      }),
-      (broken) => this.broken.push(broken),
-    );
-    this.oracle.accepted(this.plan);
-  }
-
-  /** A commit of these events. */
-  commits(events: readonly RotationEvent[], epoch = 1, rotationId = 'r1'): this {
-    // The oracle reads no more of a commit than this.
-    this.oracle.appended({ rotationId, epoch, events, expectedSeq: (this.#seq += 1) } as unknown as Append);
-    return this;
-  }
-
-  /** An effect that the outside takes. */
-  does(change: Partial<Effect> & Pick<Effect, 'method'>, step: string, act: () => void, epoch = 1): this {
-    const fence = { era: 1, epoch, known: true };
-    const scope = { plan: this.plan, step, fence, attempt: 1, nowMs: 0, deadlineMs: 0 } as unknown as Scope;
-    const effect: Effect = { ground: this.ground, scope, identity: null, version: null, late: false, ...change };
-    const taken = this.oracle.about(effect);
-    act();
-    taken();
-    return this;
-  }
-
-  /** As far as promote: the new credential lives and `current` names it. */
-  promoted(): this {
-    this.commits([intends('preflight')]).commits([
-      done('preflight', {
-        old: { version: 1, identity: 'app1_a', digest: '', createdBy: null, accepted: true },
-        system: 'target1',
-        previous: null,
-      }),
-      done('propose', { identity: 'app1_b' }),
-      done('create', { identity: 'app1_b' }),
-      done('stage', { version: 2 }),
-    ]);
-    this.ground.target.adopt({ identity: 'app1_b', value: newValue });
-    this.store.putByHand(secret.id, renderCredential({ identity: 'app1_b', value: newValue }, fields));
-    this.store.moveByHand(secret.id, 2);
-    this.ground.aliasReads.set(2, this.clock.nowMs());
-    return this.commits([intends('promote')]).commits([done('promote', null)]);
-  }
-
-  invariants(): readonly string[] {
-    return [...new Set(this.broken.map((each) => each.invariant))];
-  }
-
-  said(): string {
-    return this.broken.map((each) => each.what).join('\n');
-  }
-}
-
-function intends(step: string): RotationEvent {
-  return { kind: 'StepIntended', step, attempt: 1 };
-}
-
-function done(step: string, output: Extract<RotationEvent, { kind: 'StepDone' }>['output']): RotationEvent {
-  return { kind: 'StepDone', step, output, tookMs: 1 };
-}
-
-const turns: RotationEvent = { kind: 'RollbackDecided', code: 'CANCELLED', facts: {} };
+import { Hand, done, fields, intends, newValue, secret, turns } from './oracle-hand.js';
 
 describe('the oracle finds', () => {
   it('nothing in a world in which nothing is wrong', () => {
@@ -174,6 +51,28 @@ describe('the oracle finds', () => {
     const tried = new Hand({ consumers });
     tried.proved.add(2);
     expect(promotes(tried).said()).not.toMatch(/has not tried/);
+    const one = { ...promptPolicy, canaries: { count: 1 } };
+    const two = [...consumers, { ...consumers[0]!, name: 'batch' }];
+    expect(promotes(new Hand({ consumers: two }, { policy: one })).said()).toMatch(/has not tried/);
+  });
+
+  it('I1 where the canary passes and a check was not good at its last look', () => {
+    const check = {
+      name: 'errors',
+      kind: 'http',
+      url: 'https://errors.invalid/',
+      expectStatus: 200,
+      failAfter: 1,
+    } as const;
+    const passes = (hand: Hand): string =>
+      hand
+        .promoted()
+        .commits([done('canary', { verifiedMs: 0 })])
+        .said();
+    expect(passes(new Hand({}, { checks: [check] }))).toMatch(/its checks were not good/);
+    const checked = new Hand({}, { checks: [check] });
+    checked.checked = true;
+    expect(passes(checked)).not.toMatch(/its checks/);
   });
 
   it('I1 where a consumer is refused with what it rightly holds', () => {
@@ -216,11 +115,27 @@ describe('the oracle finds', () => {
     hand.clock.pass(1);
     hand.promoted();
     hand.ground.opened('app1_a');
-    hand.ground.noteUsage('app1_a');
+    hand.ground.openings.seen('app1_a', 1, hand.ground.target.sessionsOf('app1_a'));
     hand.clock.pass(8_000);
     hand.commits([intends('disable')]).commits([done('disable', null)]);
     hand.commits([{ kind: 'DestroyDecided' }, intends('destroy')]);
     for (const clause of ['(d)', '(e)', '(W)', '(h)']) expect(hand.said()).toContain(clause);
+  });
+
+  it('I2 (e) where a look wrote down that the old one was in use, and not where the look was lost', () => {
+    const looks = (ended: RotationEvent): string => {
+      const hand = new Hand({}, { policy: { ...promptPolicy, quietMs: 60_000 } }).promoted();
+      hand.ground.opened('app1_a');
+      hand.ground.openings.seen('app1_a', 1, hand.ground.target.sessionsOf('app1_a'));
+      hand.ground.target.closeSession('app1_a', hand.clock.nowMs());
+      hand.commits([ended]);
+      hand.clock.pass(8_000);
+      return hand.commits([intends('disable')]).said();
+    };
+    const waits: RotationEvent = { kind: 'GateWaiting', step: 'drain', facts: {}, why: 'quiet', againInMs: 1 };
+    expect(looks(waits)).toContain('(e) disable: a session with the old one was opened');
+    const failed = { step: 'drain', code: 'STATE_UNAVAILABLE', facts: {}, certain: true, retryInMs: 1 } as const;
+    expect(looks({ kind: 'StepFailed', ...failed })).not.toContain('(e)');
   });
 
   it('I1, I2 and I6 of a secret of which a rotation was forgotten wholly, once one that was accepted since has completed', () => {
@@ -347,6 +262,37 @@ describe('the oracle finds', () => {
     hand.does({ method: 'destroy', identity: 'app1_b' }, 'create', () => undefined);
     expect(hand.broken).toHaveLength(2);
     expect(hand.invariants()).toEqual(['I13']);
+  });
+
+  it('no I13 where only a target that was restored takes a late compensation', () => {
+    const arrives = (late: boolean): readonly string[] => {
+      const hand = new Hand().promoted().commits([turns, { kind: 'UndoIntended', step: 'create', attempt: 1 }]);
+      hand.ground.isRestored = true;
+      hand.does({ method: 'disable', identity: 'app1_b', late }, 'create', () =>
+        hand.ground.target.changeByHand('app1_b', { login: false }),
+      );
+      hand.oracle.look();
+      return hand.invariants();
+    };
+    expect(arrives(true)).toEqual([]);
+    expect(arrives(false)).toEqual(['I13', 'I1']);
+  });
+
+  it('no I13 where a compensation that a rewound database has forgotten arrives before anything else is meant', () => {
+    const sent = new Hand().promoted().commits([turns, { kind: 'UndoIntended', step: 'create', attempt: 1 }]);
+    const arrives = (hand: Hand): Hand =>
+      hand.does({ method: 'disable', identity: 'app1_b' }, 'create', () =>
+        hand.ground.target.changeByHand('app1_b', { login: false }),
+      );
+    sent.oracle.rewind(true);
+    sent.commits([{ kind: 'EraEntered', era: 2 }], 10_001);
+    sent.broken.length = 0;
+    expect(arrives(sent).invariants()).toEqual([]);
+    const late = new Hand().promoted().commits([turns, { kind: 'UndoIntended', step: 'create', attempt: 1 }]);
+    late.oracle.rewind(true);
+    late.commits([{ kind: 'EraEntered', era: 2 }, { kind: 'FenceRaised' }], 10_001);
+    late.broken.length = 0;
+    expect(arrives(late).invariants()).toContain('I13');
   });
 
   it('I13 where a label goes back to what is refused, is left pending, or is not back', () => {

@@ -20,6 +20,8 @@ export interface Looked {
   readonly grounds: readonly Ground[];
   ground(secret: string): Ground;
   consumer(secret: string, name: string): SimulatedConsumer | undefined;
+  /** True where the last look of this executor in this rotation has found every check of it good. */
+  haveChecksPassed(secret: string, rotationId: string, epoch: number): boolean;
 }
 
 /**
@@ -83,12 +85,19 @@ export class Oracle implements Witness {
     const life = this.#lives.get(append.rotationId);
     if (life === undefined) return;
     const { clock } = this.#looked();
+    for (const { kind } of append.events) {
+      const isWritten = kind === 'GateWaiting' || kind === 'StepDone';
+      if (isWritten || kind === 'StepFailed')
+        this.#looked().ground(life.plan.secret).openings.lookEnded(append.epoch, isWritten);
+    }
     this.#judgeCommit(append, life);
     const decided = life.decision;
     life.newestEpoch = Math.max(life.newestEpoch, append.epoch);
     life.take(append, clock.nowMs());
     if (decided !== null && life.decision !== decided)
       this.#say('I12', `${append.rotationId} decided ${decided}, and then ${String(life.decision)}`);
+    if (append.events.some((event) => event.kind === 'StepDone' && event.step === 'canary'))
+      this.#judgeChecked(life, append);
     for (const event of append.events) {
       if (event.kind === 'RotationClosed' && event.status === 'completed' && life.lost === null) this.#judgeAgain(life);
       this.#judgeEvent(event, life);
@@ -115,7 +124,9 @@ export class Oracle implements Witness {
       if (identity === null) return;
       // No executor can see what a person does to the label between its last look and the end of the request.
       if (before.isMovedSince && before.credential?.identity === identity) ground.touched.add(identity);
-      if (ground.isRewound && wasOnItsWay) ground.rewound();
+      // Of what is named now it may have taken the login away.
+      const isUnseen = (ground.isRewound && wasOnItsWay) || before.isLetIn;
+      if (isUnseen && before.credential?.identity === identity) ground.excuseCurrent();
     };
   }
 
@@ -134,6 +145,7 @@ export class Oracle implements Witness {
       system: life.system ?? life.lost?.system ?? null,
       version,
       isOff,
+      isTurningBack: life.decision === 'roll-back',
     };
   }
 
@@ -289,11 +301,17 @@ export class Oracle implements Witness {
   /** I1: consumers are not sent to a version that those who were to try it first have not proved. */
   #judgePromote({ scope: { plan, step }, version }: Effect, life: Life): void {
     if (step !== 'promote' || life.decision !== null || version === null || version !== life.version) return;
-    const unproved = plan.consumers
-      .filter((each) => each.canary)
-      .find(({ name }) => this.#looked().consumer(plan.secret, name)?.proved.has(version) !== true);
-    if (unproved !== undefined)
-      this.#say('I1', `${plan.rotationId} promotes version ${version}, which ${unproved.name} has not tried`);
+    const looked = this.#looked();
+    const canaries = plan.consumers.filter((each) => each.canary);
+    const unproved = canaries.filter(({ name }) => looked.consumer(plan.secret, name)?.proved.has(version) !== true);
+    if (canaries.length - unproved.length < fewestCanaries(plan, canaries.length))
+      this.#say('I1', `${plan.rotationId} promotes version ${version}, which ${unproved[0]?.name} has not tried`);
+  }
+
+  /** I1: the canary passes where every check was good at the look by which it passed. */
+  #judgeChecked({ plan }: Life, { epoch }: Append): void {
+    if ((plan.checks ?? []).length > 0 && !this.#looked().haveChecksPassed(plan.secret, plan.rotationId, epoch))
+      this.#say('I1', `the canary of ${plan.rotationId} passes, and its checks were not good`);
   }
 
   /** A disable that arrives late: refused where the target can fence, mended by the time of rest where it cannot. */
@@ -329,4 +347,10 @@ export class Oracle implements Witness {
   #say(invariant: string, what: string): void {
     this.#violate({ invariant, what });
   }
+}
+
+/** How many canary consumers must have proved: worked out here, because what is judged may have it wrong. */
+function fewestCanaries({ policy: { canaries = 'all' } }: Plan, declared: number): number {
+  if (canaries === 'all') return declared;
+  return 'count' in canaries ? canaries.count : (declared * canaries.percent) / 100;
 }

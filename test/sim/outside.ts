@@ -5,6 +5,7 @@ import { keyturnError } from '../../src/core/errors.js';
 import type { SealerPort } from '../../src/ports/engine-ports.js';
 import type { Scope, StepPorts, TargetPort } from '../../src/ports/step-ports.js';
 import type { Chance } from './chance.js';
+import { SimulatedChecks } from './checks.js';
 import { type Complaint, SimulatedConsumer } from './consumers.js';
 import { Ground, type Witness } from './ground.js';
 import { befall } from './human.js';
@@ -38,6 +39,7 @@ export interface OutsidePorts {
   readonly store: Prompt<StepPorts['store']>;
   readonly sealed: Prompt<StepPorts['sealed']>;
   readonly consumers: Prompt<StepPorts['consumers']>;
+  readonly checks: Prompt<StepPorts['checks']>;
   readonly standing: Prompt<StepPorts['standing']>;
   readonly sealer: Prompt<SealerPort>;
 }
@@ -55,6 +57,7 @@ export class Outside {
   readonly #storeFaults: StoreFaults;
   readonly #grounds = new Map<string, Ground>();
   readonly #consumers = new Map<string, readonly SimulatedConsumer[]>();
+  readonly #checks = new Map<string, SimulatedChecks>();
 
   constructor(parts: OutsideParts) {
     const { chance, profile, time, trace, clock, state, witness } = parts;
@@ -75,6 +78,7 @@ export class Outside {
         note: (what) => trace.note(time.nowMs, what),
         left: () => witness.left(secret.id),
       });
+      this.#checks.set(secret.id, new SimulatedChecks(own.split('checks'), profile));
       const { complain, isOver } = parts;
       this.#consumers.set(
         secret.id,
@@ -104,6 +108,7 @@ export class Outside {
               (each) => this.consumer(plan.secret, each.name)?.answer(each, phase, version) ?? unasked(each.name),
             ),
       },
+      checks: { look: (scope) => found(this.#checks, scope.plan.secret).look(scope) },
       standing: {
         read: ({ plan }) => {
           const loaded = state.load(plan.rotationId);
@@ -129,17 +134,22 @@ export class Outside {
     for (const consumer of this.#consumers.get(secret) ?? []) consumer.mend();
   }
 
-  /** The state database went back to an earlier copy, and the store with it where that lives there. */
   /** What a standby knows of a store that lives in the database. Where it goes back, so does what people did to it. */
   backUpStore(): () => void {
     const restores = [this.store.backUp(), ...this.grounds.map((ground) => ground.backUpHand())];
     return () => restores.forEach((restore) => restore());
   }
 
+  /** The state database went back to an earlier copy, and the store with it where that lives there. */
   rewound(store: boolean): void {
     if (!store) return;
     this.#storeFaults.rewound();
     for (const ground of this.grounds) ground.rewound();
+  }
+
+  /** True where the last look of this executor in this rotation has found every check of it good. */
+  haveChecksPassed(secret: string, rotationId: string, epoch: number): boolean {
+    return found(this.#checks, secret).hasPassed(rotationId, epoch);
   }
 
   /** A consumer by its name; undefined where the configuration names one that does not exist. */

@@ -137,16 +137,32 @@ export const plantedBugs: readonly PlantedBug[] = [
       "const refused = whereAnswered(facts.answers, 'refused', 'absent');",
       "const refused = whereAnswered([...facts.answers].slice(0, 0), 'refused');",
     ],
-    [
-      'src/core/canary.ts',
-      "const well = everywhere(facts.answers, 'accepted') && missing === undefined;",
-      'const well = missing === undefined;',
-    ],
+    ['src/core/canary.ts', "const isIn = everywhere(facts.answers, 'accepted');", 'const isIn = true;'],
   ),
   bug('the canary does not wait for its consumers', [
     'src/core/canary.ts',
-    "const well = everywhere(facts.answers, 'accepted') && missing === undefined;",
-    "const well = everywhere(facts.answers, 'accepted');",
+    'const well = isIn && lacking === undefined;',
+    'const well = isIn;',
+  ]),
+  bug('the canary does not wait for its checks', [
+    'src/core/canary.ts',
+    ' ?? checkLacking(checks, facts.checks, facts.atMs);',
+    ';',
+  ]),
+  bug('a check that was good once is not asked again', [
+    'workflows/steps/checks.ts',
+    '  return checkFactsAfter(planned,',
+    "  if (at.previous.length > 0 && at.previous.every(({ answer }) => answer === 'good'))\n    return at.previous.map((each) => ({ ...each, atMs: at.atMs }));\n  return checkFactsAfter(planned,",
+  ]),
+  bug('what a check did not say counts as good', [
+    'src/core/soak-check.ts',
+    "if (sight.kind === 'nothing') return { answer: 'unknown', finding: sight.reason };",
+    "if (sight.kind === 'nothing') return { answer: 'good', finding: sight.reason };",
+  ]),
+  bug('one canary consumer is enough', [
+    'src/core/policy.ts',
+    "if (canaries === 'all') return declared;",
+    "if (canaries === 'all') return Math.min(1, declared);",
   ]),
   bug('preflight passes a current credential that is refused', [
     'src/core/preflight.ts',
@@ -161,7 +177,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ]),
   bug('undoing promote moves the label onto a dead credential', [
     'src/core/compensation-guard.ts',
-    "if (at.old === 'refused') return { kind: 'unsafe', finding: 'the old credential is refused' };",
+    "if (at.named === 'refused') return { kind: 'unsafe', finding: 'the old credential is refused' };",
     '',
   ]),
   bug('undoing create destroys what it has not switched off', [
@@ -176,7 +192,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ]),
   bug('undoing promote leaves the label', [
     'workflows/steps/promote.ts',
-    'yield* moveLabelBack(plan, yield* wayBack(plan, before.preflight), before.stage?.version ?? own);',
+    'yield* moveLabelBack(plan, yield* wayBack(plan, before.preflight), put);',
     ';',
   ]),
   bug('undoing promote believes a read', [

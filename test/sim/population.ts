@@ -1,6 +1,6 @@
 import type { Capabilities } from '../../src/core/capabilities.js';
 import type { Plan, PlannedConsumer } from '../../src/core/plan.js';
-import type { Policy } from '../../src/core/policy.js';
+import type { Canaries, Policy } from '../../src/core/policy.js';
 import { ableCapabilities, promptPolicy } from '../support/plans.js';
 import type { Chance } from './chance.js';
 
@@ -77,13 +77,26 @@ export function drawPolicy(chance: Chance): Policy {
     maxSessionAgeMs: chance.pick([0, 0, 15_000]),
     watchMs: chance.pick([0, 0, 3_000, 10_000]),
     pollMs: chance.pick([2_000, 4_000, 8_000]),
+    unknownChecks: chance.pick(['undo', 'park']),
   };
+}
+
+/** Draws how many of the canary consumers must prove. */
+export function drawCanaries(chance: Chance, consumers: readonly PlannedConsumer[]): Canaries {
+  const count = consumers.filter((each) => each.canary).length;
+  if (count === 0) return 'all';
+  return chance.pick<Canaries>([
+    'all',
+    'all',
+    { count: chance.between(1, count) },
+    { percent: chance.between(1, 100) },
+  ]);
 }
 
 /** The snapshot that a rotation of this secret runs on. */
 export function planOf(
   secret: SimulatedSecret,
-  rotation: Pick<Plan, 'rotationId' | 'policy' | 'consumers' | 'repair'>,
+  rotation: Pick<Plan, 'rotationId' | 'policy' | 'consumers' | 'checks' | 'repair'>,
 ): Plan {
   return {
     ...rotation,

@@ -83,7 +83,7 @@ function* judgeQuiet(at: Instant, sinceMs: number, say: (clause: string, what: s
   if (old === null || !plan.capabilities.usage) return;
   const lookedMs = intendedMs - ALIAS_MAX_AGE_MS;
   const { quietMs, maxSessionAgeMs } = plan.policy;
-  const openedMs = ground.lastOpened(old.identity, lookedMs);
+  const openedMs = ground.openings.last(old.identity, lookedMs);
   if (openedMs !== null && openedMs >= sinceMs && intendedMs - openedMs < quietMs)
     yield say('e', `a session with the old one was opened ${intendedMs - openedMs} ms ago`);
   for (const eachMs of ground.target.sessionsOf(old.identity)) {

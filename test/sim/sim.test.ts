@@ -1,11 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { reportFigure } from '../support/figures.js';
+import { isLong } from '../support/length.js';
 import { type Tally, runCampaign } from './campaign.js';
 import { regressions } from './regressions.js';
 import { replayCommand } from './shrink.js';
 import { runSeed } from './world.js';
-
-const isLong = process.env['KEYTURN_TEST_LONG'] === '1';
 
 /**
  * What fits the minutes that a suite has on two processors: some 150 seeds take a second of one, and those that are run
@@ -20,7 +19,7 @@ const told = ({ findings }: Tally) =>
   findings.map((each) => `${each.invariant}: ${each.what} (${replayCommand(each)})`);
 
 describe('the simulator', () => {
-  it(`finds nothing violated in ${length.seeds} seeds`, { timeout: 1_500_000 }, async (context) => {
+  it(`finds nothing violated in ${length.seeds} seeds`, { timeout: 2_400_000 }, async (context) => {
     const tally = await runCampaign({ from: 0, only: null, without: [], horizonMs: null, ...length }, length.processes);
 
     const rate = Math.round(tally.seeds / (tally.cpuMs / 1_000));

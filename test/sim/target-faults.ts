@@ -67,7 +67,7 @@ export class TargetFaults {
     usage: (scope, identity) => {
       this.#reach(scope);
       if (this.#strikes('usage-unknown', 0.05)) return { kind: 'unknown', reason: 'the view did not answer' };
-      this.#ground.noteUsage(identity);
+      this.#ground.openings.seen(identity, scope.fence.epoch, this.#ground.target.sessionsOf(identity));
       return this.#inner().usage(scope, identity);
     },
     raise: (scope) => {

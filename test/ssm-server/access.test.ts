@@ -147,21 +147,37 @@ describe('a key', () => {
     const slow = await servedStore({ monotonicMs: () => nowMs });
     try {
       const path = fresh();
-      const [client, other] = [
-        await slow.client(await slow.key({ requestsPerSecond: 3 })),
-        await slow.client(await slow.key({ requestsPerSecond: 3 })),
-      ];
+      const clientOf = async (principal: string) => slow.client(await slow.key({ principal, requestsPerSecond: 3 }));
+      const [client, second, other] = [await clientOf('ada'), await clientOf('ada'), await clientOf('bob')];
+      const throttled = expect.objectContaining({ name: 'ThrottlingException', message: 'Rate exceeded' }) as Error;
       await putBy(client, path, 'value');
       await getBy(client, path);
       await getBy(client, path);
 
-      await expect(getBy(client, path)).rejects.toEqual(
-        expect.objectContaining({ name: 'ThrottlingException', message: 'Rate exceeded' }),
-      );
+      await expect(getBy(client, path)).rejects.toEqual(throttled);
+      // A principal with two keys, as while one is replaced, is one principal.
+      await expect(getBy(second, path)).rejects.toEqual(throttled);
       expect((await getBy(other, path))?.Value).toBe('value');
       nowMs += 400;
-      expect((await getBy(client, path))?.Value).toBe('value');
+      expect((await getBy(second, path))?.Value).toBe('value');
       await expect(getBy(client, path)).rejects.toEqual(refused('ThrottlingException'));
+    } finally {
+      await slow.close();
+    }
+  });
+
+  it('of a principal that shares its name with one of another environment is not counted with it', async () => {
+    const slow = await servedStore({ monotonicMs: () => 0 });
+    try {
+      const path = fresh();
+      const [here, there] = [
+        await slow.client(await slow.key({ requestsPerSecond: 1 })),
+        await slow.client(await slow.key({ requestsPerSecond: 1, environment: 'other' })),
+      ];
+      await putBy(here, path, 'value');
+      await expect(getBy(here, path)).rejects.toEqual(refused('ThrottlingException'));
+
+      await expect(getBy(there, path)).rejects.toEqual(refused('ParameterNotFound'));
     } finally {
       await slow.close();
     }

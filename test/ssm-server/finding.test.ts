@@ -126,6 +126,34 @@ describe('many at once', () => {
     await expect(find({ Key: 'Tier', Option: 'Near', Values: ['x'] })).rejects.toEqual(refused('InvalidFilterOption'));
   });
 
+  it.each([
+    [{ Key: 'Type' }, 'InvalidFilterValue'],
+    [{ Key: 'Type', Values: [] }, 'InvalidFilterValue'],
+    [{ Key: 'Type', Values: ['String', 'Secret'] }, 'InvalidFilterValue'],
+    [{ Key: 'Label', Values: ['current'], Option: 'BeginsWith' }, 'InvalidFilterOption'],
+    [{ Key: 'Label' }, 'InvalidFilterValue'],
+    [{ Key: 'Name', Values: ['/x'] }, 'InvalidFilterKey'],
+    [{ Key: 'tag:team', Values: ['billing'] }, 'InvalidFilterKey'],
+  ])(
+    'GetParametersByPath refuses the filter %j, and does not take it for one that finds nothing',
+    async (filter, error) => {
+      const asked = ssm.send(new GetParametersByPathCommand({ Path: '/', ParameterFilters: [filter] }));
+
+      await expect(asked).rejects.toEqual(refused(error));
+    },
+  );
+
+  it.each([
+    [{ Key: 'Type', Values: ['Secret'] }, 'InvalidFilterValue'],
+    [{ Key: 'Tier', Values: ['Basic'] }, 'InvalidFilterValue'],
+    [{ Key: 'Path', Values: ['not-a-path'] }, 'InvalidFilterValue'],
+    [{ Key: 'Label', Values: ['current'] }, 'InvalidFilterKey'],
+  ])('DescribeParameters refuses the filter %j', async (filter, error) => {
+    const asked = ssm.send(new DescribeParametersCommand({ ParameterFilters: [filter] }));
+
+    await expect(asked).rejects.toEqual(refused(error));
+  });
+
   it('DeleteParameters tells which are gone and which are not', async () => {
     const name = fresh();
     await put(name, 'one');

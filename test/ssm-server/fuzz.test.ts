@@ -1,10 +1,10 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { isLong } from '../support/length.js';
 import { type AwsKey, type ServedStore, servedStore } from './served-store.js';
 import { type RawAnswer, sendRaw } from './signed.js';
 import { putBy } from './words.js';
 
-const isLong = process.env['KEYTURN_TEST_LONG'] === '1';
 const numRuns = isLong ? 5_000 : 400;
 
 /** In no answer, in clear or in base64: the key that asks may see `/own` alone. */

@@ -181,6 +181,13 @@ describe('what a value must be', () => {
       refused('ParameterPatternMismatchException'),
     );
     await put(name, '123', { AllowedPattern: '^[0-9]+$' });
+    // What AWS takes: an escape that means nothing, and a class of Unicode.
+    await put(fresh(), 'a-b', { AllowedPattern: '^a\\-b$' });
+    await put(fresh(), 'é', { AllowedPattern: '^\\p{L}$' });
+    await put(fresh(), 'é-1_\\', { AllowedPattern: '^\\p{L}+\\-\\d[\\_\\-]\\\\$' });
+    await expect(put(fresh(), 'p{L}-1', { AllowedPattern: '^\\p{L}+\\-\\d$' })).rejects.toEqual(
+      refused('ParameterPatternMismatchException'),
+    );
     await expect(put(name, 'abc', { Overwrite: true })).rejects.toEqual(refused('ParameterPatternMismatchException'));
     await expect(put(fresh(), 'x', { AllowedPattern: '(' })).rejects.toEqual(refused('InvalidAllowedPatternException'));
   });

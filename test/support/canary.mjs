@@ -3,7 +3,7 @@
 // Randomness is where the mark comes in, as libfaketime does it with time: the shipped code runs as it is. Plain
 // JavaScript, because it is loaded by built processes too, which know no TypeScript.
 import crypto from 'node:crypto';
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 
 /** Stands at every sixteenth character of a generated value, so that 23 characters of it in a row hold it whole. */
@@ -58,14 +58,29 @@ function generatorOf(caller, size) {
   return generators.find(({ file, asks }) => file.test(caller) && asks(size));
 }
 
-/** The line of the stack that called this function. */
+/** Where this function was called from: a line of the stack, or the file it came from where many were put into one. */
 function callerOf(called) {
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 1;
   const at = {};
   Error.captureStackTrace(at, called);
   Error.stackTraceLimit = limit;
-  return `${at.stack}`;
+  const line = `${at.stack}`;
+  const [, file, number] = /file:\/\/(\S*\.keyturn-bundles\/\S+?):(\d+)/.exec(line) ?? [];
+  return file === undefined ? line : sourceIn(file, Number(number));
+}
+
+const bundles = new Map();
+
+/** The comment that stands before what came from a file names it. */
+function sourceIn(bundle, number) {
+  if (!bundles.has(bundle)) bundles.set(bundle, readFileSync(bundle, 'utf8').split('\n'));
+  const lines = bundles.get(bundle);
+  for (let at = number - 1; at >= 0; at -= 1) {
+    const [, source] = /^ *\/\/ (\S+\.[cm]?[jt]s)$/.exec(lines[at]) ?? [];
+    if (source !== undefined) return `${source}:`;
+  }
+  return bundle;
 }
 
 /** The generator takes the remainder by 62 of each byte below 248 as the place in its alphabet, and skips the others. */

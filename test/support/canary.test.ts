@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { Secret, openSecret } from 'keyturn/rotator';
 import mariadb from 'keyturn/rotators/mariadb';
@@ -11,6 +11,7 @@ import redis from 'keyturn/rotators/redis';
 import signingKey from 'keyturn/rotators/signing-key';
 import { afterEach, describe, expect, test } from 'vitest';
 import { contextOf } from '../rotators/postgres/borrowed.js';
+import { bundled } from './bundle.js';
 import { liftCanary, marker, plantCanary } from './canary.mjs';
 
 afterEach(plantCanary);
@@ -90,20 +91,28 @@ test('other random bytes are left alone', () => {
   expect(randomBytes(32)).toHaveLength(32);
 });
 
-test('a child process that is started with it carries it too', async () => {
+/** How many marks stand between the parts of a password that a process generates by this module. */
+async function partsOf(module: string, ...loaders: readonly string[]): Promise<string> {
   const preload = new URL('./plant-canary-process.mjs', import.meta.url).href;
-  const loader = new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url).href;
-  const password = new URL('../../rotators/postgres/password.ts', import.meta.url).href;
   const script = `
-    const { generatePassword } = await import(${JSON.stringify(password)});
+    const { generatePassword } = await import(${JSON.stringify(module)});
     const value = generatePassword(32)[Symbol.for('keyturn.secret.open')]();
     console.log(Buffer.from(value).toString().split(${JSON.stringify(marker)}).length);`;
+  const imports = [...loaders, preload].flatMap((each) => ['--import', each]);
+  const { stdout } = await promisify(execFile)(process.execPath, [...imports, '--input-type=module', '-e', script], {
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+  });
+  return stdout;
+}
 
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    ['--import', loader, '--import', preload, '--input-type=module', '-e', script],
-    { cwd: fileURLToPath(new URL('../..', import.meta.url)) },
-  );
+const password = new URL('../../rotators/postgres/password.ts', import.meta.url);
 
-  expect(stdout).toBe('3\n');
+test('a child process that is started with it carries it too', async () => {
+  const loader = new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url).href;
+
+  expect(await partsOf(password.href, loader)).toBe('3\n');
+});
+
+test('also one whose files were put into one', async () => {
+  expect(await partsOf(pathToFileURL(await bundled(fileURLToPath(password))).href)).toBe('3\n');
 });

@@ -4,11 +4,11 @@ import { targetText } from '../../src/contract/rotator-report.js';
 import { reportFigure } from './figures.js';
 
 /**
- * Runs the cases of every rotator in this suite, and says at the end of the run how many there were, on what, and which
- * could not be made and why.
+ * Runs the cases of every rotator in this suite, and says at the end of the run how many there were, on what, which could
+ * not be made, and which the target cannot have and why.
  */
 export function judged<Config>(harness: RotatorHarness<Config>): void {
-  const { rotator, target } = harness;
+  const { target, none = {} } = harness;
   let count = 0;
   const notRun: string[] = [];
   test.for(rotatorCases(harness))('$name', async ({ run }, { skip }) => {
@@ -24,6 +24,8 @@ export function judged<Config>(harness: RotatorHarness<Config>): void {
     const lacks = [...new Set(notRun)].map((why) => why.replace(/^the stage of the harness gives /, ''));
     const why = lacks.length === 0 ? '' : ` (${lacks.join(', ')})`;
     const ran = `${count - notRun.length} cases run, ${notRun.length} not run${why}`;
-    reportFigure(context, `rotator ${rotator.name} on ${place}: ${ran}`);
+    const exempt = Object.entries(none).map(([need, reason]) => `${need} (${reason})`);
+    const rest = exempt.length === 0 ? '' : `; does not apply: ${exempt.join(', ')}`;
+    reportFigure(context, `rotator ${harness.rotator.name} on ${place}: ${ran}${rest}`);
   });
 }

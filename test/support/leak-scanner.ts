@@ -1,5 +1,5 @@
 import { marker } from './canary.mjs';
-import { encodingsOf, fromDecimals, unescaped } from './leak-encodings.js';
+import { type EncodedPart, encodingsOf, fromDecimals, unescaped } from './leak-encodings.js';
 
 /** A secret value that must be found nowhere, beside those that carry the canary. */
 export interface KnownValue {
@@ -16,7 +16,10 @@ export interface Sink {
 
 /** A value, or a part of it, that was found. */
 export interface Leak {
-  /** The name of a known value, or `a generated value` for one that carries the canary. */
+  /**
+   * The name of a known value, or `a generated value` for one that carries the canary. All names, joined by `or`, where
+   * what was found is in several values.
+   */
   readonly value: string;
   readonly sink: string;
   /** Begins with `escaped` where a layer of escapes was taken off first. */
@@ -55,16 +58,12 @@ class LeakScanner {
     const bits = Math.min(22, Math.max(16, Math.ceil(Math.log2(parts.length * 16))));
     this.#shift = 32 - bits;
     this.#heads = new Int32Array(2 ** bits);
-    // A part that looks the same in two encodings is looked for once.
-    const sought = new Set<string>();
-    for (const { name, encoding, bytes } of parts) {
-      const text = bytes.toString('latin1');
-      if (sought.has(text)) continue;
-      sought.add(text);
+    for (const { names, encoding, bytes } of formsOf(parts)) {
       const [first, last] = [bytes.readInt32LE(0), bytes.readInt32LE(4)];
       const place = placeOf(first, last, this.#shift);
       const next = this.#patterns[(this.#heads[place] ?? 0) - 1];
-      this.#heads[place] = this.#patterns.push({ value: name, encoding, bytes, first, last, next });
+      const value = [...names].join(' or ');
+      this.#heads[place] = this.#patterns.push({ value, encoding, bytes, first, last, next });
     }
   }
 
@@ -150,6 +149,26 @@ export async function scanSinks(values: readonly KnownValue[], sinks: readonly S
 function placeOf(first: number, last: number, shift: number): number {
   const mixed = Math.imul(first, 0x9e3779b1) ^ Math.imul(last, 0x85ebca77);
   return Math.imul(mixed ^ (mixed >>> 15), 0x2c1b3c6d) >>> shift;
+}
+
+interface Form extends EncodedPart {
+  /** Of the values that have it. */
+  readonly names: Set<string>;
+}
+
+/**
+ * What looks the same in two encodings, or in two values, is looked for once. Of a part in Base64 no more than nine bytes
+ * are sure to stay: where a value is marked in eight of them, another value soon has the same.
+ */
+function formsOf(parts: readonly (EncodedPart & { readonly name: string })[]): Iterable<Form> {
+  const forms = new Map<string, Form>();
+  for (const { name, encoding, bytes } of parts) {
+    const text = bytes.toString('latin1');
+    const known = forms.get(text);
+    if (known === undefined) forms.set(text, { encoding, bytes, names: new Set([name]) });
+    else known.names.add(name);
+  }
+  return forms.values();
 }
 
 function partsOf({ name, value }: KnownValue): readonly { readonly name: string; readonly part: Buffer }[] {

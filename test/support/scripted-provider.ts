@@ -49,11 +49,15 @@ export interface Behaviour {
   pageSize: number;
   /** Access tokens are refused after so many requests. */
   tokenUses: number;
+  /** True where a key may manage keys. */
+  keysManage: boolean;
 }
 
 /** A provider of API keys over HTTP that does what the test says. Its admin is known by `admin`, in every way there is. */
 export class ScriptedProvider {
   readonly admin = { username: 'ops', secret: canary() };
+  /** A bearer who may look at everything and change nothing. */
+  readonly viewer = { secret: canary() };
   readonly keys: ProviderKey[] = [];
   readonly seen: Seen[] = [];
   readonly behaviour: Behaviour = {
@@ -63,6 +67,7 @@ export class ScriptedProvider {
     activation: 0,
     pageSize: Number.POSITIVE_INFINITY,
     tokenUses: Number.POSITIVE_INFINITY,
+    keysManage: false,
   };
   readonly #server: Server;
   readonly #origin: string;
@@ -133,9 +138,11 @@ export class ScriptedProvider {
     const at = this.#faults.findIndex(({ on }) => on === asked);
     const [planted] = at < 0 ? [] : this.#faults.splice(at, 1);
     const does = (): Reply => {
-      if (asked === 'trial') return this.#try(bearerOf(request));
+      if (asked === 'trial') return this.#try(this.#presentedBy(request));
       if (asked === 'token') return this.#giveToken(request);
-      if (!this.#isAdmin(request, searchParams)) return { status: 401, body: { error: 'who are you?' } };
+      const isViewer = bearerOf(request) === this.viewer.secret;
+      if (isViewer && request.method !== 'GET') return { status: 403, body: { error: 'you may only look' } };
+      if (!isViewer && !this.#isAdmin(request, searchParams)) return { status: 401, body: { error: 'who are you?' } };
       return this.#do(asked, { id: decodeURIComponent(pathname.split('/')[2] ?? ''), body, query: searchParams });
     };
     if (planted !== undefined) return planted.fault(response, () => does().body);
@@ -147,7 +154,9 @@ export class ScriptedProvider {
     const key = this.keys.find((each) => each.id === id && !each.isDestroyed);
     switch (asked) {
       case 'create':
-        return this.#create(JSON.parse(body) as { readonly name: string; readonly note?: string });
+        return id === ''
+          ? this.#create(JSON.parse(body) as { readonly name: string; readonly note?: string })
+          : this.#put(id, JSON.parse(body) as { readonly secret: string; readonly note?: string });
       case 'list':
         return this.#list(Number(query.get('page') ?? query.get('cursor') ?? '1'));
       case 'about':
@@ -168,6 +177,18 @@ export class ScriptedProvider {
     Object.assign(key, { madeMs: performance.now() });
     this.#trials.set(key.secret, this.behaviour.activation);
     return { status: 201, body: { data: { id: key.id }, secret: key.secret } };
+  }
+
+  /** The id and the secret are the caller's. Put again, both are what was put last. */
+  #put(id: string, { secret, note = '' }: { readonly secret: string; readonly note?: string }): Reply {
+    const there = this.keys.find((key) => key.id === id && !key.isDestroyed);
+    if (there === undefined) {
+      Object.assign(this.plant(id, { id, note, secret }), { madeMs: performance.now() });
+      this.#trials.set(secret, this.behaviour.activation);
+    } else {
+      Object.assign(there, { note, secret });
+    }
+    return { status: 204, body: undefined };
   }
 
   #list(page: number): Reply {
@@ -197,6 +218,14 @@ export class ScriptedProvider {
     return accepted ? { status: 200, body: { ok: true } } : { status: 401, body: { ok: false } };
   }
 
+  /** By its secret alone, or by its id and its secret. */
+  #presentedBy(request: IncomingMessage): string {
+    const basic = /^Basic (.+)$/.exec(request.headers.authorization ?? '')?.[1];
+    if (basic === undefined) return bearerOf(request);
+    const [, id, secret = ''] = /^([^:]*):(.*)$/s.exec(Buffer.from(basic, 'base64').toString()) ?? [];
+    return this.keys.some((key) => key.id === id && key.secret === secret) ? secret : '';
+  }
+
   #giveToken(request: IncomingMessage): Reply {
     const expected = Buffer.from(`${this.admin.username}:${this.admin.secret}`).toString('base64');
     if (request.headers.authorization !== `Basic ${expected}`)
@@ -212,6 +241,7 @@ export class ScriptedProvider {
       this.#token.uses -= 1;
       return this.#token.uses >= 0;
     }
+    if (bearer !== undefined && this.behaviour.keysManage && this.accepts(bearer)) return true;
     const basic = `Basic ${Buffer.from(`${username}:${secret}`).toString('base64')}`;
     const ways = [bearer === secret, headers.authorization === basic, headers['x-admin'] === secret];
     return ways.some(Boolean) || query.get('admin') === secret;
@@ -312,6 +342,7 @@ function askedBy(method: string, path: string): Asked | undefined {
   if (first !== 'keys') return undefined;
   if (id === undefined) return method === 'POST' ? 'create' : method === 'GET' ? 'list' : undefined;
   if (method === 'DELETE' && verb === undefined) return 'destroy';
+  if (method === 'PUT' && verb === undefined) return 'create';
   return method === 'POST' && (verb === 'disable' || verb === 'enable') ? verb : undefined;
 }
 

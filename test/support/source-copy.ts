@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { bundle } from './bundle.js';
 
 /** One change of the text of a file. */
 export interface Edit {
@@ -92,11 +93,9 @@ export class SourceCopy {
 
   /** Runs a program of the copy in a process of its own. *Returns* what it prints as JSON. */
   async run(program: string, ...args: readonly string[]): Promise<unknown> {
-    const { stdout } = await promisify(execFile)(
-      process.execPath,
-      ['--import', import.meta.resolve('tsx'), join(this.#folder, program), ...args],
-      { cwd: this.#folder },
-    );
+    const file = join(this.#folder, `${basename(program, '.ts')}.mjs`);
+    await bundle(join(this.#folder, program), file);
+    const { stdout } = await promisify(execFile)(process.execPath, [file, ...args], { cwd: this.#folder });
     return JSON.parse(stdout);
   }
 }

@@ -90,6 +90,12 @@ export function providerHarness({ exclusive }: { readonly exclusive: boolean }):
         unreachable: { provider, isAway: true },
         plantForeign: async () => provider.make('somebody else').id,
         isThere: async (id) => provider.keys().get(id)?.deletedAtMs === null,
+        accepts: async ({ value }) =>
+          [...provider.keys().values()].some(
+            (key) =>
+              key.value === Buffer.from(openSecret(value)).toString() &&
+              (key.deletedAtMs === null || performance.now() < key.deletedAtMs + PROPAGATION_MS),
+          ),
         openSession: async () => ({ isOpen: async () => false }),
         end: async () => {},
       };

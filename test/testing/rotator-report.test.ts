@@ -17,7 +17,7 @@ test('a report names of each obligation what was seen and where to look', async 
   const text = renderRotatorReport(report);
 
   expect(report).toMatchObject({ rotator: 'stub', contract: 1, target: { name: 'a target in memory', isReal: false } });
-  expect(report.obligations).toHaveLength(report.passed + report.failed + report.notRun);
+  expect(report.obligations).toHaveLength(report.passed + report.failed + report.notRun + report.doesNotApply);
   expect(JSON.parse(JSON.stringify(report))).toEqual(report);
   expect(text).toMatch(/^rotator stub \(contract 1\), judged on a target in memory \(double\)\n/);
   expect(text).toContain(
@@ -28,9 +28,12 @@ test('a report names of each obligation what was seen and where to look', async 
     ].join('\n'),
   );
   expect(text).toContain(
-    '-     usage counts a session that is open\n      not run: it binds where the capabilities say usage: true\n',
+    '-     usage counts a session that is open\n      does not apply: it binds where the capabilities say usage: true\n',
   );
-  expect(text.split('\n').at(-1)).toBe(`${report.passed} passed, ${report.failed} failed, ${report.notRun} not run`);
+  const { passed, failed, notRun, doesNotApply } = report;
+  expect(text.split('\n').at(-1)).toBe(
+    `${passed} passed, ${failed} failed, ${notRun} not run, ${doesNotApply} do not apply`,
+  );
 });
 
 test('what a harness cannot make is named as not run, with what it lacks', async () => {
@@ -48,13 +51,49 @@ test('what a harness cannot make is named as not run, with what it lacks', async
   expect(failed).toBe(0);
   const lacking = obligations.filter(({ outcome, seen }) => outcome === 'not run' && seen?.startsWith('the stage'));
   expect(lacking.map(({ seen }) => seen)).toEqual(
-    ['hung', 'refusals.policy', 'refusals.authority', 'refusals.quota'].map(
+    ['plantAdopted', 'accepts', 'hung', 'refusals.policy', 'refusals.authority', 'refusals.quota'].map(
       (need) => `the stage of the harness gives no \`${need}\``,
     ),
   );
   // What was looked at in another way than on the line passes, and says so.
   expect(obligations.find(({ name }) => name === 'a create whose answer was lost is finished by the next one')).toEqual(
     expect.objectContaining({ outcome: 'passed', seen: expect.stringContaining('the harness loses no answers') }),
+  );
+});
+
+const hanging = 'a call to a target that hangs ends with its signal, and says that nobody knows';
+
+test('what a target cannot have does not apply, with why, and is no case', async () => {
+  const whole = harnessOf();
+  const folder = {
+    ...whole,
+    none: { hung: 'a folder is no server', 'refusals.quota': ' ' },
+    begin: async () => {
+      const { hung: _, refusals: { quota: __, ...refusals } = {}, ...stage } = await whole.begin();
+      return { ...stage, refusals };
+    },
+  };
+
+  const report = await judgeRotator(folder);
+
+  expect(report).toMatchObject({ failed: 0, notRun: 1 });
+  const told = report.obligations.filter(({ outcome }) => outcome === 'does not apply');
+  expect(told.find(({ name }) => name === hanging)?.seen).toBe('a folder is no server');
+  expect(told).toHaveLength(report.doesNotApply);
+  expect(renderRotatorReport(report)).toContain(`-     ${hanging}\n      does not apply: a folder is no server\n`);
+  expect(rotatorCases(folder).map(({ name }) => name)).not.toContain(hanging);
+  // A reason that is none leaves the case where it was.
+  expect(report.obligations.find(({ outcome }) => outcome === 'not run')?.seen).toBe(
+    'the stage of the harness gives no `refusals.quota`',
+  );
+});
+
+test('a harness that gives what it says there is none of fails every case', async () => {
+  const { obligations, passed } = await judgeRotator({ ...harnessOf(), none: { hung: 'a folder is no server' } });
+
+  expect(passed).toBe(0);
+  expect(new Set(obligations.filter(({ outcome }) => outcome === 'failed').map(({ seen }) => seen))).toEqual(
+    new Set(['the harness says that there is no `hung`, and its stage gives one']),
   );
 });
 

@@ -1,8 +1,24 @@
-import { type Capabilities, type Secret, openSecret } from 'keyturn/rotator';
+import { type Capabilities, type Secret, keyturnError, openSecret } from 'keyturn/rotator';
 import { judgeRotator } from 'keyturn/testing';
 import { describe, expect, test } from 'vitest';
-import { deviations, secrecy, textOf } from './rotator-deviations.js';
+import { capturingOutput } from '../../src/testing/captured-output.js';
+import { declaredDeviations } from './deviations/declared.js';
+import { endingDeviations } from './deviations/ending.js';
+import { faultDeviations } from './deviations/faults.js';
+import { fencingDeviations } from './deviations/fencing.js';
+import { makingDeviations } from './deviations/making.js';
+import { textOf } from './deviations/planted.js';
+import { secrecy, secrecyDeviations } from './deviations/secrecy.js';
 import { type Deviation, harnessOf } from './sound-rotator.js';
+
+const deviations = [
+  ...declaredDeviations,
+  ...makingDeviations,
+  ...endingDeviations,
+  ...fencingDeviations,
+  ...faultDeviations,
+  ...secrecyDeviations,
+];
 
 /** The obligations that a rotator with this deviation breaks, and what was seen of each. */
 async function brokenBy(deviation: Deviation): Promise<ReadonlyMap<string, string>> {
@@ -14,8 +30,9 @@ test('a sound rotator keeps every obligation, and none is left out but what it d
   const { obligations } = await judgeRotator(harnessOf());
 
   expect(obligations.filter(({ outcome }) => outcome === 'failed')).toEqual([]);
-  const notRun = obligations.filter(({ outcome }) => outcome === 'not run').map(({ seen }) => seen);
-  expect(notRun.filter((why) => !why?.startsWith('it binds where the capabilities say'))).toEqual([]);
+  expect(obligations.filter(({ outcome }) => outcome === 'not run')).toEqual([]);
+  const exempt = obligations.filter(({ outcome }) => outcome === 'does not apply').map(({ seen }) => seen);
+  expect(exempt.filter((why) => !why?.startsWith('it binds where the capabilities say'))).toEqual([]);
 });
 
 const byIdentity = 'destroying the new credential leaves the old one accepted: by identity, never by age';
@@ -81,6 +98,25 @@ test.for(deviations)('a stub that %s fails', async ([, deviation, ...wanted]) =>
   expect([...(await brokenBy(deviation)).keys()]).toEqual(expect.arrayContaining(wanted));
 });
 
+test.each([
+  ['does not know what to make of a full target', () => keyturnError('ANSWER_UNREADABLE', { request: 'create' })],
+  ['takes a full target for one it cannot reach', () => keyturnError('TARGET_UNREACHABLE')],
+  ['says of a full target that it may have made one', () => keyturnError('TARGET_THROTTLED', { outcome: 'unknown' })],
+])('a stub that %s fails', async (_, thrown) => {
+  const broken = await brokenBy({
+    connection: (sound, { line }) => ({
+      create: async (proposal, ctx) => {
+        if (line === 'quota') throw thrown();
+        return sound.create(proposal, ctx);
+      },
+    }),
+  });
+
+  expect([...broken.keys()]).toEqual([
+    'a target that is full says so for certain, and nothing makes room for the new one',
+  ]);
+});
+
 /** What a rotator can do, and says it cannot. */
 const understatements: readonly (readonly [Partial<Capabilities>, string])[] = [
   [{ overlap: 'one-live' }, 'one that says it has one live credential has no second one'],
@@ -113,6 +149,37 @@ test('a value in an error is not in the report either', async () => {
   const shown = JSON.stringify(report);
   expect(shown).toContain('cannot create [secret]');
   expect(shown).not.toContain(leaked);
+});
+
+test('a value that a rotator writes to the output is found there, and held back', async () => {
+  const written: string[] = [];
+  const writing: Deviation = {
+    connection: (sound, { target }) => ({
+      create: async (proposal, ctx) => {
+        if (ctx.signal.aborted && target.entries().size > 0) {
+          await new Promise((resolve) => {
+            process.stdout.write(`not made: ${textOf(proposal.value!)}\n`, resolve);
+          });
+          process.stderr.write('not made: another one\n');
+        }
+        return sound.create(proposal, ctx);
+      },
+    }),
+  };
+
+  let broken: ReadonlyMap<string, string> = new Map();
+  await capturingOutput(
+    async () => {
+      broken = await brokenBy(writing);
+    },
+    (_, text) => {
+      written.push(text);
+      return false;
+    },
+  );
+
+  expect([...broken]).toEqual([[secrecy, 'a value is shown in the output of the process']]);
+  expect(written).toEqual(['not made: another one\n']);
 });
 
 test('every obligation has a stub above that breaks it', async () => {

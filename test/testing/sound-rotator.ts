@@ -99,7 +99,9 @@ export function soundConnection({ target, line }: SoundConfig): Connection {
     });
   const ours = (identity: string, ctx: RotatorContext): Entry | undefined => {
     const entry = entries.get(identity);
-    if (entry !== undefined && entry.tag?.secret !== ctx.secret) throw keyturnError('NOT_OURS', { identity });
+    // What carries no tag may have been adopted.
+    const isOfAnother = entry !== undefined && entry.tag !== null && entry.tag.secret !== ctx.secret;
+    if (isOfAnother) throw keyturnError('NOT_OURS', { identity });
     return entry;
   };
   const ask: Connection['probe'] = async ({ identity, value }, ctx) => {
@@ -178,7 +180,7 @@ export function soundConnection({ target, line }: SoundConfig): Connection {
       change(ctx, () => {
         const entry = ours(identity, ctx);
         if (entry === undefined) return;
-        if (entry.tag?.rotation !== createdBy) throw keyturnError('NOT_OURS', { identity });
+        if ((entry.tag?.rotation ?? null) !== createdBy) throw keyturnError('NOT_OURS', { identity });
         for (const session of entry.sessions) session.isOpen = false;
         entries.delete(identity);
       }),
@@ -240,7 +242,16 @@ export function harnessOf({
           const value = randomBytes(8).toString('hex');
           target.entries().set(identity, { tag: null, value, isOn: true, madeAt: 0, sessions: new Set() });
         },
+        plantAdopted: async () => {
+          const value = randomBytes(16).toString('hex');
+          target.entries().set('by-hand', { tag: null, value, isOn: true, madeAt: 0, sessions: new Set() });
+          return { identity: 'by-hand', value: Secret.fromText(value) };
+        },
         isThere: async (identity) => target.entries().has(identity),
+        accepts: async ({ identity, value }) => {
+          const entry = target.entries().get(identity);
+          return entry?.isOn === true && entry.value === Buffer.from(openSecret(value)).toString();
+        },
         openSession: async ({ identity }) => {
           const session = { isOpen: true };
           target.entries().get(identity)?.sessions.add(session);

@@ -14,6 +14,8 @@ import {
   keyturnError,
   whereAnswered,
 } from 'keyturn/workflow';
+import { assertApart } from './apart.js';
+import type { Created } from './create.js';
 import type { Disabled } from './disable.js';
 import { expected } from './evidence.js';
 import { openStored } from './named.js';
@@ -25,6 +27,7 @@ import type { Staged } from './stage.js';
 interface Before {
   readonly preflight: Preflight;
   readonly propose: Proposed;
+  readonly create: Created;
   readonly stage: Staged;
   readonly promote: Promoted;
   readonly drain: Drain;
@@ -63,6 +66,7 @@ export const destroy: Final<Before, Destroyed> = {
     if (old === null) return { output: { proof: [] } };
     if (old.createdBy === null && !plan.adopted)
       throw keyturnError('NOT_OURS', { identity: old.identity, target: plan.target });
+    assertApart(plan, old, before.create);
     // The gate's last questions to the target may have taken long, and a repetition comes later still.
     const current = yield* ask('store', 'read', 'current');
     if (current?.digest !== before.stage.digest) throw keyturnError('ALIAS_MOVED', { secret: plan.path });

@@ -9,6 +9,8 @@ import {
   guardDisable,
   keyturnError,
 } from 'keyturn/workflow';
+import { assertApart } from './apart.js';
+import type { Created } from './create.js';
 import { expected } from './evidence.js';
 import { openStored } from './named.js';
 import type { Promoted } from './promote.js';
@@ -19,6 +21,7 @@ import { hasBegun, wayBack } from './way-back.js';
 interface Before {
   readonly preflight: Preflight;
   readonly propose: Proposed;
+  readonly create: Created;
   readonly stage: Staged;
   readonly promote: Promoted;
   readonly drain: Drain;
@@ -48,6 +51,7 @@ export const disable: Act<Before, Disabled> = {
   *run({ plan, before }) {
     const { old } = before.preflight;
     if (old === null) return { output: { skipped: 'no old credential', endedSessions: 0 } };
+    assertApart(plan, old, before.create);
     if (!plan.capabilities.disable) return { output: { skipped: 'the target cannot disable', endedSessions: 0 } };
     const { endedSessions } = yield* ask('target', 'disable', old.identity);
     yield* lookBehind(plan, old, before.stage);

@@ -1,6 +1,6 @@
 import { type Drain, type DrainFacts, type Gate, type Preflight, type Steps, judgeDrain } from 'keyturn/workflow';
 import { challenge } from './consumers.js';
-import { expected, lookAtNew } from './evidence.js';
+import { expected, logInWithNew, lookAtNew } from './evidence.js';
 import type { Proposed } from './propose.js';
 import type { Staged } from './stage.js';
 import type { Swapped } from './swap.js';
@@ -17,7 +17,7 @@ export const drainInPlace: Gate<Before, DrainFacts, Drain> = {
   whenBlind: 'park',
   *observe({ plan, before, moment, previous }): Steps<DrainFacts> {
     const consumers = yield* challenge(plan, 'drain', before.stage.version, moment.nowMs, previous?.consumers ?? []);
-    const seen = yield* lookAtNew(plan, before.swap.identity);
+    const seen = yield* lookAtNew(logInWithNew(plan, before.swap.identity));
     return { ...seen, consumers, usage: null, lastOpenedMs: null };
   },
   judge: ({ plan, before, moment }, facts) =>

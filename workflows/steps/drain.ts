@@ -1,7 +1,7 @@
 import { type Drain, type DrainFacts, type Gate, type Preflight, type Steps, judgeDrain } from 'keyturn/workflow';
 import { challenge } from './consumers.js';
 import type { Created } from './create.js';
-import { expected, lookAtNew, lookAtOld } from './evidence.js';
+import { expected, logInWithListed, lookAtNew, lookAtOld } from './evidence.js';
 import type { Promoted } from './promote.js';
 import type { Proposed } from './propose.js';
 import type { Staged } from './stage.js';
@@ -17,9 +17,9 @@ interface Before {
 /** Closed by evidence, bounded by policy: required consumers proved, the old one quiet at the target, grace over. */
 export const drain: Gate<Before, DrainFacts, Drain> = {
   whenBlind: 'park',
-  *observe({ plan, before, moment, previous }): Steps<DrainFacts> {
+  *observe({ plan, before, moment, previous, rewound }): Steps<DrainFacts> {
     const consumers = yield* challenge(plan, 'drain', before.stage.version, moment.nowMs, previous?.consumers ?? []);
-    const seen = yield* lookAtNew(plan, before.create.identity);
+    const seen = yield* lookAtNew(logInWithListed({ plan, before, rewound }));
     const old = yield* lookAtOld(before.preflight.old, previous?.lastOpenedMs ?? null);
     return { ...seen, ...old, consumers };
   },

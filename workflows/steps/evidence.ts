@@ -1,4 +1,5 @@
 import {
+  type EndpointAnswer,
   type EvidenceFacts,
   type Expected,
   type OldCredential,
@@ -8,19 +9,46 @@ import {
   type Usage,
   ask,
 } from 'keyturn/workflow';
+import type { Created } from './create.js';
 import { openNew } from './named.js';
 import type { Proposed } from './propose.js';
 import type { Staged } from './stage.js';
+import { tagged } from './way-back.js';
+
+/** A fresh login with the new credential, on every endpoint. */
+export function* logInWithNew(plan: Plan, identity: string): Steps<readonly EndpointAnswer[]> {
+  return yield* ask('target', 'verify', yield* openNew(plan, identity));
+}
+
+/**
+ * The same, of a credential that may have been destroyed in what our database has lost. A target that takes time to make
+ * that known accepts it for a while, so that what it does not list any more is not known to live.
+ */
+export function* logInWithListed({
+  plan,
+  before,
+  rewound,
+}: {
+  readonly plan: Plan;
+  readonly before: { readonly propose: Proposed; readonly create: Created };
+  readonly rewound: boolean;
+}): Steps<readonly EndpointAnswer[]> {
+  const { identity } = before.create;
+  const answers = yield* logInWithNew(plan, identity);
+  if (!rewound || !plan.capabilities.list) return answers;
+  if ((yield* tagged(plan, before.propose.existing)).includes(identity)) return answers;
+  return [...answers, { endpoint: plan.target, answer: 'unknown', reason: 'the target does not list it' }];
+}
 
 /**
  * What both gates after promote look at: the label by content, a fresh login with the new one, the target itself. It
  * takes the time itself, right before: a label read after slow consumers have answered is not as old as they are slow.
  */
-export function* lookAtNew(plan: Plan, identity: string): Steps<EvidenceFacts> {
+export function* lookAtNew(logIn: Steps<readonly EndpointAnswer[]>): Steps<EvidenceFacts> {
   const { nowMs: atMs, guardSeq } = yield* ask('standing', 'read');
   const stored = yield* ask('store', 'read', 'current');
   const { system } = yield* ask('target', 'identify');
-  const answers = yield* ask('target', 'verify', yield* openNew(plan, identity));
+  const answers = yield* logIn;
   const current = stored === null ? null : { version: stored.version, digest: stored.digest };
   return { atMs, guardSeq, current, answers, system };
 }

@@ -9,12 +9,15 @@ import {
   guardUndoPromote,
   keyturnError,
 } from 'keyturn/workflow';
-import { refusedAt } from './named.js';
+import type { Created } from './create.js';
+import { openStored, refusedAt } from './named.js';
 import type { Staged } from './stage.js';
 import { type WayBack, ownCurrent, wayBack } from './way-back.js';
 
 interface Before {
   readonly preflight: Preflight;
+  /** On the way back only. */
+  readonly create?: Created;
   readonly stage: Staged;
   readonly canary: Canary;
 }
@@ -36,9 +39,9 @@ export const promote: Act<Before, Promoted> = {
   },
   *undo({ plan, before, meant }) {
     const own = meant ? null : yield* ownCurrent(plan);
-    if (meant || own !== null)
-      yield* moveLabelBack(plan, yield* wayBack(plan, before.preflight), before.stage?.version ?? own);
-    else yield* leaveLabel();
+    const put = { version: before.stage?.version ?? own, identity: before.create?.identity };
+    if (meant || own !== null) yield* moveLabelBack(plan, yield* wayBack(plan, before.preflight), put);
+    else yield* leaveLabel((yield* ask('store', 'read', 'current'))?.version ?? null);
   },
 };
 
@@ -58,12 +61,19 @@ export function* moveLabel(
   if (read?.digest !== staged.digest) throw keyturnError('ALIAS_MOVED', { secret: plan.path });
 }
 
-/** Moves `current` back, if this rotation put it where it is and the old credential is accepted now. */
-function* moveLabelBack(plan: Plan, { version: to, previous }: WayBack, from: number | null): Steps<void> {
+/** What this rotation put the label onto. */
+interface Own {
+  readonly version: number | null;
+  /** Undefined where the journal has lost it. */
+  readonly identity: string | undefined;
+}
+
+/** Moves `current` back, if this rotation put it where it is and what it would name then is accepted now. */
+function* moveLabelBack(plan: Plan, { version: to, previous }: WayBack, own: Own): Steps<void> {
+  const from = own.version;
   const current = (yield* ask('store', 'read', 'current'))?.version ?? null;
   const at = { current, from, to };
-  const accepted = current === from && to !== null ? yield* askOld(plan, to) : 'none';
-  const undo = guardUndoPromote({ ...at, old: accepted });
+  const undo = guardUndoPromote({ ...at, ...(yield* askNamed(plan, at, own)) });
   switch (undo.kind) {
     case 'nothing': {
       // A read may be a moment old; the store alone knows where the label is, and says so when it is asked to move it.
@@ -71,6 +81,8 @@ function* moveLabelBack(plan: Plan, { version: to, previous }: WayBack, from: nu
       if (stayed.current !== at.to) throw keyturnError('STORE_UNAVAILABLE');
       return;
     }
+    case 'stays':
+      return yield* leaveLabel(current);
     case 'unsafe':
       throw keyturnError('UNDO_UNSAFE', { step: 'promote', secret: plan.path, finding: undo.finding });
     case 'move': {
@@ -83,14 +95,31 @@ function* moveLabelBack(plan: Plan, { version: to, previous }: WayBack, from: nu
   }
 }
 
-/** The label is not of this rotation, and stays: if it is really there, which a read may not know yet. */
-function* leaveLabel(): Steps<void> {
-  const at = (yield* ask('store', 'read', 'current'))?.version ?? null;
+/** The label is not of this rotation, and stays: if it is really where it was read, which may be a moment old. */
+function* leaveLabel(at: number | null): Steps<void> {
   const previous = (yield* ask('store', 'read', 'previous'))?.version ?? null;
   const stayed = yield* ask('store', 'moveCurrent', { from: at, to: at, previous });
   if (stayed.current !== at) throw keyturnError('STORE_UNAVAILABLE');
 }
 
-function* askOld(plan: Plan, version: number): Steps<'accepted' | 'refused'> {
+type UndoPromote = Parameters<typeof guardUndoPromote>[0];
+
+/** What the label names where it stays, or would name where it goes back; and what it would leave behind. */
+function* askNamed(
+  plan: Plan,
+  { current, from, to }: Omit<UndoPromote, 'named' | 'left'>,
+  own: Own,
+): Steps<Pick<UndoPromote, 'named' | 'left'>> {
+  if (current === to) return { named: 'none', left: 'none' };
+  if (current === from) return { named: to === null ? 'none' : yield* askAccepted(plan, to), left: 'none' };
+  if (current === null) return { named: 'none', left: 'none' };
+  const { identity } = yield* openStored(plan, current);
+  if (identity === own.identity) return { named: 'new', left: 'none' };
+  const named = yield* askAccepted(plan, current);
+  const isLeft = to !== null && (yield* openStored(plan, to)).identity !== identity;
+  return { named, left: isLeft ? yield* askAccepted(plan, to) : 'none' };
+}
+
+function* askAccepted(plan: Plan, version: number): Steps<'accepted' | 'refused'> {
   return (yield* refusedAt(plan, version)) === null ? 'accepted' : 'refused';
 }

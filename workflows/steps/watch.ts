@@ -11,7 +11,7 @@ import {
 import { challenge } from './consumers.js';
 import type { Created } from './create.js';
 import type { Disabled } from './disable.js';
-import { expected, lookAtNew, lookAtOld } from './evidence.js';
+import { expected, logInWithListed, lookAtNew, lookAtOld } from './evidence.js';
 import { openStored } from './named.js';
 import type { Proposed } from './propose.js';
 import type { Staged } from './stage.js';
@@ -28,12 +28,12 @@ interface Before {
 /** The old credential is off and can be switched on again: does everything still work without it? */
 export const watch: Gate<Before, WatchFacts, Watch> = {
   whenBlind: 'park',
-  *observe({ plan, before, moment, previous }): Steps<WatchFacts> {
+  *observe({ plan, before, moment, previous, rewound }): Steps<WatchFacts> {
     const { old } = before.preflight;
     const blind = old !== null && before.disable.skipped !== null;
     const asked = previous?.again?.consumers ?? before.drain.consumers;
     const consumers = blind ? yield* challenge(plan, 'drain', before.stage.version, moment.nowMs, asked) : [];
-    const seen = yield* lookAtNew(plan, before.create.identity);
+    const seen = yield* lookAtNew(logInWithListed({ plan, before, rewound }));
     if (old === null) return { ...seen, oldAnswers: null, again: null };
     if (blind) {
       const { usage, lastOpenedMs } = yield* lookAtOld(old, previous?.again?.lastOpenedMs ?? null);

@@ -25,7 +25,8 @@ export interface Service {
   readonly stop: () => Promise<void>;
 }
 
-const digestOf = (value: string): string => createHash('sha256').update(value).digest('hex');
+/** All that the service keeps of a value. */
+export const digestOf = (value: string): string => createHash('sha256').update(value).digest('hex');
 
 /** Starts it on a free port of the loopback, with this token for whoever administers it. */
 export async function startService(adminToken: string): Promise<Service> {
@@ -55,9 +56,9 @@ export async function startService(adminToken: string): Promise<Service> {
     const key = keys.get(id);
     if (request.method === 'PUT') return [put(id, key, (await bodyOf(request)) as PutBody)];
     if (key === undefined) return [404];
-    // Compared in the same request as the change: nobody can slip in between.
-    if (key.secret !== query.get('secret')) return [412];
-    if (query.has('rotation') && key.rotation !== query.get('rotation')) return [412];
+    // Compared in the same request as the change: nobody can slip in between. What carries no tag was made by hand.
+    if (key.secret !== null && key.secret !== query.get('secret')) return [412];
+    if (query.has('rotation') && (key.rotation ?? '') !== query.get('rotation')) return [412];
     if (request.method === 'DELETE') keys.delete(id);
     else key.isOn = ((await bodyOf(request)) as { readonly state: string }).state === 'on';
     return [204];

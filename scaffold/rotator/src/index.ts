@@ -102,7 +102,7 @@ function connect({ baseUrl, adminToken, name }: Config): Connection {
     enable: async (identity, ctx) =>
       change(identity, { method: 'PATCH', body: { state: 'on' } }, tagOf(null, ctx), ctx),
     destroy: async (identity, { createdBy }, ctx) => {
-      // A key without a tag is not ours, whatever anybody says.
+      // Null: it was adopted, nobody has tagged it, and somebody has said that it may go.
       const tag = tagOf(createdBy ?? '', ctx);
       await change(identity, { method: 'DELETE' }, tag, ctx);
     },

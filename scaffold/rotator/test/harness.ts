@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { Secret } from 'keyturn/rotator';
+import { Secret, openSecret } from 'keyturn/rotator';
 import type { RotatorHarness } from 'keyturn/testing';
-import { startService } from '../example/service.js';
+import { digestOf, startService } from '../example/service.js';
 import rotator from '../src/index.js';
 
 type Config = ReturnType<typeof rotator.config.parse>;
@@ -30,7 +30,16 @@ const harness: RotatorHarness<Config> = {
       plantForeign: async (identity) => {
         keys.set(identity, { secret: null, rotation: null, digest: '', isOn: true });
       },
+      plantAdopted: async () => {
+        const value = randomBytes(24).toString('base64url');
+        keys.set('by-hand', { secret: null, rotation: null, digest: digestOf(value), isOn: true });
+        return { identity: 'by-hand', value: Secret.fromText(value) };
+      },
       isThere: async (identity) => keys.has(identity),
+      accepts: async ({ identity, value }) => {
+        const authorization = `Bearer ${identity}:${Buffer.from(openSecret(value)).toString()}`;
+        return (await fetch(`${baseUrl}/me`, { headers: { authorization } })).ok;
+      },
       // Only asked of a rotator that sees usage or ends sessions.
       openSession: async () => ({ isOpen: async () => false }),
       losingAnswers: async () => ({ config: config(`${baseUrl}/lossy`, adminToken), lost: service.lost }),

@@ -19,6 +19,8 @@ export interface SsmExamined {
   readonly names: readonly { readonly path: string; readonly versions: string; readonly mirror: string | null }[];
   /** The database's time now. Milliseconds since 1970. */
   readonly databaseMs: number;
+  /** Waits for a turn of the buckets that all workers share: AWS counts what changes nothing as well. *Errors* `STORE_UNAVAILABLE`. */
+  readonly turn: (what: 'put' | 'label') => Promise<unknown>;
 }
 
 /** No parameter has as many versions. */
@@ -30,7 +32,7 @@ const permitted: readonly string[] = ['ParameterPatternMismatchException', 'Para
 /**
  * Asks by calls that change nothing whether a rotation of each secret would be allowed: reads as they are; a label for a
  * version that cannot exist; a put that its own pattern refuses. And are the clocks near enough to each other? Whether a
- * put may use its key shows with the first put only.
+ * put may use its key is seen by a put only: `tryPuts`.
  *
  * *Returns* a finding for each thing that would fail, told once for all secrets it would fail for.
  */
@@ -51,6 +53,8 @@ export async function examineSsm(examined: SsmExamined): Promise<readonly Findin
 
 interface Probe {
   readonly action: string;
+  /** What it takes a turn of; absent: it is a read, and reads have none. */
+  readonly takes?: 'put' | 'label';
   readonly ask: () => Promise<unknown>;
 }
 
@@ -58,7 +62,7 @@ interface Probe {
 function mirrorProbesOf(examined: SsmExamined, Name: string): readonly Probe[] {
   return probesOf(examined, Name)
     .filter(({ action }) => !/label/i.test(action))
-    .map(({ action, ask }) => ({ action: `${action} of the bare name`, ask }));
+    .map((probe) => ({ ...probe, action: `${probe.action} of the bare name` }));
 }
 
 function probesOf({ clients: { reads }, keyId }: SsmExamined, Name: string): readonly Probe[] {
@@ -75,15 +79,29 @@ function probesOf({ clients: { reads }, keyId }: SsmExamined, Name: string): rea
     },
     {
       action: 'ssm:PutParameter',
+      takes: 'put',
       ask: () => reads.send(new PutParameterCommand({ ...put, AllowedPattern: '^never$' })),
     },
-    { action: 'ssm:LabelParameterVersion', ask: () => reads.send(new LabelParameterVersionCommand(labels)) },
-    { action: 'ssm:UnlabelParameterVersion', ask: () => reads.send(new UnlabelParameterVersionCommand(labels)) },
+    {
+      action: 'ssm:LabelParameterVersion',
+      takes: 'label',
+      ask: () => reads.send(new LabelParameterVersionCommand(labels)),
+    },
+    {
+      action: 'ssm:UnlabelParameterVersion',
+      takes: 'label',
+      ask: () => reads.send(new UnlabelParameterVersionCommand(labels)),
+    },
   ];
 }
 
-async function wouldFail({ keyId }: SsmExamined, path: string, { action, ask }: Probe): Promise<readonly Finding[]> {
+async function wouldFail(
+  { keyId, turn }: SsmExamined,
+  path: string,
+  { action, takes, ask }: Probe,
+): Promise<readonly Finding[]> {
   try {
+    if (takes !== undefined) await turn(takes);
     await ask();
     return [];
   } catch (thrown) {
@@ -93,6 +111,7 @@ async function wouldFail({ keyId }: SsmExamined, path: string, { action, ask }: 
   }
 }
 
-function findingOf(code: Parameters<typeof sentenceOf>[0], facts: Parameters<typeof sentenceOf>[1]): Finding {
+/** What a failure says, as a finding. */
+export function findingOf(code: Parameters<typeof sentenceOf>[0], facts: Parameters<typeof sentenceOf>[1]): Finding {
   return { sentence: `${code}: ${sentenceOf(code, facts)}`, cure: cureOf(code, facts) };
 }

@@ -71,7 +71,11 @@ function refusal(thrown: unknown, name: string, { action, secret, keyId }: SsmCa
   if (limits.includes(name)) return keyturnError('VERSION_LIMIT', { secret }, cause);
   const kmsAction = /\bkms:\w+/.exec(message)?.[0];
   if (name === 'AccessDeniedException' && (kmsAction !== undefined || /ciphertext|customer master key/i.test(message)))
-    return keyturnError('KEYRING_ACCESS_DENIED', { action: kmsAction ?? 'kms:Decrypt', key: keyId, secret }, cause);
+    return keyturnError(
+      'KEYRING_ACCESS_DENIED',
+      { action: kmsAction ?? keyActionOf(action), key: keyId, secret },
+      cause,
+    );
   // SSM gives no error of KMS its own name: the text says in which state the key is.
   if (name === 'InvalidKeyId') {
     if (/pending\s*deletion/i.test(message))
@@ -82,5 +86,8 @@ function refusal(thrown: unknown, name: string, { action, secret, keyId }: SsmCa
   if (name === 'AccessDeniedException') return keyturnError('STORE_DENIED', { action }, cause);
   return keyturnError('STORE_DENIED', { action: `${action} (${name})` }, cause);
 }
+
+/** What Parameter Store does with the key for this call. */
+const keyActionOf = (action: string): string => (action.startsWith('ssm:PutParameter') ? 'kms:Encrypt' : 'kms:Decrypt');
 
 const nameOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.name : typeof thrown);

@@ -1,8 +1,9 @@
 import { runMigrations } from 'bullmq';
 import pg from 'pg';
 import { keyturnError } from '../../core/errors.js';
+import type { LoginSource } from '../../ports/login.js';
 import { errorName } from './error-name.js';
-import { postgresOptions, queueSchema } from './postgres-backend.js';
+import { loggedIn, postgresOptions, queueSchema } from './postgres-backend.js';
 import { connectQueue } from './queue-backend.js';
 import { parseQueueUrl } from './queue-url.js';
 
@@ -13,14 +14,17 @@ import { parseQueueUrl } from './queue-url.js';
  * *Repeat*: harmless, also at the same time. *Errors* `QUEUE_UNAVAILABLE`; `PRIVILEGE_MISSING` where the role of the
  * URL may not create the schema; `SETTING_INVALID`.
  */
-export async function migrateQueue(url: string, { appRole }: { readonly appRole?: string } = {}): Promise<void> {
+export async function migrateQueue(
+  url: string,
+  { appRole, login }: { readonly appRole?: string; readonly login?: LoginSource | undefined } = {},
+): Promise<void> {
   const server = parseQueueUrl(url);
   try {
     if (server.kind === 'redis') {
       const backend = await connectQueue({ server, prefix: 'keyturn', onError: () => {} });
       return await backend.end(false);
     }
-    const client = new pg.Client(postgresOptions(server));
+    const client = new pg.Client(loggedIn(postgresOptions(server), login));
     client.on('error', () => {});
     await client.connect();
     try {

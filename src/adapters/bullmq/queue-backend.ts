@@ -1,4 +1,5 @@
 import type { JobsOptions } from 'bullmq';
+import type { LoginSource } from '../../ports/login.js';
 import { connectPostgres } from './postgres-backend.js';
 import type { QueueServer } from './queue-url.js';
 import { connectRedis } from './redis-backend.js';
@@ -39,6 +40,8 @@ export interface QueueBackend {
 /** How to reach a server. */
 export interface ConnectOptions {
   readonly server: QueueServer;
+  /** As whom to log in to a PostgreSQL, where its URL does not say. */
+  readonly login?: LoginSource | undefined;
   /** Keeps installations apart that share a Redis. */
   readonly prefix: string;
   /** Told of a connection that was lost in between. */

@@ -1,3 +1,4 @@
+import type { LoginSource } from '../../ports/login.js';
 import { connectQueue } from './queue-backend.js';
 import type { QueueBackend } from './queue-backend.js';
 import { parseQueueUrl } from './queue-url.js';
@@ -6,6 +7,8 @@ import { parseQueueUrl } from './queue-url.js';
 export interface QueueOptions {
   /** `redis://`, `rediss://` or `postgres://`. */
   readonly url: string;
+  /** Who says as whom to log in to a PostgreSQL, in place of the URL. */
+  readonly login?: LoginSource | undefined;
   /** Told once for each new trouble, by the name of the error only: `ECONNREFUSED`, `42P01`, `DATABASE_UNMIGRATED`. */
   readonly onError: (name: string) => void;
   /** Keeps installations apart that share a Redis. Default `keyturn`. */
@@ -20,7 +23,7 @@ export interface QueueOptions {
 export type QueueHealth = 'ready' | 'down';
 
 /** The options with their defaults, and the way to a server. *Errors* `SETTING_INVALID`. */
-export function prepared({ url, onError, ...given }: QueueOptions): {
+export function prepared({ url, login, onError, ...given }: QueueOptions): {
   readonly connect: (doubt: (error: unknown) => void) => Promise<QueueBackend>;
   readonly watch: {
     readonly onError: (name: string) => void;
@@ -31,7 +34,7 @@ export function prepared({ url, onError, ...given }: QueueOptions): {
   const server = parseQueueUrl(url);
   const prefix = given.prefix ?? 'keyturn';
   return {
-    connect: async (doubt) => connectQueue({ server, prefix, onError: doubt }),
+    connect: async (doubt) => connectQueue({ server, login, prefix, onError: doubt }),
     watch: {
       onError,
       checkEveryMs: given.checkEveryMs ?? 5_000,

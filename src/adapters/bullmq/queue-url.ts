@@ -87,6 +87,8 @@ function parsePostgres(url: string): PostgresServer {
     const own = new URL(url);
     const mode = own.searchParams.get('sslmode');
     own.searchParams.delete('sslmode');
+    // As whom to log in is told to us beside the URL.
+    own.searchParams.delete('loginfile');
     // Never connected. A cast, because @types/pg calls `ssl` a boolean and it may be an object.
     const parsed = new pg.Client({ connectionString: own.href }) as ParsedByDriver;
     const { host, port, user, password, database, ssl } = parsed;

@@ -10,6 +10,7 @@ import type { QueueHealth, QueueOptions } from './queue-options.js';
 import { prepared } from './queue-options.js';
 import type { Generation, Standing } from './standing.js';
 import { stand, within } from './standing.js';
+import { deliveriesAtOnce } from './worker-options.js';
 
 /** The port, and what the process that made it needs. */
 export interface BullmqWakeupSource extends WakeupSource {
@@ -57,13 +58,14 @@ export function bullmqWakeupSource(options: QueueOptions): BullmqWakeupSource {
   return {
     start: async (handlers, concurrency) => {
       if (standing !== undefined) throw keyturnError('QUEUE_UNAVAILABLE');
+      const atOnce = { rotation: concurrency, delivery: deliveriesAtOnce };
       const processors = {
-        rotation: processorOf('rotation', handlers, places(concurrency)),
-        delivery: processorOf('delivery', handlers, places(concurrency)),
+        rotation: processorOf('rotation', handlers, places(atOnce.rotation)),
+        delivery: processorOf('delivery', handlers, places(atOnce.delivery)),
       };
       standing = stand({
         ...watch,
-        build: async (doubt) => consumer(await connect(doubt), { processors, concurrency, doubt }),
+        build: async (doubt) => consumer(await connect(doubt), { processors, atOnce, doubt }),
       });
       await standing.first;
     },
@@ -79,7 +81,7 @@ type Consumer = Generation;
 
 interface ConsumerOptions {
   readonly processors: Readonly<Record<About, Processor>>;
-  readonly concurrency: number;
+  readonly atOnce: Readonly<Record<About, number>>;
   readonly doubt: (error: unknown) => void;
 }
 
@@ -87,7 +89,7 @@ interface ConsumerOptions {
 const closeTimeoutMs = 2_000;
 
 async function consumer(backend: QueueBackend, options: ConsumerOptions): Promise<Consumer> {
-  const { processors, concurrency, doubt } = options;
+  const { processors, atOnce, doubt } = options;
   const inWork = new Set<Promise<void>>();
   const workerOf = (about: About): RingWorker => {
     const processor: Processor = (job) => {
@@ -95,7 +97,7 @@ async function consumer(backend: QueueBackend, options: ConsumerOptions): Promis
       inWork.add(work);
       return work.finally(() => inWork.delete(work));
     };
-    const worker = backend.worker(queueNames[about], processor, concurrency);
+    const worker = backend.worker(queueNames[about], processor, atOnce[about]);
     worker.on('error', doubt);
     return worker;
   };

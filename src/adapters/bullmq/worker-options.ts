@@ -13,3 +13,9 @@ export const workerOptions = {
 
 /** How long a connection may take to open. Milliseconds. */
 export const connectTimeoutMs = 5_000;
+
+/**
+ * Webhooks on their way at a time. Sending one is waiting for somebody else, up to ten seconds: with as few as there are
+ * rotations at a time, a handful of silent endpoints would hold up all others until each of them rests.
+ */
+export const deliveriesAtOnce = 256;

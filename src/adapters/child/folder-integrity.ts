@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { lstat, readFile, readdir, readlink, realpath } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
-import { keyturnError } from '../../core/errors.js';
+import { isKeyturnError, keyturnError } from '../../core/errors.js';
 import { lengthPrefixed } from '../../core/length-prefixed.js';
 
 /** More than this is no package of a rotator: reading it would hold up every start. */
@@ -25,13 +25,20 @@ export async function folderIntegrity(folder: string): Promise<string> {
   const root = await realpath(folder).catch((error: unknown) => {
     throw unfit(folder, `its folder cannot be read (${codeOf(error)})`);
   });
+  return hashOf(root).catch((error: unknown) => {
+    if (isKeyturnError(error)) throw error;
+    throw unfit(folder, `something in it cannot be read (${codeOf(error)})`);
+  });
+}
+
+async function hashOf(root: string): Promise<string> {
   const entries = (await entriesOf(root, '')).sort((one, other) => (one.path < other.path ? -1 : 1));
   const hash = createHash('sha512');
   let bytes = 0;
   for (const { path, kind } of entries) {
     const content = kind === 'file' ? await readFile(join(root, path)) : Buffer.from(await readlink(join(root, path)));
     bytes += content.length;
-    if (bytes > maxBytes) throw unfit(folder, `it holds more than ${maxBytes} bytes`);
+    if (bytes > maxBytes) throw unfit(root, `it holds more than ${maxBytes} bytes`);
     hash.update(lengthPrefixed([kind, path, createHash('sha512').update(content).digest('base64')]));
   }
   return `sha512-${hash.digest('base64')}`;

@@ -180,6 +180,7 @@ function connectionOf({ start, config, quarantine, rotator, idleMs }: Opening): 
   ): Promise<z.output<(typeof answerSchemas)[M]>> => {
     ctx.signal.throwIfAborted();
     quarantine.assertOver(rotator);
+    const beganMs = performance.now();
     const lodging = lodgingFor(ctx);
     clearTimeout(lodging.idle);
     lodging.busy += 1;
@@ -190,7 +191,10 @@ function connectionOf({ start, config, quarantine, rotator, idleMs }: Opening): 
       // It may have taken long to start; and one that ended since its last call has not been asked.
       ctx.signal.throwIfAborted();
       wasAsked = !child.hasEnded();
-      const asked = child.ask({ kind: 'call', member, args: [...args], ctx: plainContext(ctx) }, ctx);
+      // What it took to start is no longer there for the call.
+      const deadlineMs = Math.max(1, Math.ceil(ctx.deadlineMs - (performance.now() - beganMs)));
+      const told = plainContext({ ...ctx, deadlineMs });
+      const asked = child.ask({ kind: 'call', member, args: [...args], ctx: told }, ctx);
       const answer = answerSchemas[member].safeParse(await asked);
       if (answer.success) return answer.data as z.output<(typeof answerSchemas)[M]>;
       const finding = answer.error.issues[0]?.path.join('.') || 'the whole of it';
@@ -240,8 +244,7 @@ async function endLodging({ child, idle }: Lodging, quarantine: Quarantine): Pro
   clearTimeout(idle);
   const running = await child.catch(() => undefined);
   if (running === undefined || running.hasEnded()) return;
-  await running.end();
-  quarantine.endedWell();
+  if (await running.end()) quarantine.endedWell();
 }
 
 function plainContext({ rotationId, secret, step, attempt, fence, deadlineMs, databaseTimeMs }: RotatorContext) {

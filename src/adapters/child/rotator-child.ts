@@ -36,8 +36,8 @@ export interface RotatorChild {
    * the process is killed. *Errors* {@link ThrownInChild} for what the rotator threw, {@link ChildEnded}.
    */
   ask(question: Question, patience: Patience): Promise<unknown>;
-  /** Lets it close and ends it, by force where it does not. *Repeat*: harmless. Never rejects. */
-  end(): Promise<void>;
+  /** Lets it close and ends it, by force where it does not. *Repeat*: harmless. Never rejects. *Returns* false where it was by force. */
+  end(): Promise<boolean>;
   readonly hasEnded: () => boolean;
 }
 
@@ -65,6 +65,8 @@ export class ChildEnded extends Error {
 }
 
 interface Waiting {
+  /** True where the answer was to hold a value that this side has not seen yet. */
+  readonly gives: boolean;
   readonly resolve: (answer: unknown) => void;
   readonly reject: (error: Error) => void;
 }
@@ -120,8 +122,10 @@ export async function startChild(options: ChildOptions): Promise<RotatorChild> {
     killGroup(child);
     const text = await output.closed();
     over = new ChildEnded(why ?? (text.ranOutOfMemory ? outOfMemory(options.maxMemoryMb) : finding), wasAsked);
-    for (const { reject } of waiting.values()) reject(over);
-    text.tell(options.log(), wasAsked ? 'debug' : 'warn');
+    const unanswered = [...waiting.values()];
+    for (const { reject } of unanswered) reject(over);
+    const isUnseen = unanswered.some(({ gives }) => gives);
+    text.tell(options.log(), { level: wasAsked ? 'debug' : 'warn', isUnseen });
     await removeFolder().catch(() => undefined);
   });
   const send = (message: Request): void => channel.send(message);
@@ -143,7 +147,7 @@ export async function startChild(options: ChildOptions): Promise<RotatorChild> {
       signal?.addEventListener('abort', giveUp, { once: true });
       try {
         return await new Promise<unknown>((resolve, reject) => {
-          waiting.set(id, { resolve, reject });
+          waiting.set(id, { gives: givesValue(question), resolve, reject });
           send({ ...question, id });
           if (signal?.aborted === true) giveUp();
         });
@@ -159,8 +163,16 @@ export async function startChild(options: ChildOptions): Promise<RotatorChild> {
       const timer = setTimeout(() => kill('it did not close'), options.graceMs);
       await ended;
       clearTimeout(timer);
+      return why === undefined;
     },
   };
+}
+
+/** Where the value is not ours, the target shows it to the rotator first. */
+function givesValue(question: Question): boolean {
+  if (question.kind !== 'call' || (question.member !== 'create' && question.member !== 'propose')) return false;
+  const [given] = question.args;
+  return typeof given !== 'object' || given === null || !('value' in given) || given.value === undefined;
 }
 
 type ChildProcess = ChildProcessByStdio<null, Readable, Readable>;

@@ -13,8 +13,12 @@ import { type Member, type Request, type Settings, type WireError, maxLogFacts, 
 /** Loads the module of a rotator: `import(entry)`. */
 export type LoadModule = (entry: string) => Promise<unknown>;
 
-/** More than this is not passed on of one message of a rotator. Characters. */
-const maxText = 2_000;
+/** Longer texts of a rotator are not passed on; names are shorter. Characters. */
+const maxText = 4_000;
+const maxName = 1_000;
+
+/** A timer takes no longer time. Milliseconds. */
+const longestTimeoutMs = 2_147_483_647;
 
 /**
  * The side of the process: answers the worker's requests with what the rotator does. It holds one rotator, opened at most
@@ -42,7 +46,10 @@ export function serveRotator(channel: Pick<Channel, 'send'>, load: LoadModule): 
       case 'call': {
         if (connection === undefined) throw new TypeError('it is not opened');
         const { member, args, ctx, id } = request;
-        const { signal } = calls.get(id) ?? new AbortController();
+        const { signal: aborted } = calls.get(id) ?? new AbortController();
+        // The worker aborts at the deadline, unless it is paused itself: what is done after that is done behind the back of another.
+        const late = AbortSignal.timeout(Math.min(Math.max(1, Math.ceil(ctx.deadlineMs)), longestTimeoutMs));
+        const signal = AbortSignal.any([aborted, late]);
         const told: RotatorContext = { ...ctx, signal, log };
         // The worker is of the same version and gives the arguments in the order of the contract.
         const members = connection as unknown as Readonly<Record<Member, (...all: readonly unknown[]) => unknown>>;
@@ -123,8 +130,8 @@ function problemsOf(
   issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[],
 ): { path: (string | number)[]; message: string }[] {
   const problems = issues.slice(0, 100).map(({ path, message }) => ({
-    path: path.map((key) => (typeof key === 'number' ? key : String(key))),
-    message: cut(message),
+    path: path.map((key) => (typeof key === 'number' ? key : whole(key, maxName))),
+    message: whole(message),
   }));
   return problems.length > 0 ? problems : [{ path: [], message: 'it was refused without a reason' }];
 }
@@ -134,7 +141,7 @@ function wireError(thrown: unknown, rotator: Rotator | undefined): WireError {
   if (isKeyturnError(thrown)) {
     const facts = Object.entries(thrown.facts).map(([name, fact]) => [
       name,
-      typeof fact === 'string' ? cut(fact) : fact,
+      typeof fact === 'string' ? whole(fact) : fact,
     ]);
     return { kind: 'catalogue', code: thrown.code, facts: Object.fromEntries(facts) as Record<string, string> };
   }
@@ -156,23 +163,31 @@ function classify(
 function partsOf(thrown: unknown): { readonly name: string; readonly message: string; readonly code: string | null } {
   if (!(thrown instanceof Error)) return { name: typeof thrown, message: '', code: null };
   const code: unknown = 'code' in thrown ? thrown.code : undefined;
-  return { name: cut(thrown.name), message: cut(thrown.message), code: typeof code === 'string' ? cut(code) : null };
+  return {
+    name: whole(thrown.name, maxName),
+    message: whole(thrown.message),
+    code: typeof code === 'string' ? whole(code, maxName) : null,
+  };
 }
 
 /** What is not plain is put into words here: a secret prints as `[secret]`. */
 function logOver(channel: Pick<Channel, 'send'>): RotatorLog {
   const inWords = (fact: unknown): unknown => {
     if (typeof fact === 'number' || typeof fact === 'boolean' || fact === null) return fact;
-    return cut(typeof fact === 'string' ? fact : inspect(fact));
+    return whole(typeof fact === 'string' ? fact : inspect(fact));
   };
   const tell =
     (level: 'debug' | 'warn'): RotatorLog['debug'] =>
     (facts, message) => {
       const told: Record<string, unknown> = {};
-      for (const [name, fact] of Object.entries(facts).slice(0, maxLogFacts)) told[name.slice(0, 100)] = inWords(fact);
-      channel.send({ kind: 'log', level, facts: told, message: cut(message) });
+      for (const [name, fact] of Object.entries(facts).slice(0, maxLogFacts)) told[whole(name, 100)] = inWords(fact);
+      channel.send({ kind: 'log', level, facts: told, message: whole(message) });
     };
   return { debug: tell('debug'), warn: tell('warn') };
 }
 
-const cut = (text: unknown): string => String(text).slice(0, maxText);
+/** Of a text that is cut off the worker's scrubber would not find a value that was cut in two: then nothing of it is told. */
+function whole(text: unknown, maxCharacters = maxText): string {
+  const all = String(text);
+  return all.length <= maxCharacters ? all : `(a text of ${all.length} characters)`;
+}

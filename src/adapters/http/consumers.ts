@@ -6,7 +6,7 @@ import type { Secret } from '../../core/secret.js';
 import type { Bound, ConsumerAnswer, ConsumersPort, Scope } from '../../ports/step-ports.js';
 import { type Challenge, isProof } from './consumer-proof.js';
 import { wordsWithout } from './consumer-words.js';
-import { type OutboundOptions, type Posted, outbound } from './outbound.js';
+import { type Answered, type OutboundOptions, outbound } from './outbound.js';
 import { type SigningKeys, keyName, signer } from './signing.js';
 
 /** How {@link httpConsumers} asks. */
@@ -44,7 +44,7 @@ export function httpConsumers({ keys, timeoutMs = 10_000, ...reach }: HttpConsum
     const message = { id: `challenge_${challenge.nonce}`, atMs: scope.nowMs, body: bodyOf(scope, challenge) };
     const posted = await post({
       url: consumer.url,
-      headers: sign(keyName(challenge.environment, consumer.name), message) ?? {
+      headers: (await sign(keyName(challenge.environment, consumer.name), message)) ?? {
         'content-type': 'application/json',
         'webhook-id': message.id,
       },
@@ -99,7 +99,7 @@ function bodyOf({ nowMs }: Scope, challenge: Challenge): string {
 
 function judge(
   consumer: PlannedConsumer,
-  posted: Posted,
+  posted: Answered,
   { challenge, value }: { readonly challenge: Challenge; readonly value: Secret },
 ): ConsumerAnswer {
   if (posted.kind === 'unreachable') return answerOf(consumer, 'unreachable', posted.reason);

@@ -1,28 +1,32 @@
 import { lookup as systemLookup } from 'node:dns';
 import { type LookupFunction, isIP } from 'node:net';
 import { Agent, buildConnector, request } from 'undici';
+import { isAllowedHost } from '../../core/allowed-host.js';
 import { isPublicAddress } from './addresses.js';
 
 /** What may be reached. */
 export interface OutboundOptions {
   /** Loopback and private addresses, and plain HTTP. Default false: public addresses by HTTPS only. */
   readonly allowPrivate?: boolean;
+  /** As {@link isAllowedHost} has them. Default: any. */
+  readonly allowHosts?: readonly string[] | undefined;
   /** Tells the addresses of a name. Default: `dns.lookup`, so that names mean here what they do elsewhere on the machine. */
   readonly lookup?: LookupFunction;
 }
 
-/** One POST. */
-export interface Posting {
+/** One request: a POST, or a GET where there is no body. */
+export interface Asking {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
+  /** Absent: a GET. */
+  readonly body?: string;
   /** For connecting, sending and the whole answer. Milliseconds. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
 }
 
-/** How a POST went. `unreachable` says why without quoting an answer. */
-export type Posted =
+/** How a request went. `unreachable` says why without quoting an answer. */
+export type Answered =
   | {
       readonly kind: 'answered';
       readonly status: number;
@@ -40,24 +44,29 @@ class Refused extends TypeError {}
 
 const notHttps = 'its address is not https';
 const notPublic = 'its address is not public';
+const notListed = 'its host is not one of allowHosts';
 
-const mayBeSpoken = (protocol: string, allowPrivate: boolean): boolean =>
-  protocol === 'https:' || (allowPrivate && protocol === 'http:');
+/** What is wrong with an address as it is written. */
+function faultOf(
+  { protocol, hostname }: URL,
+  { allowPrivate = false, allowHosts }: OutboundOptions,
+): string | undefined {
+  if (protocol !== 'https:' && !(allowPrivate && protocol === 'http:')) return notHttps;
+  return isAllowedHost(hostname, allowHosts) ? undefined : notListed;
+}
 
 const literalOf = (hostname: string): string => hostname.replace(/^\[|\]$/g, '');
 
 /**
- * Why nothing would be sent to an address, in the words of {@link Posted}; undefined where it would be, as far as can be
+ * Why nothing would be sent to an address, in the words of {@link Answered}; undefined where it would be, as far as can be
  * told without connecting. A name that cannot be looked up is no reason: it may be back when it is needed.
  */
-export async function refusalOf(
-  url: string,
-  { allowPrivate = false, lookup = systemLookup }: OutboundOptions = {},
-): Promise<string | undefined> {
-  const { protocol, hostname } = new URL(url);
-  if (!mayBeSpoken(protocol, allowPrivate)) return notHttps;
-  if (allowPrivate) return undefined;
-  const literal = literalOf(hostname);
+export async function refusalOf(url: string, options: OutboundOptions = {}): Promise<string | undefined> {
+  const { allowPrivate = false, lookup = systemLookup } = options;
+  const parsed = new URL(url);
+  const fault = faultOf(parsed, options);
+  if (fault !== undefined || allowPrivate) return fault;
+  const literal = literalOf(parsed.hostname);
   if (isIP(literal) !== 0) return isPublicAddress(literal) ? undefined : notPublic;
   return new Promise((resolve) => {
     publicOnly(lookup)(literal, { all: true }, (error) => {
@@ -70,21 +79,19 @@ export async function refusalOf(
  * Makes a way out. Each request has a connection of its own, so that nothing of one receiver reaches the next; redirects
  * are answers like any other. *Repeat*: each call sends. Never throws.
  */
-export function outbound({
-  allowPrivate = false,
-  lookup = systemLookup,
-}: OutboundOptions = {}): (posting: Posting) => Promise<Posted> {
+export function outbound(options: OutboundOptions = {}): (asking: Asking) => Promise<Answered> {
+  const { allowPrivate = false, lookup = systemLookup } = options;
   const agent = new Agent({ pipelining: 0, connect: connector(allowPrivate, lookup) });
   return async ({ url, headers, body, timeoutMs, signal }) => {
     const deadline = AbortSignal.timeout(timeoutMs);
     try {
-      const { protocol } = new URL(url);
-      if (!mayBeSpoken(protocol, allowPrivate)) throw new Refused(notHttps);
+      const fault = faultOf(new URL(url), options);
+      if (fault !== undefined) throw new Refused(fault);
       const answer = await request(url, {
-        method: 'POST',
+        method: body === undefined ? 'GET' : 'POST',
         dispatcher: agent,
         headers,
-        body,
+        body: body ?? null,
         signal: signal === undefined ? deadline : AbortSignal.any([deadline, signal]),
         headersTimeout: timeoutMs,
         bodyTimeout: timeoutMs,

@@ -2,8 +2,11 @@ import { Webhook } from 'standardwebhooks';
 import { keyturnError } from '../../core/errors.js';
 import { type Secret, openSecret } from '../../core/secret.js';
 
-/** Signing keys by {@link keyName}. Each is `whsec_` and the Base64 of 24 to 64 bytes. */
-export type SigningKeys = ReadonlyMap<string, Secret>;
+/**
+ * Signing keys by {@link keyName}. Each is `whsec_` and the Base64 of 24 to 64 bytes. One that is rotated is asked for
+ * at every message, and there may be two of it meanwhile: the receiver takes either signature.
+ */
+export type SigningKeys = ReadonlyMap<string, Secret | (() => Promise<readonly Secret[]>)>;
 
 /** Under which name the key of an endpoint or a consumer stands: names repeat over environments, keys must not. */
 export function keyName(environment: string, name: string): string {
@@ -19,24 +22,31 @@ export interface Message {
 }
 
 /** The headers of a message, or `undefined` where this name has no key. */
-export type Sign = (name: string, message: Message) => Readonly<Record<string, string>> | undefined;
+export type Sign = (name: string, message: Message) => Promise<Readonly<Record<string, string>> | undefined>;
 
 /**
  * Signs as Standard Webhooks 1.0 says (https://www.standardwebhooks.com): `v1`, HMAC-SHA-256 of `id.timestamp.body`.
  *
- * *Errors* `SETTING_INVALID`, at once, for a key that is none; the key is not quoted.
+ * *Errors* `SETTING_INVALID` for a key that is none, at once unless it is rotated; the key is not quoted.
  */
 export function signer(keys: SigningKeys): Sign {
-  const webhooks = new Map([...keys].map(([name, key]) => [name, new Webhook(keyBytes(name, key), { format: 'raw' })]));
-  return (name, { id, atMs, body }) => {
-    const webhook = webhooks.get(name);
-    if (webhook === undefined) return undefined;
+  const webhookOf = (name: string, key: Secret): Webhook => new Webhook(keyBytes(name, key), { format: 'raw' });
+  const fixed = new Map<string, readonly Webhook[]>();
+  for (const [name, key] of keys) if (typeof key !== 'function') fixed.set(name, [webhookOf(name, key)]);
+  const webhooksOf = async (name: string): Promise<readonly Webhook[]> => {
+    const key = keys.get(name);
+    if (typeof key !== 'function') return fixed.get(name) ?? [];
+    return (await key()).map((each) => webhookOf(name, each));
+  };
+  return async (name, { id, atMs, body }) => {
+    const webhooks = await webhooksOf(name);
+    if (webhooks.length === 0) return undefined;
     const at = new Date(Math.floor(atMs / 1000) * 1000);
     return {
       'content-type': 'application/json',
       'webhook-id': id,
       'webhook-timestamp': String(at.getTime() / 1000),
-      'webhook-signature': webhook.sign(id, at, body),
+      'webhook-signature': webhooks.map((webhook) => webhook.sign(id, at, body)).join(' '),
     };
   };
 }

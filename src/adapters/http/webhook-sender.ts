@@ -13,18 +13,18 @@ export interface WebhookSenderOptions extends OutboundOptions {
  * Sends webhooks signed with the key of their endpoint.
  *
  * Any 2xx is `delivered`; 410 is `gone`; a redirect, anything else and no answer are `failed`, with what the endpoint
- * asked for in `Retry-After`. An endpoint without a key is not sent anything: `failed` without a status.
+ * asked for in `Retry-After`. An endpoint without a key, or whose key cannot be read just now, is not sent anything:
+ * `failed` without a status.
  */
 export function webhookSender({ keys, timeoutMs = 10_000, ...reach }: WebhookSenderOptions): WebhookSender {
   const sign = signer(keys);
   const post = outbound(reach);
   return {
     async send(delivery) {
-      const headers = sign(keyName(delivery.environment, delivery.endpoint), {
-        id: delivery.webhookId,
-        atMs: delivery.nowMs,
-        body: delivery.body,
-      });
+      const message = { id: delivery.webhookId, atMs: delivery.nowMs, body: delivery.body };
+      // Why a key cannot be read is said where it is rotated; here it is one more reason to try again.
+      const headers = await sign(keyName(delivery.environment, delivery.endpoint), message).catch(() => null);
+      if (headers === null) return unsent('its key cannot be read');
       if (headers === undefined) return unsent('it has no key');
       const posted = await post({ url: delivery.url, headers, body: delivery.body, timeoutMs });
       if (posted.kind === 'unreachable') return unsent(posted.reason);

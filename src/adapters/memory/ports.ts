@@ -1,4 +1,6 @@
+import type { PlannedCheck } from '../../core/plan.js';
 import { Secret, openSecret } from '../../core/secret.js';
+import type { CheckSight } from '../../core/soak-check.js';
 import type { BoundEnginePorts } from '../../ports/engine-ports.js';
 import type { ConsumerAnswer } from '../../ports/step-ports.js';
 import { MemoryClock } from './clock.js';
@@ -48,6 +50,7 @@ export function memoryPorts(
           .filter((each) => (phase === 'canary' ? each.canary : each.required))
           .map(({ name }) => ({ consumer: name, instance: null, ...answering(name, phase, version) })),
     },
+    checks: { look: ({ plan }) => (plan.checks ?? []).map(well) },
     standing: {
       read: ({ plan }) => {
         const loaded = state.load(plan.rotationId);
@@ -60,4 +63,10 @@ export function memoryPorts(
     leases: state,
   };
   return { clock, state, store, target: accounts, ports };
+}
+
+/** What a check shows where all is well. */
+function well(check: PlannedCheck): CheckSight {
+  if (check.kind === 'http') return { check: check.name, kind: 'status', status: check.expectStatus };
+  return { check: check.name, kind: 'samples', values: [check.holds === 'below' ? check.limit - 1 : check.limit + 1] };
 }

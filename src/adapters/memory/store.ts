@@ -74,9 +74,9 @@ export class MemoryStore {
     return this.#put(secret, value, null);
   }
 
-  /** Puts `current` elsewhere, as a person may who asks no lease. */
-  moveByHand(secret: string, version: number): void {
-    this.#of(secret).labels.set('current', version);
+  /** Puts `current` elsewhere, or nowhere, as a person may who asks no lease. */
+  moveByHand(secret: string, version: number | null): void {
+    put(this.#of(secret).labels, 'current', version);
   }
 
   /** How many versions a rotation has put. */
@@ -114,10 +114,12 @@ export class MemoryStore {
     }: { readonly from: number | null; readonly to: number | null; readonly previous: number | null },
   ): { readonly current: number | null } {
     this.#fenced(scope);
-    const { labels } = this.#of(scope.plan.secret);
+    const { versions, labels } = this.#of(scope.plan.secret);
     const current = labels.get('current') ?? null;
     if (current !== from && current !== to) return { current };
-    put(labels, 'previous', previous);
+    if (to !== null && !versions.has(to))
+      throw keyturnError('STORE_DENIED', { action: `moving current to version ${to}, which it does not hold` });
+    put(labels, 'previous', previous !== null && versions.has(previous) ? previous : null);
     put(labels, 'current', to);
     if (labels.get('pending') === to) labels.delete('pending');
     return { current: to };

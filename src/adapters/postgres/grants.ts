@@ -9,7 +9,7 @@ export function grants(quotedRole: string): string {
     GRANT USAGE ON SCHEMA keyturn TO ${quotedRole};
     GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA keyturn TO ${quotedRole};
     REVOKE UPDATE ON keyturn.journal, keyturn.audit, keyturn.decisions, keyturn.commands, keyturn.waivers,
-      keyturn.keyring, keyturn.versions, keyturn.label_moves, keyturn.accesses FROM ${quotedRole};
+      keyturn.keyring, keyturn.versions, keyturn.label_moves, keyturn.accesses, keyturn.delivery_attempts FROM ${quotedRole};
     REVOKE INSERT, UPDATE ON keyturn.migrations FROM ${quotedRole};
     REVOKE INSERT ON keyturn.installation FROM ${quotedRole};
     GRANT DELETE ON keyturn.sealed_values TO ${quotedRole};

@@ -3,6 +3,7 @@ import type { Operations } from '../../ports/operations.js';
 import type { Wakeups } from '../../ports/wakeups.js';
 import { keyturnError } from '../../core/errors.js';
 import { type CommandKind, type Recorded, type Status, fold } from '../../core/rotation.js';
+import { noteDeed } from './deed.js';
 import { beginEra } from './installation.js';
 import { type Session, inTransaction, rowOf, rowsOf } from './statements.js';
 
@@ -14,17 +15,6 @@ interface Found {
   readonly isClosed: boolean;
   readonly urgent: boolean;
   readonly decision: 'roll-back' | 'destroy' | null;
-}
-
-/** What a person did, for the audit trail. */
-interface Deed {
-  readonly secret: string;
-  readonly environment: string;
-  readonly rotationId?: string;
-  readonly by: string;
-  readonly action: string;
-  readonly reason: string;
-  readonly facts?: Readonly<Record<string, string>>;
 }
 
 /** The steps that take the old credential away. */
@@ -49,7 +39,7 @@ export function postgresOperations(pool: pg.Pool, wakeups?: Wakeups): Operations
         // A revocation that was judged before it is judged again: an accepted cancel must not be overtaken by destroying.
         await rowsOf(session, 'UPDATE keyturn.secrets SET guard_seq = guard_seq + 1 WHERE secret = $1', [found.secret]);
         await makeDue(session, rotationId);
-        await audit(session, { ...found, rotationId, by, action: `command.${kind}`, reason });
+        await noteDeed(session, { ...found, rotationId, by, action: `command.${kind}`, reason });
         return { id: row?.id ?? '', urgent: found.urgent };
       });
       await wakeups
@@ -61,7 +51,7 @@ export function postgresOperations(pool: pg.Pool, wakeups?: Wakeups): Operations
       const [environment = ''] = secret.split(':', 1);
       const action = phase === 'done' ? 'OrphanDestroyed' : 'OrphanDestroyIntended';
       const tag = rotationId === null ? {} : { createdBy: rotationId };
-      await audit(pool, { secret, environment, by, action, reason, facts: { identity, ...tag } });
+      await noteDeed(pool, { secret, environment, by, action, reason, facts: { identity, ...tag } });
     },
 
     hold: ({ secret, by, reason }) =>
@@ -73,7 +63,7 @@ export function postgresOperations(pool: pg.Pool, wakeups?: Wakeups): Operations
            WHERE secret = $1`,
           [secret, by, reason],
         );
-        await audit(session, { secret, environment, by, action: 'hold', reason });
+        await noteDeed(session, { secret, environment, by, action: 'hold', reason });
         return (await takingAwayNow(session, secret)) ?? { kind: 'held' };
       }),
 
@@ -86,7 +76,7 @@ export function postgresOperations(pool: pg.Pool, wakeups?: Wakeups): Operations
            WHERE secret = $1`,
           [secret],
         );
-        await audit(session, { secret, environment, by, action: 'release', reason });
+        await noteDeed(session, { secret, environment, by, action: 'release', reason });
       }),
 
     waive: ({ rotationId, consumer, by, reason }) =>
@@ -101,7 +91,7 @@ export function postgresOperations(pool: pg.Pool, wakeups?: Wakeups): Operations
         await rowsOf(session, 'UPDATE keyturn.secrets SET guard_seq = guard_seq + 1 WHERE secret = $1', [found.secret]);
         // A parked rotation waits for its command; a waiting gate looks again.
         if (found.status !== 'parked') await makeDue(session, rotationId);
-        await audit(session, { ...found, rotationId, by, action: 'waive', reason, facts: { consumer } });
+        await noteDeed(session, { ...found, rotationId, by, action: 'waive', reason, facts: { consumer } });
       }),
 
     restored: (statement) => inTransaction(pool, (session) => beginEra(session, statement)),
@@ -188,21 +178,4 @@ async function takingAwayNow(
   const meant = [...(intent?.direction === 'do' ? [intent.step] : []), ...unsettled.map(({ step }) => step)];
   const step = meant.find((each) => takingAway.includes(each));
   return step === undefined ? undefined : { kind: 'in-flight', rotationId: first.rotationId, step };
-}
-
-async function audit(session: Session, deed: Deed): Promise<void> {
-  await rowsOf(
-    session,
-    `INSERT INTO keyturn.audit (environment, secret, rotation_id, principal, action, reason, facts)
-     VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-    [
-      deed.environment,
-      deed.secret,
-      deed.rotationId ?? null,
-      deed.by,
-      deed.action,
-      deed.reason,
-      JSON.stringify(deed.facts ?? {}),
-    ],
-  );
 }

@@ -63,16 +63,21 @@ async function declareTargets(session: Session, environment: string, targets: re
   );
 }
 
-// In: [{"name","url"}…]. Effect: as above; an endpoint that answered that it is gone comes back with another URL.
+// In: [{"name","url","events"}…]. Effect: as above; an endpoint that answered that it is gone, or rests, comes back with
+// another URL.
 async function declareEndpoints(session: Session, environment: string, endpoints: readonly object[]): Promise<void> {
   await rowsOf(
     session,
-    `INSERT INTO keyturn.webhook_endpoints AS e (environment, name, url)
-     SELECT $1, d.name, d.url FROM jsonb_to_recordset($2) AS d (name text, url text)
-     WHERE NOT EXISTS (SELECT FROM keyturn.webhook_endpoints k WHERE k.environment = $1 AND k.name = d.name AND k.declared AND k.url = d.url)
+    `INSERT INTO keyturn.webhook_endpoints AS e (environment, name, url, events)
+     SELECT $1, d.name, d.url, d.events FROM jsonb_to_recordset($2) AS d (name text, url text, events text[])
+     WHERE NOT EXISTS (SELECT FROM keyturn.webhook_endpoints k WHERE k.environment = $1 AND k.name = d.name AND k.declared
+       AND k.url = d.url AND k.events IS NOT DISTINCT FROM d.events)
      ORDER BY d.name
-     ON CONFLICT (environment, name) DO UPDATE SET declared = true, url = excluded.url, gone = e.gone AND e.url = excluded.url
-     WHERE NOT e.declared OR e.url <> excluded.url`,
+     ON CONFLICT (environment, name) DO UPDATE SET declared = true, url = excluded.url, events = excluded.events,
+       gone = e.gone AND e.url = excluded.url,
+       failures = CASE WHEN e.url = excluded.url THEN e.failures ELSE 0 END,
+       rests_until = CASE WHEN e.url = excluded.url THEN e.rests_until END
+     WHERE NOT e.declared OR e.url <> excluded.url OR e.events IS DISTINCT FROM excluded.events`,
     [environment, JSON.stringify(endpoints)],
   );
   await rowsOf(

@@ -1,4 +1,4 @@
-import type { RotationRow, SecretRow, Views } from '../../ports/operations.js';
+import type { RotationRow, SecretRow, Views, WaiverRow } from '../../ports/operations.js';
 import type { Recorded } from '../../core/rotation.js';
 import { type Session, rowOf, rowsOf } from './statements.js';
 
@@ -51,6 +51,13 @@ export function postgresViews(pool: Session): Views {
         `SELECT seq, keyturn.to_ms(at) AS "atMs", epoch::double precision AS epoch, event FROM keyturn.journal
          WHERE rotation_id = $1 AND seq > $2 ORDER BY seq`,
         [rotationId, afterSeq],
+      ),
+
+    waivers: (rotationId) =>
+      rowsOf<WaiverRow>(
+        pool,
+        'SELECT consumer, by, reason, keyturn.to_ms(at) AS "atMs" FROM keyturn.waivers WHERE rotation_id = $1 ORDER BY consumer',
+        [rotationId],
       ),
 
     async leaseHolder(secret) {

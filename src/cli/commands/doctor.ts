@@ -11,6 +11,11 @@ export const doctor: Register = (program, action) =>
   program
     .command('doctor')
     .description('look for whatever would make a rotation fail, and say what cures it')
+    .option(
+      '--try-put',
+      'put a parameter that nobody reads beside those in SSM, to see whether its key may be used',
+      false,
+    )
     .option('--orphans', 'list credentials at the targets that carry our tag and that nothing explains', false)
     .option('--env <name>', 'with --orphans: of this environment only')
     .option('--secret <path>', 'with --orphans: of this secret only')
@@ -19,14 +24,20 @@ export const doctor: Register = (program, action) =>
     .option('--yes', 'with --destroy: it is meant', false)
     .action(
       action(async ({ doors, where, output }, command: Command) => {
-        const options = command.opts<OrphanOptions & { readonly orphans: boolean }>();
+        const options = command.opts<OrphanOptions & { readonly orphans: boolean; readonly tryPut: boolean }>();
+        const { tryPut } = options;
+        if (options.orphans && tryPut)
+          throw keyturnError('USAGE', {
+            finding: '--try-put and --orphans ask for different things',
+            command: 'doctor',
+          });
         if (options.orphans) return orphans({ doors, where, output }, options);
         const stray = (['env', 'secret', 'destroy', 'reason', 'yes'] as const).find((each) => options[each]);
         if (stray !== undefined)
           throw keyturnError('USAGE', { finding: `--${stray} says nothing without --orphans`, command: 'doctor' });
         const checks = await withProgress(output, 'examining', async (say) => {
           const done: Check[] = [];
-          for await (const check of doors.examine(where)) {
+          for await (const check of doors.examine(where, { tryPut })) {
             say(check.check);
             done.push(check);
           }

@@ -5,6 +5,7 @@ import type { Tagged } from '../../core/observation.js';
 import type { Orphans } from '../doors.js';
 import { exit } from '../output.js';
 import type { Call } from '../program.js';
+import { plain } from '../table.js';
 
 /** What `keyturn doctor --orphans` is asked with. */
 export interface OrphanOptions {
@@ -40,7 +41,7 @@ export async function orphans(
   try {
     if (wanted !== null) {
       const { identity } = await opened.destroy({ ...wanted, by: doors.principal });
-      output.answer({ destroyed: identity, ...wanted }, `${identity} is destroyed.`);
+      output.answer({ destroyed: identity, ...wanted }, `${plain(identity)} is destroyed.`);
       return exit.done;
     }
     const looked: Looked[] = [];
@@ -74,7 +75,7 @@ async function look(opened: Orphans, secret: SecretConfig): Promise<Looked> {
   try {
     const seen = await opened.look(secret);
     if (seen.kind === 'looked') return { ...subject, orphans: seen.orphans, unseen: null };
-    return { ...subject, orphans: [], unseen: { sentence: seen.why, cure: 'Look again when that is over.' } };
+    return { ...subject, orphans: [], unseen: { sentence: seen.why, cure: seen.cure } };
   } catch (error) {
     if (!isKeyturnError(error)) throw error;
     const sentence = `${error.code}: ${sentenceOf(error.code, error.facts)}`;
@@ -90,8 +91,14 @@ function textOf({ secret, target, orphans: found, unseen }: Looked): string {
   return found
     .map(({ identity, rotationId }) => {
       const tag = rotationId === null ? 'without a tag' : `made by rotation ${rotationId}`;
-      return `FAIL  ${secret} at target ${target}: ${identity} is live, ${tag}, and nothing explains it
-      If nobody uses it: keyturn doctor --orphans ${subject} --destroy ${identity} --reason "…" --yes`;
+      return `FAIL  ${secret} at target ${target}: ${plain(identity)} is live, ${plain(tag)}, and nothing explains it
+      If nobody uses it: keyturn doctor --orphans ${subject} --destroy ${quoted(identity)} --reason "…" --yes`;
     })
     .join('\n');
+}
+
+/** As one word of a shell: the identity is what a target says, and the command is there to be copied. */
+function quoted(identity: string): string {
+  if (/^[\w.:/@+-]+$/.test(identity) && !identity.startsWith('-')) return identity;
+  return `'${plain(identity).replaceAll("'", `'\\''`)}'`;
 }

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { keyturnError } from '../../core/errors.js';
-import type { Doors, WorkerOptions } from '../doors.js';
+import type { WorkerOptions } from '../doors.js';
+import { interruption } from '../interruption.js';
 import { numberOf } from '../number-option.js';
 import { exit } from '../output.js';
 import { withProgress } from '../progress.js';
@@ -142,12 +143,4 @@ function workerOptions(command: Command): WorkerOptions {
         ? null
         : numberOf(healthPort, { name: '--health-port', min: 0, max: 65_535, command: command.name() }),
   };
-}
-
-/** Asked for before anything is started: who is told to end meanwhile ends in order, once he has. */
-async function interruption({ terminal }: Doors): Promise<void> {
-  if (terminal.interrupted.aborted) return;
-  await new Promise<void>((resolve) => {
-    terminal.interrupted.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

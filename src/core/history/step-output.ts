@@ -24,7 +24,7 @@ export function judgeOutput(past: Past, step: PastStep, atMs: number, output: un
     case 'canary':
       if (!(numberIn(output, 'verifiedMs') >= step.openedMs - past.slackMs))
         tell('I1', 'the canary passed without a login of its time');
-      return;
+      return judgeChecked(past, output, tell);
     case 'swap':
       judgeCreated(past, output, tell);
       return judgePromoted(past, name, output, tell);
@@ -53,6 +53,18 @@ function judgePreflight(past: Past, output: unknown, tell: Tell): void {
   if (!isSaid) return tell('I2', 'preflight does not say what it saw');
   if (old !== null && field(old, 'accepted') !== true && !past.plan.repair)
     tell('I1', 'it goes on from a credential that is refused');
+}
+
+/** Each check that was planned was good at the very look by which the canary passed. */
+function judgeChecked(past: Past, output: unknown, tell: Tell): void {
+  for (const check of listIn(past.plan, 'checks')) {
+    const name = field(check, 'name');
+    const said = listIn(output, 'checks').filter((each) => field(each, 'check') === name);
+    const isGood = (each: unknown): boolean =>
+      field(each, 'answer') === 'good' && numberIn(each, 'atMs') === numberIn(output, 'verifiedMs');
+    if (said.length === 0 || !said.every(isGood))
+      tell('I1', `the canary passed and its check ${String(name)} was not good`);
+  }
 }
 
 /** Where both live, what is made is not what will be destroyed; and where the value is ours, so is the identity. */

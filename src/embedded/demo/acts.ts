@@ -3,10 +3,11 @@ import type { RotationRow } from '../../ports/operations.js';
 import type { VersionSelector } from '../../ports/step-ports.js';
 import { type Followed, followRotation, isDone } from './follow-rotation.js';
 import { killHolder, takenOver } from './kill-holder.js';
-import { login } from './login.js';
+import { login, tellLogin } from './login.js';
 import { names } from './parts.js';
 import type { Act, DemoSeen, RotationSeen } from './promises.js';
 import { countMovesOfCurrent } from './remains.js';
+import { judgeWaived, rest, waiveResting, wake } from './resting.js';
 import type { DemoOptions, Stage } from './stage.js';
 import { until } from './waiting.js';
 
@@ -32,14 +33,25 @@ export interface Finished {
   readonly oldLogin: DemoSeen['oldLogins'][number];
 }
 
-/** A whole rotation while the application works; then a login with the old value, from here. */
-export async function playUnderLoad(stage: Stage, options: DemoOptions): Promise<Finished> {
+/**
+ * A whole rotation while the applications work, but for one that rests: it proves nothing, so the old credential stays
+ * until a person answers for it. Then a login with the old value, from here; and the one that rested works on.
+ */
+export async function playUnderLoad(
+  stage: Stage,
+  options: DemoOptions,
+): Promise<Finished & { readonly waived: DemoSeen['waived'] }> {
   options.narrator.heading('(a) A whole rotation, under load');
   await working(stage, options);
   const old = await credentialOf(stage, 'current');
+  await rest(stage, options);
   const playing = await play(stage, options, { act: 'under-load', reason: 'to see it done' });
+  const waived = await waiveResting(stage, { ...playing, old }, options);
   const rotation = await playing.end();
-  return { rotation, oldLogin: await tryOld(stage, playing, old) };
+  const oldLogin = await tryOld(stage, playing, old);
+  await wake(stage, options);
+  playing.note('the one that rested wakes, and works with what `current` names');
+  return { rotation, oldLogin, waived: waived && (await judgeWaived(stage, waived, playing.followed)) };
 }
 
 /** A rotation whose worker is killed while it holds the lease; another finishes it. */
@@ -74,11 +86,11 @@ export async function playRefusal(
   stage: Stage,
   options: DemoOptions,
 ): Promise<{ readonly rotation: RotationSeen; readonly rolledBack: NonNullable<DemoSeen['rolledBack']> }> {
-  const { app, probe, server, store } = stage;
+  const { cast, probe, server, store } = stage;
   options.narrator.heading('(c) A rotation whose canary refuses');
   const movesBefore = await countMovesOfCurrent(server.url, store);
   const versionsSince = probe.watchVersions();
-  app.refuseNextCanary();
+  cast.app('next').refuseNextCanary();
   const playing = await play(stage, options, { act: 'canary-refused', reason: 'to see it turn back' });
   const rotation = await playing.end();
   const version = stagedVersion(playing.followed);
@@ -88,8 +100,9 @@ export async function playRefusal(
   return { rotation, rolledBack: { newLogin, versions: versionsSince(), moves } };
 }
 
-/** Waits until the application has done something since the last look, with what it holds now. */
-async function working({ app }: Stage, options: DemoOptions): Promise<void> {
+/** Waits until the busy application has done something since the last look, with what it holds now. */
+async function working({ cast }: Stage, options: DemoOptions): Promise<void> {
+  const app = cast.app('app');
   const before = app.counters();
   await until(
     'the application works',
@@ -147,10 +160,6 @@ async function tryOld(stage: Stage, { followed, note }: Playing, old: Credential
   const answer = await login(stage.target, old);
   note(`(d) a login with the old value, from outside: ${tellLogin(answer)}`);
   return { rotationId: followed.rotationId, answer };
-}
-
-function tellLogin(answer: Awaited<ReturnType<typeof login>>): string {
-  return answer === 'accepted' ? 'ACCEPTED' : `refused (${answer.refused})`;
 }
 
 function stagedVersion({ events }: Followed): number | null {

@@ -49,7 +49,7 @@ export async function makeDatabases(urlOf: (database: string) => string, passwor
   });
 }
 
-/** After the migration: the sample application may read the store, and nothing else of the state. */
+/** After the migration: the applications may read the store, and nothing else of the state. */
 export async function grantReader(stateUrl: string): Promise<void> {
   await withClient(stateUrl, async (client) => {
     const role = quoted(names.readerRole);

@@ -1,10 +1,10 @@
-import { type ServedSsm, names } from './parts.js';
+import { type AppKey, type ServedSsm, names, appKeys } from './parts.js';
 
 /** What the demo's configuration names. */
 export interface DemoConfigOptions {
   readonly port: number;
-  /** Where the sample application listens. */
-  readonly appPort: number;
+  /** Where each application listens. */
+  readonly appPorts: Readonly<Record<AppKey, number>>;
   /** Null: the built-in store. */
   readonly ssm: Pick<ServedSsm, 'endpoint'> | null;
 }
@@ -15,27 +15,38 @@ export const files = {
   key: 'keyturn.key',
   ssmKey: 'parameter-store.key',
   adminPassword: 'admin-password',
-  consumerKey: 'consumer-key',
 } as const;
+
+/** The file with the key of an application. */
+export function consumerKeyFile(key: AppKey): string {
+  return `${names.consumers[key]}.key`;
+}
+
+/** Who tries the pending version before it is promoted. */
+const canaries: readonly AppKey[] = ['canary', 'next'];
 
 /**
  * The configuration of the demo: as anybody would write it, with short waits for those who are watching. Nothing is
  * skipped, only waited for less long.
  */
-export function demoConfig({ port, appPort, ssm }: DemoConfigOptions): string {
-  const app = `http://127.0.0.1:${appPort}/`;
+export function demoConfig({ port, appPorts, ssm }: DemoConfigOptions): string {
+  const place = (key: AppKey): string =>
+    `name: '${names.consumers[key]}', url: 'http://127.0.0.1:${appPorts[key]}/', key: file('./${consumerKeyFile(key)}')`;
+  const webhooks = appKeys.map((key) => `        { ${place(key)} },\n`).join('');
+  const consumers = appKeys
+    .map((key) => `            { ${place(key)}${canaries.includes(key) ? ', canary: true' : ''} },\n`)
+    .join('');
   return `import { defineConfig, file } from 'keyturn';
 import postgres from 'keyturn/rotators/postgres';
-
-const key = file('./${files.consumerKey}');
 
 export default defineConfig({
   keyring: { file: './${files.key}' },
   environments: {
     ${names.environment}: {
-      // The sample application listens on loopback.
+      // The applications listen on loopback.
       allowPrivateAddresses: true,
-${ssm === null ? '' : ssmStore(ssm)}      webhooks: [{ name: '${names.consumer}', url: '${app}', key }],
+${ssm === null ? '' : ssmStore(ssm)}      webhooks: [
+${webhooks}      ],
       targets: {
         billing: {
           rotator: postgres,
@@ -54,7 +65,8 @@ ${ssm === null ? '' : ssmStore(ssm)}      webhooks: [{ name: '${names.consumer}'
             grace: '1s', quiet: '1s', watch: '1s', poll: '250ms', canaryMax: '30s', maxSessionAge: '30s', drainMax: '1m',
             retry: { first: '250ms', max: '2s' },
           },
-          consumers: [{ name: '${names.consumer}', url: '${app}', canary: true, key }],
+          consumers: [
+${consumers}          ],
         },
       },
     },

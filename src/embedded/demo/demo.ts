@@ -16,8 +16,9 @@ const fields = { identity: 'username', value: 'password' };
 const maxEndMs = 5_000;
 
 /**
- * Rotates the credential of a busy application on a real PostgreSQL, kills a worker, and lets a canary refuse, with
- * everything in processes of their own. Leaves nothing running and nothing on disk, however it ends.
+ * Rotates the credential of busy applications on a real PostgreSQL, waits for one that proves nothing until a person
+ * answers for it, kills a worker, and lets a canary refuse, with everything in processes of their own. Leaves nothing
+ * running and nothing on disk, however it ends.
  *
  * *Errors* `DEMO_BROKEN_OFF`, and those of the embedded PostgreSQL. A broken promise is no error: the report names it.
  */
@@ -41,7 +42,7 @@ export async function runDemo(parts: DemoParts, options: DemoOptions): Promise<D
 }
 
 async function playAll(stage: Stage, options: DemoOptions): Promise<Omit<DemoSeen, 'remains'>> {
-  const { app, probe, server, state } = stage;
+  const { cast, probe, server, state } = stage;
   const before = await loginRoles(server.url);
   const showing = setInterval(() => options.narrator.status(statusOf(stage)), 200);
   try {
@@ -52,14 +53,15 @@ async function playAll(stage: Stage, options: DemoOptions): Promise<Omit<DemoSee
     const refused = await playRefusal(stage, options);
     await busyEnough(stage, options);
     await probe.stop();
-    const counters = await app.finish();
+    const counters = await cast.finish();
     const current = await state.read('current');
     const identity = current === null ? '' : parseCredential(current.value, fields, names.secret).identity;
     return {
       rotations: [first, underLoad.rotation, killed.rotation, refused.rotation],
       kill: killed.kill,
       app: counters,
-      appFinished: app.hasFinished(),
+      appFinished: cast.haveFinished(),
+      waived: underLoad.waived,
       probe: probe.seen(),
       oldLogins: [underLoad.oldLogin, killed.oldLogin],
       rolledBack: refused.rolledBack,
@@ -72,19 +74,19 @@ async function playAll(stage: Stage, options: DemoOptions): Promise<Omit<DemoSee
   }
 }
 
-/** A fast machine is done with the rotations before the application has done its share. */
-async function busyEnough({ app }: Stage, options: DemoOptions): Promise<void> {
+/** A fast machine is done with the rotations before the applications have done their share. */
+async function busyEnough({ cast }: Stage, options: DemoOptions): Promise<void> {
   const isEnough = async (): Promise<true | undefined> => {
-    const { queries, freshLogins } = app.counters();
-    return (queries >= least.queries && freshLogins >= least.freshLogins) || !app.isRunning() ? true : undefined;
+    const { queries, freshLogins } = cast.counters();
+    return (queries >= least.queries && freshLogins >= least.freshLogins) || !cast.areRunning() ? true : undefined;
   };
-  await until('the application has done its share', isEnough, options);
+  await until('the applications have done their share', isEnough, options);
 }
 
-function statusOf({ app, probe }: Stage): string {
-  const { queries, freshLogins, failures } = app.counters();
+function statusOf({ cast, probe }: Stage): string {
+  const { queries, freshLogins, failures } = cast.counters();
   const seen = probe.seen();
-  return `  application: ${queries} queries, ${freshLogins} fresh logins, ${failures} failures; probe: ${seen.looks} logins, ${seen.failures} failures`;
+  return `  applications: ${queries} queries, ${freshLogins} fresh logins, ${failures} failures; probe: ${seen.looks} logins, ${seen.failures} failures`;
 }
 
 function refuseToGoOn(holds: boolean, finding: string): void {
@@ -96,9 +98,9 @@ class Traces {
   readonly #folders = new Set<string>();
   readonly #processes = new Set<number>();
 
-  note({ folder, server, app, workers }: Stage): void {
+  note({ folder, server, cast, workers }: Stage): void {
     for (const each of [folder, server.dataDir]) this.#folders.add(each);
-    for (const pid of [app.pid, ...workers.everStarted]) this.#processes.add(pid);
+    for (const pid of [...cast.pids, ...workers.everStarted]) this.#processes.add(pid);
   }
 
   async remaining(): Promise<readonly string[]> {

@@ -53,3 +53,8 @@ export async function login(place: LoginPlace, credential: Credential): Promise<
 export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'no answer';
 }
+
+/** How a login ended, in words. */
+export function tellLogin(answer: LoginAnswer): string {
+  return answer === 'accepted' ? 'ACCEPTED' : `refused (${answer.refused})`;
+}

@@ -2,8 +2,9 @@ import type { Writable } from 'node:stream';
 import { styleText } from 'node:util';
 import type { Recorded } from '../../core/rotation.js';
 import { tellEvent } from './tell-event.js';
+import { WaitingLines } from './waiting-lines.js';
 
-/** Tells what is going on, line by line; on a terminal with a last line that shows the application at work. */
+/** Tells what is going on, line by line; on a terminal with a last line that shows the applications at work. */
 export class Narrator {
   readonly #out: Writable;
   readonly #isInteractive: boolean;
@@ -28,6 +29,7 @@ export class Narrator {
   timeline(hasOld: boolean): { readonly show: (event: Recorded) => void; readonly note: (text: string) => void } {
     let startedMs: number | undefined;
     let lastMs = 0;
+    const waiting = new WaitingLines();
     const entry = (atMs: number, step: string, text: string): void => {
       lastMs = atMs;
       const after = `+${((atMs - (startedMs ?? atMs)) / 1000).toFixed(2)} s`;
@@ -36,6 +38,7 @@ export class Narrator {
     return {
       show: ({ event, atMs }) => {
         startedMs ??= atMs;
+        for (const line of waiting.linesOf(event)) entry(atMs, line.step, line.text);
         const told = tellEvent(event, hasOld);
         if (told !== undefined) entry(atMs, told.step, told.text);
       },

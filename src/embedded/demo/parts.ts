@@ -31,6 +31,14 @@ export interface ServedSsm {
   readonly stop: () => Promise<void>;
 }
 
+/** A webhook, and whether it has come to the application. */
+export interface SentWebhook {
+  readonly consumer: string;
+  /** `rotation.promoted` */
+  readonly type: string;
+  readonly delivered: boolean;
+}
+
 /** Connection strings: secrets. */
 export interface DemoUrls {
   readonly database: string;
@@ -44,6 +52,14 @@ export interface DemoState {
   readonly read: (selector: VersionSelector) => Promise<Pick<StoredVersion, 'version' | 'value'> | null>;
   /** Asks for a rotation. *Returns* its id. */
   readonly rotate: (reason: string) => Promise<string>;
+  /** Accepts, in the name of whoever plays the demo, that this consumer proves nothing in this rotation. */
+  readonly waive: (waiver: {
+    readonly rotationId: string;
+    readonly consumer: string;
+    readonly reason: string;
+  }) => Promise<void>;
+  /** What became of the webhooks of a rotation. */
+  readonly webhooks: (rotationId: string) => Promise<readonly SentWebhook[]>;
   readonly close: () => Promise<void>;
 }
 
@@ -62,9 +78,25 @@ export const names = {
   logins: ['billing_a', 'billing_b'],
   /** Least privilege on the state: what workers log in as. */
   workerRole: 'keyturn_worker',
-  /** May read versions and labels and nothing else: what the sample application reads the store as. */
+  /** May read versions and labels and nothing else: what the applications read the store as. */
   readerRole: 'billing_app',
-  /** Changes the logins: may make roles, is no superuser. */
+  /** Changes the logins: may make appKeys, is no superuser. */
   adminRole: 'keyturn_admin',
-  consumer: 'billing-app',
+  /** The applications that use the credential, in the order in which they are waited for. */
+  consumers: {
+    /** Tries every pending version first. */
+    canary: 'billing-canary',
+    /** Tries first as well, and refuses when it is told to. */
+    next: 'billing-next',
+    /** The busy one. */
+    app: 'billing-app',
+    /** Rests when it is told to: then it proves nothing, and a person answers for it. */
+    reports: 'billing-reports',
+  },
 } as const;
+
+/** Which of the applications. */
+export type AppKey = keyof typeof names.consumers;
+
+/** All of them, in order. */
+export const appKeys: readonly AppKey[] = ['canary', 'next', 'app', 'reports'];

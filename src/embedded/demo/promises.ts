@@ -1,8 +1,9 @@
 import type { AppCounters } from './app/app-protocol.js';
 import type { LoginAnswer } from './login.js';
+import { names } from './parts.js';
 import type { ProbeSeen } from './probe.js';
 
-/** The least the sample application does. */
+/** The least that the applications do together. */
 export const least = { queries: 1_000, freshLogins: 100 } as const;
 
 /** What a rotation was for. */
@@ -38,6 +39,16 @@ export interface DemoSeen {
     /** Moves of `current` that the store wrote down for it. */
     readonly moves: number;
   } | null;
+  /** The application that rested while a rotation went on; null: nobody saw it. */
+  readonly waived: {
+    readonly consumer: string;
+    /** Who had come to hear of the promotion. */
+    readonly toldOf: readonly string[];
+    /** Who had proved when drain ended. */
+    readonly proved: readonly string[];
+    /** The old credential worked when grace and quiet were long over, and drain ended after the waiver. */
+    readonly heldBack: boolean;
+  } | null;
   readonly orphans: readonly string[];
   readonly paymentsFound: number;
   /** Processes and files that outlived the demo. */
@@ -62,27 +73,28 @@ export function isRefused(answer: LoginAnswer): boolean {
 
 /** Holds what was seen against what was promised. Pure. */
 export function judgePromises(seen: DemoSeen): readonly JudgedPromise[] {
-  const { app, probe, kill, rolledBack } = seen;
+  const { app, probe, kill, rolledBack, waived } = seen;
   const endOf = (act: Act): string => {
     const found = seen.rotations.find((rotation) => rotation.act === act);
     return found === undefined ? 'there was none' : `${found.status}${found.code === null ? '' : ` (${found.code})`}`;
   };
   const finished = seen.rotations.filter(({ act, status }) => act !== 'first' && status === 'completed');
   const refused = seen.oldLogins.filter(({ answer }) => isRefused(answer));
+  const others = Object.values(names.consumers).filter((name) => name !== waived?.consumer);
   const versions = rolledBack?.versions ?? [];
   return [
     {
-      promise: 'the application saw no refused login and no failed query',
+      promise: 'the applications saw no refused login and no failed query',
       kept: app.failures === 0 && seen.appFinished,
-      seen: `${seen.appFinished ? '' : 'it died; until then '}${app.failures} failure(s)${app.failedWith.length === 0 ? '' : `: ${app.failedWith.join('; ')}`}`,
+      seen: `${seen.appFinished ? '' : 'one died; until then '}${app.failures} failure(s)${app.failedWith.length === 0 ? '' : `: ${app.failedWith.join('; ')}`}`,
     },
     {
-      promise: `the application was busy: at least ${least.queries} queries and ${least.freshLogins} fresh logins`,
+      promise: `the applications were busy: at least ${least.queries} queries and ${least.freshLogins} fresh logins`,
       kept: app.queries >= least.queries && app.freshLogins >= least.freshLogins,
       seen: `${app.queries} queries, ${app.freshLogins} fresh logins`,
     },
     {
-      promise: 'every payment the application made is in its database',
+      promise: 'every payment the applications made is in their database',
       kept: app.payments > 0 && seen.paymentsFound === app.payments,
       seen: `${app.payments} made, ${seen.paymentsFound} found`,
     },
@@ -100,6 +112,16 @@ export function judgePromises(seen: DemoSeen): readonly JudgedPromise[] {
       promise: 'a rotation under load completed',
       kept: endOf('under-load') === 'completed',
       seen: endOf('under-load'),
+    },
+    {
+      promise: 'every application was told of the promotion',
+      kept: waived !== null && waived.toldOf.length === others.length + 1,
+      seen: waived?.toldOf.join(', ') ?? 'nobody looked',
+    },
+    {
+      promise: 'the old credential stayed until all had proved but one, and a person had answered for that one',
+      kept: waived !== null && waived.heldBack && others.every((name) => waived.proved.includes(name)),
+      seen: waived === null ? 'nobody looked' : `proved: ${waived.proved.join(', ')}; waived: ${waived.consumer}`,
     },
     {
       promise: 'a rotation whose worker was killed holding the lease was completed by another',

@@ -13,7 +13,10 @@ export interface DemoReport {
   };
   readonly workerKills: number;
   readonly takeover: DemoSeen['kill'];
+  /** All applications together. */
   readonly consumer: DemoSeen['app'];
+  /** Who was answered for, who had proved, and who was told. */
+  readonly waived: DemoSeen['waived'];
   readonly probe: DemoSeen['probe'];
   readonly oldCredentialsRefused: number;
   readonly orphans: number;
@@ -38,6 +41,7 @@ export function reportOn(seen: DemoSeen, elapsedMs: number): DemoReport {
     workerKills: seen.kill === null ? 0 : 1,
     takeover: seen.kill,
     consumer: seen.app,
+    waived: seen.waived,
     probe: seen.probe,
     oldCredentialsRefused: seen.oldLogins.filter(({ answer }) => isRefused(answer)).length,
     orphans: seen.orphans.length,
@@ -57,8 +61,8 @@ export function tellReport(report: DemoReport, narrator: Narrator): void {
     ['rotations completed', `${rotations.succeeded}, and a first credential`],
     ['rotations rolled back', String(rotations.rolledBack)],
     ['workers killed', String(report.workerKills)],
-    ['queries of the application', `${consumer.queries.toLocaleString('en')}, ${consumer.failures} failed`],
-    ['fresh logins of the application', consumer.freshLogins.toLocaleString('en')],
+    ['queries of the applications', `${consumer.queries.toLocaleString('en')}, ${consumer.failures} failed`],
+    ['fresh logins of the applications', consumer.freshLogins.toLocaleString('en')],
     ['logins of the probe', `${probe.looks.toLocaleString('en')}, ${probe.failures} failed`],
     ['old credentials refused', String(report.oldCredentialsRefused)],
     ['orphans', String(report.orphans)],

@@ -1,14 +1,21 @@
-import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../postgres.js';
-import type { RunningApp } from './app/start-app.js';
+import { Cast, loadOf, makeConsumerKeys } from './cast.js';
 import { grantReader, makeDatabases, makePasswords } from './databases.js';
-import { demoConfig, files } from './demo-config.js';
+import { consumerKeyFile, demoConfig, files } from './demo-config.js';
 import { type Janitor, startJanitor } from './janitor.js';
 import type { Narrator } from './narrator.js';
 import type { AppStore } from './app/app-protocol.js';
-import { type DemoParts, type DemoState, type DemoStore, type ServedSsm, names } from './parts.js';
+import {
+  type DemoParts,
+  type DemoState,
+  type DemoStore,
+  type AppKey,
+  type ServedSsm,
+  names,
+  appKeys,
+} from './parts.js';
 import { Probe } from './probe.js';
 import { Workers } from './workers.js';
 
@@ -35,7 +42,7 @@ export interface Stage {
   readonly state: DemoState;
   readonly store: DemoStore;
   readonly workers: Workers;
-  readonly app: RunningApp;
+  readonly cast: Cast;
   readonly probe: Probe;
   /** Where the logs of the workers are. */
   readonly folder: string;
@@ -63,7 +70,7 @@ export async function buildStage(parts: DemoParts, options: DemoOptions, takeDow
 
   const urlAs = (role: string, password: string): string =>
     `postgres://${role}:${password}@127.0.0.1:${server.port}/${names.stateDatabase}`;
-  const consumerKey = `whsec_${randomBytes(32).toString('base64')}`;
+  const consumerKeys = makeConsumerKeys();
   const at = (name: string): string => join(janitor.folder, name);
   await parts.makeKeyFile(at(files.key));
   const ssm = options.store === 'ssm' ? await serveSsm(parts, server, at(files.ssmKey)) : null;
@@ -77,18 +84,28 @@ export async function buildStage(parts: DemoParts, options: DemoOptions, takeDow
       ? { kind: 'built-in', stateUrl: urlAs(names.readerRole, passwords.reader), keyFile: at(files.key) }
       : { kind: 'ssm', ...place };
   const target = { port: server.port, database: names.targetDatabase };
-  const app = await parts.startApp({
-    store: appStore,
-    secret: names.secret,
-    environment: names.environment,
-    consumerKey,
-    target,
-    folder: janitor.folder,
-  });
-  janitor.watch(app.pid);
-  takeDown.push(() => app.finish());
-  await writeFiles(janitor, { [files.adminPassword]: passwords.admin, [files.consumerKey]: consumerKey });
-  await writeFiles(janitor, { [files.config]: demoConfig({ port: server.port, appPort: app.port, ssm }) });
+  const cast = await Cast.start(
+    (key) =>
+      parts.startApp({
+        consumer: names.consumers[key],
+        load: loadOf[key],
+        store: appStore,
+        secret: names.secret,
+        environment: names.environment,
+        consumerKey: consumerKeys[key],
+        target,
+        folder: janitor.folder,
+      }),
+    (app) => {
+      janitor.watch(app.pid);
+      takeDown.push(() => app.finish());
+    },
+  );
+  const portOf = (key: AppKey): number => cast.app(key).port;
+  const appPorts = { canary: portOf('canary'), next: portOf('next'), app: portOf('app'), reports: portOf('reports') };
+  await writeFiles(janitor, { [files.adminPassword]: passwords.admin });
+  await writeFiles(janitor, Object.fromEntries(appKeys.map((key) => [consumerKeyFile(key), consumerKeys[key]])));
+  await writeFiles(janitor, { [files.config]: demoConfig({ port: server.port, appPorts, ssm }) });
 
   const database = urlAs(names.workerRole, passwords.worker);
   const urls = { database, queue: options.queueUrl ?? database };
@@ -103,13 +120,13 @@ export async function buildStage(parts: DemoParts, options: DemoOptions, takeDow
   });
   takeDown.push(() => workers.stop());
   const [first, second] = await Promise.all([workers.start({ signal }), workers.start({ signal })]);
-  narrator.line(`workers: processes ${first.pid} and ${second.pid}; sample application: process ${app.pid}`);
+  narrator.line(`workers: processes ${first.pid} and ${second.pid}; applications: processes ${cast.pids.join(', ')}`);
   const state = await parts.open(urls, at(files.config), place);
   takeDown.push(() => state.close());
   const probe = new Probe(state, target);
   takeDown.push(() => probe.stop());
   probe.start();
-  return { server, state, store: options.store ?? 'built-in', workers, app, probe, folder: janitor.folder, target };
+  return { server, state, store: options.store ?? 'built-in', workers, cast, probe, folder: janitor.folder, target };
 }
 
 async function serveSsm(parts: DemoParts, server: EmbeddedPostgres, keyFile: string): Promise<ServedSsm> {

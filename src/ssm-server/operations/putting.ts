@@ -1,5 +1,6 @@
 import { runInNewContext } from 'node:vm';
 import { z } from 'zod';
+import { javaScriptPattern, matchesPattern } from '../../core/allowed-pattern.js';
 import { dataTypes, formFault } from '../../core/declared-form.js';
 import { labelFault } from '../../core/parameter-name.js';
 import { Secret } from '../../core/secret.js';
@@ -126,11 +127,8 @@ const patternTimeoutMs = 50;
 /** In a context of its own, only because that is where an expression can be given a time limit. */
 function matches(pattern: string, value: string): boolean {
   try {
-    const answer: unknown = runInNewContext(
-      'new RegExp(pattern, "u").test(value)',
-      { pattern, value },
-      { timeout: patternTimeoutMs },
-    );
+    const given = { pattern: javaScriptPattern(pattern), value };
+    const answer: unknown = runInNewContext(matchesPattern, given, { timeout: patternTimeoutMs });
     return answer === true;
   } catch {
     throw new WireError(

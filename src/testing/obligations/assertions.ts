@@ -50,11 +50,26 @@ export async function assertAccepted(on: Play<unknown>, credential: Credential):
   });
 }
 
-/** It is turned away everywhere, once the declared propagation is over. */
+/** It is turned away everywhere, by probe and as a consumer would be, once the declared propagation is over. */
 export async function assertDead(on: Play<unknown>, credential: Credential): Promise<void> {
-  await onceSettled(on, async () =>
-    assertAnswers('probe', await on.connection.probe(credential, on.ctx('r9')), 'refused', 'absent'),
-  );
+  const { connection, ctx } = on;
+  await onceSettled(on, async () => {
+    assertAnswers('probe', await connection.probe(credential, ctx('r9')), 'refused', 'absent');
+    assertAnswers('verify', await connection.verify(credential, ctx('r9')), 'refused', 'absent');
+  });
+}
+
+/** The target itself lets it in, or turns it away, once the declared propagation is over: nobody asks the rotator. */
+export async function assertLetIn(
+  on: Play<unknown>,
+  credential: Credential,
+  isWanted: boolean,
+  when: string,
+): Promise<void> {
+  await onceSettled(on, async () => {
+    const told = `${when}, the target itself ${isWanted ? 'turns away' : 'lets in'} the credential`;
+    assert.equal(await on.stage.accepts?.(credential), isWanted, told);
+  });
 }
 
 /** The list is this, in any order, once the declared propagation is over. */

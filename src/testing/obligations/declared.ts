@@ -188,12 +188,16 @@ export const declaredObligations: readonly Obligation[] = [
     name: 'a target has an identifier, the same each time',
     member: 'identify',
     heading: 'What you promise',
-    async act({ stage, connection, lend, ctx }) {
+    async act({ stage, connection, lend, ctx, note }) {
       const first = await connection.identify(ctx('r1'));
       assert.notEqual(first.system, '', 'the identifier is empty');
       assert.deepEqual(await connection.identify(ctx('r2')), first, 'the identifier changes from call to call');
       const again = await lend(stage.config, async (other) => other.identify(ctx('r2')));
       assert.deepEqual(again, first, 'another connection gives another identifier');
+      if (stage.losingAnswers === undefined) return note('the harness has no other line: it was asked at one address');
+      const { config } = await stage.losingAnswers();
+      const moved = await lend(config, async (other) => other.identify(ctx('r2')));
+      assert.deepEqual(moved, first, 'the same target at another address has another identifier');
     },
   },
   {
@@ -212,7 +216,7 @@ export const declaredObligations: readonly Obligation[] = [
     member: 'usage',
     heading: 'What you promise',
     where: [capable('usage', true)],
-    async act({ stage, connection, ctx, make }) {
+    async act({ stage, connection, ctx, make, capabilities }) {
       const made = await make('r1');
       const none = await connection.usage(made.identity, ctx('r1'));
       assert.deepEqual(
@@ -224,6 +228,10 @@ export const declaredObligations: readonly Obligation[] = [
       const one = await connection.usage(made.identity, ctx('r1'));
       assert.ok(one.kind === 'known' && one.sessions === 1, 'usage does not count the session that is open');
       assert.ok(one.youngestAgeMs !== null && one.youngestAgeMs >= 0, 'usage does not say how old the session is');
+      if (capabilities.overlap === 'one-live') return;
+      const fresh = await make('r2', made);
+      const ofFresh = await connection.usage(fresh.identity, ctx('r2'));
+      assert.ok(ofFresh.kind === 'known' && ofFresh.sessions === 0, 'usage counts the sessions of another credential');
     },
   },
 ];

@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict';
-import type { Play } from '../rotator-harness.js';
-import { assertAccepted, assertCode, assertDead, assertLive, assertUncertain, thrownBy } from './assertions.js';
+import { isKeyturnError } from '../../core/errors.js';
+import { type Play, secrets } from '../rotator-harness.js';
+import {
+  assertAccepted,
+  assertAnswers,
+  assertCode,
+  assertDead,
+  assertLetIn,
+  assertLive,
+  assertUncertain,
+  errorText,
+  thrownBy,
+} from './assertions.js';
 import { type Obligation, capable, tagged, twoLive } from './obligation.js';
 
 const heading = 'What you promise';
@@ -80,6 +91,12 @@ export const endingObligations: readonly Obligation[] = [
         const call = on.connection.destroy(made.identity, { createdBy }, on.ctx('r2'));
         await assertCode('NOT_OURS', `destroying what r1 made as if ${createdBy ?? 'nobody'} had made it`, call);
       }
+      const ofAnother = on.ctx('r2', { secret: secrets.other });
+      const doing = 'destroying for one secret what was made for another';
+      const error = await thrownBy(doing, on.connection.destroy(made.identity, { createdBy: 'r1' }, ofAnother));
+      // Where the fence is looked at first, it is that of the other secret.
+      const isRefusal = isKeyturnError(error) && ['NOT_OURS', 'PRINCIPAL_IN_USE'].includes(error.code);
+      assert.ok(isRefusal, `${doing} threw ${errorText(error)}, not NOT_OURS`);
       await assertAccepted(on, made);
     },
   },
@@ -101,6 +118,36 @@ export const endingObligations: readonly Obligation[] = [
     },
   },
   {
+    name: 'what was adopted is switched off and destroyed where nobody is said to have made it, and only there',
+    member: 'destroy',
+    heading,
+    where: [twoLive, tagged],
+    needs: 'plantAdopted',
+    async act(on) {
+      const { stage, connection, ctx, capabilities } = on;
+      const adopted = await stage.plantAdopted?.(secrets.ours);
+      assert.ok(adopted !== undefined, 'the harness planted nothing');
+      on.witness.learn(adopted);
+      const assertAlive = async (): Promise<void> =>
+        assertAnswers('probe', await connection.probe(adopted, ctx('r1')), 'accepted');
+      await assertAlive();
+      const fresh = await on.make('r1', adopted);
+      if (capabilities.disable) {
+        await connection.disable(adopted.identity, ctx('r1'));
+        await assertDead(on, adopted);
+        await connection.enable(adopted.identity, ctx('r1'));
+      }
+      const call = connection.destroy(adopted.identity, { createdBy: 'r1' }, ctx('r1'));
+      await assertCode('NOT_OURS', 'destroying what was adopted as if r1 had made it', call);
+      await assertAlive();
+      for (const attempt of [1, 2]) {
+        await connection.destroy(adopted.identity, { createdBy: null }, ctx('r1', { attempt }));
+        await assertDead(on, adopted);
+      }
+      await assertAccepted(on, fresh);
+    },
+  },
+  {
     name: 'a whole rotation leaves what somebody else made where it is',
     member: 'destroy',
     heading: 'Mistakes of others',
@@ -116,6 +163,31 @@ export const endingObligations: readonly Obligation[] = [
       await connection.destroy(fresh.identity, { createdBy: 'r2' }, ctx('r2'));
       await assertDead(on, fresh);
       await assertThere(on, foreign);
+    },
+  },
+  {
+    name: 'the target itself lets in what was created, and turns away what was switched off or destroyed',
+    member: 'destroy',
+    heading: 'Mistakes of others',
+    where: [twoLive],
+    needs: 'accepts',
+    async act(on) {
+      const { connection, ctx, make, capabilities } = on;
+      const old = await make('r1');
+      await assertLetIn(on, old, true, 'once it was created');
+      const fresh = await make('r2', old);
+      await assertLetIn(on, old, true, 'once another was created');
+      if (capabilities.disable) {
+        await connection.disable(old.identity, ctx('r2'));
+        await assertLetIn(on, old, false, 'once it was switched off');
+        await connection.enable(old.identity, ctx('r2'));
+        await assertLetIn(on, old, true, 'once it was switched on again');
+      }
+      await connection.destroy(old.identity, { createdBy: 'r1' }, ctx('r2'));
+      await assertLetIn(on, old, false, 'once it was destroyed');
+      await assertLetIn(on, fresh, true, 'once the other was destroyed');
+      await connection.destroy(fresh.identity, { createdBy: 'r2' }, ctx('r2'));
+      await assertLetIn(on, fresh, false, 'once it was undone');
     },
   },
   {

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import type { Connection } from '../../contract/rotator.js';
+import type { Connection, Credential } from '../../contract/rotator.js';
+import { isKeyturnError } from '../../core/errors.js';
 import type { Play } from '../rotator-harness.js';
 import {
   assertAccepted,
   assertAnswers,
+  assertDead,
   assertLive,
   assertUncertain,
   ended,
@@ -35,6 +37,10 @@ export const faultObligations: readonly Obligation[] = [
         await thrownBy('a create where nobody answers', other.create(proposal, ctx('r1')));
         await thrownBy('a destroy where nobody answers', other.destroy(made.identity, { createdBy: 'r1' }, ctx('r1')));
         if (on.capabilities.list) await thrownBy('a list where nobody answers', other.list(ctx('r1')));
+        if (on.capabilities.fence) await thrownBy('a raise where nobody answers', other.raise(ctx('r1')));
+        if (!on.capabilities.disable) return;
+        await thrownBy('a disable where nobody answers', other.disable(made.identity, ctx('r1')));
+        await thrownBy('an enable where nobody answers', other.enable(made.identity, ctx('r1')));
       });
       await assertAccepted(on, made);
     },
@@ -58,11 +64,21 @@ export const faultObligations: readonly Obligation[] = [
           destroy: async () => other.destroy(identity, { createdBy: 'r1' }, hurried()),
           ...(capabilities.list ? { list: async () => other.list(hurried()) } : {}),
           ...(capabilities.fence ? { raise: async () => other.raise(hurried()) } : {}),
-          ...(capabilities.disable ? { disable: async () => other.disable(identity, hurried()) } : {}),
+          ...(capabilities.disable
+            ? {
+                disable: async () => other.disable(identity, hurried()),
+                enable: async () => other.enable(identity, hurried()),
+              }
+            : {}),
         };
+        // One may say what it has found, the other may ask nobody: that they end is all that is asked.
+        const whatever = async (member: string, call: Promise<unknown>): Promise<void> =>
+          ended(member, call.then(noAnswer, noAnswer));
         await Promise.all([
           ended('probe', other.probe(credential, hurried())).then((a) => assertAnswers('probe', a, 'unknown')),
           ended('verify', other.verify(credential, hurried())).then((a) => assertAnswers('verify', a, 'unknown')),
+          whatever('preflight', other.preflight(credential, hurried())),
+          whatever('propose', other.propose(credential, hurried())),
           ended('usage', other.usage(identity, hurried())).then(({ kind }) =>
             assert.equal(kind, 'unknown', `usage answered \`${kind}\` for a target that hangs`),
           ),
@@ -100,8 +116,8 @@ export const faultObligations: readonly Obligation[] = [
       await on.lend(config, async (other) => {
         const answers = await other.probe(old, on.ctx('r2'));
         assertAnswers('probe', answers, 'accepted', 'unknown');
+        await assertHonest(on, other, old);
       });
-      await assertAccepted(on, old);
     },
   },
   {
@@ -113,30 +129,43 @@ export const faultObligations: readonly Obligation[] = [
     async act(on) {
       const old = await on.make('r1');
       const error = await refusedCreate(on, await on.stage.refusals?.quota?.(), 'r2');
-      const sorted = sortedAs(on, error);
-      const misleading = [
-        'STEP_FAILED',
-        'VALUE_REJECTED',
-        'ADMIN_REFUSED',
-        'PRINCIPAL_IN_USE',
-        'unknown',
-        'rejected-by-policy',
-      ];
-      assert.ok(
-        !misleading.includes(sorted),
-        `the target was full, and create threw ${errorText(error)}, sorted as ${sorted}`,
-      );
+      assertSorted(on, error, ['TARGET_FULL', 'TARGET_THROTTLED', 'TARGET_BUSY', 'transient'], 'the target was full');
+      const outcome = isKeyturnError(error) ? error.facts['outcome'] : undefined;
+      assert.notEqual(outcome, 'unknown', 'the target was full, and create says that nobody knows what it has made');
       await assertAccepted(on, old);
       if (on.capabilities.list) await assertLive(on, taggedAs(on, old.identity, 'r1'));
     },
   },
 ];
 
+const noAnswer = (): void => undefined;
+
+/** Of an admin that is refused: what it says it has done was done, and what it does not see is not there. */
+async function assertHonest(on: Play<unknown>, refused: Connection, { identity, value }: Credential): Promise<void> {
+  const { ctx, capabilities } = on;
+  const told = async (call: Promise<unknown>): Promise<boolean> =>
+    call.then(
+      () => true,
+      () => false,
+    );
+  if (capabilities.list) {
+    const listed = await refused.list(ctx('r2')).catch(() => null);
+    const isSeen = listed === null || listed.some((each) => each.identity === identity);
+    assert.ok(isSeen, 'we were refused, and list shows nothing where there is one of ours: an error it must be');
+  }
+  const assertSo = async (isDone: boolean): Promise<void> =>
+    isDone ? assertDead(on, { identity, value }) : assertAccepted(on, { identity, value });
+  if (capabilities.disable) await assertSo(await told(refused.disable(identity, ctx('r2'))));
+  await assertSo(await told(refused.destroy(identity, { createdBy: 'r1' }, ctx('r2'))));
+}
+
 /** *Returns* what a create threw that the target was to refuse. */
 async function refusedCreate({ lend, ctx }: Play<unknown>, config: unknown, rotationId: string): Promise<unknown> {
   return lend(config, async (other) => {
-    const proposal = await other.propose(null, ctx(rotationId));
-    return thrownBy('a create that the target refuses', other.create(proposal, ctx(rotationId)));
+    // Where the target keeps no tag, proposing asks it as well, and is refused as well.
+    const propose = async () => other.propose(null, ctx(rotationId));
+    const create = async () => other.create(await propose(), ctx(rotationId));
+    return thrownBy('a create that the target refuses', create());
   });
 }
 

@@ -12,11 +12,12 @@ export const fencingObligations: readonly Obligation[] = [
     heading,
     where,
     async act(on) {
-      const { connection, ctx } = on;
+      const { stage, connection, lend, ctx } = on;
       const proposal = await connection.propose(null, ctx('r1'));
       await connection.create(proposal, ctx('r1'));
       const made = { identity: proposal.identity, value: proposal.value ?? stranger('').value };
-      await connection.raise(ctx('r5'));
+      // By another process: a fence that is kept in this one is none.
+      await lend(stage.config, async (other) => other.raise(ctx('r5')));
       const late = 'of an older epoch';
       await assertCode('STALE_EPOCH', `a create ${late}`, connection.create(proposal, ctx('r4')));
       await assertCode(
@@ -27,6 +28,7 @@ export const fencingObligations: readonly Obligation[] = [
       await assertCode('STALE_EPOCH', `a raise ${late}`, connection.raise(ctx('r4')));
       if (on.capabilities.disable) {
         await assertCode('STALE_EPOCH', `a disable ${late}`, connection.disable(made.identity, ctx('r4')));
+        await assertCode('STALE_EPOCH', `an enable ${late}`, connection.enable(made.identity, ctx('r4')));
       }
       await assertAccepted(on, made);
       await connection.raise(ctx('r5'));
@@ -48,9 +50,10 @@ export const fencingObligations: readonly Obligation[] = [
     member: 'raise',
     heading,
     where,
-    async act({ connection, ctx, make }) {
+    async act({ stage, connection, lend, ctx, make }) {
       const made = await make('r1');
-      await connection.raise(ctx('r1', { fence: { era: 2, epoch: 1, known: true } }));
+      const later = ctx('r1', { fence: { era: 2, epoch: 1, known: true } });
+      await lend(stage.config, async (other) => other.raise(later));
       await assertCode('STALE_EPOCH', 'a create of an earlier era', connection.create(made, ctx('r99')));
     },
   },

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Credential } from '../../contract/rotator.js';
 import { openSecret } from '../../core/secret.js';
 import { type Play, credentialOf, secrets } from '../rotator-harness.js';
 import {
@@ -6,6 +7,7 @@ import {
   assertAnswers,
   assertCode,
   assertDead,
+  assertLetIn,
   assertLive,
   assertUncertain,
   listedSince,
@@ -75,10 +77,13 @@ export const makingObligations: readonly Obligation[] = [
     member: 'create',
     heading,
     async act(on) {
-      const { connection, ctx } = on;
+      const { stage, connection, ctx, capabilities } = on;
       const proposal = await connection.propose(null, ctx('r1'));
-      await connection.create(proposal, ctx('r1'));
-      await assertFinished(on, proposal);
+      const first = await credentialOf(proposal, async (proposed) => connection.create(proposed, ctx('r1')));
+      const made = await assertFinished(on, proposal);
+      // Of a value that is ours both are the same one. Where nothing can be found again nobody can end the first.
+      if (isSame(first, made) || !capabilities.list || stage.accepts === undefined) return;
+      await assertLetIn(on, first, false, 'once it was created again');
     },
   },
   {
@@ -149,6 +154,41 @@ export const makingObligations: readonly Obligation[] = [
       );
       if (!on.capabilities.list) return;
       assert.deepEqual(await listedSince(on), [], 'list shows what somebody else made');
+    },
+  },
+  {
+    name: 'a principal that another rotation uses is refused',
+    member: 'create',
+    heading,
+    where: [originOurs, tagged, twoLive],
+    async act(on) {
+      const { connection, ctx } = on;
+      const made = await on.make('r1');
+      const { value } = await connection.propose(null, ctx('r2'));
+      const call = connection.create({ identity: made.identity, ...(value && { value }) }, ctx('r2'));
+      await assertCode('PRINCIPAL_IN_USE', 'creating under a name that another rotation uses', call);
+      await assertAccepted(on, made);
+    },
+  },
+  {
+    name: 'a further credential takes the place of none: by identity, never by age',
+    member: 'create',
+    heading: 'Mistakes of others',
+    where: [twoLive],
+    async act(on) {
+      const { ctx } = on;
+      const old = await on.make('r1');
+      const fresh = await on.make('r2', old);
+      // There may be no room for it, or no name: then it is not made.
+      const third = await on.make('r3', fresh).catch(() => null);
+      await assertAccepted(on, old);
+      await assertAccepted(on, fresh);
+      if (third !== null) {
+        await on.connection.destroy(third.identity, { createdBy: 'r3' }, ctx('r3'));
+        await assertDead(on, third);
+      }
+      await assertAccepted(on, old);
+      await assertAccepted(on, fresh);
     },
   },
   {
@@ -226,11 +266,15 @@ export const makingObligations: readonly Obligation[] = [
   },
 ];
 
+function isSame(one: Credential, other: Credential): boolean {
+  return one.identity === other.identity && Buffer.compare(openSecret(one.value), openSecret(other.value)) === 0;
+}
+
 /** Created once more, by whoever comes next, it is live, once. */
 async function assertFinished(
   on: Play<unknown>,
   proposal: Parameters<Play<unknown>['connection']['create']>[0],
-): Promise<{ readonly identity: string }> {
+): Promise<Credential> {
   const { connection, ctx } = on;
   const made = await credentialOf(proposal, async (again) => connection.create(again, ctx('r1', { attempt: 2 })));
   await assertAccepted(on, made);

@@ -9,7 +9,7 @@ export interface Condition {
 }
 
 /** What of a stage an obligation cannot do without, by its name. */
-export type Need = 'hung' | 'refusals.policy' | 'refusals.authority' | 'refusals.quota';
+export type Need = 'accepts' | 'hung' | 'plantAdopted' | 'refusals.policy' | 'refusals.authority' | 'refusals.quota';
 
 /** One thing that every rotator owes the engine, where its conditions hold. */
 export interface Obligation {
@@ -68,21 +68,25 @@ export function propagationMsOf(capabilities: Capabilities): number {
 
 /** What a stage lacks for an obligation, in words for its author; null: nothing. */
 export function lackOf(need: Need | undefined, stage: RotatorStage<unknown>): string | null {
-  const has = (): boolean => {
-    switch (need) {
-      case undefined:
-        return true;
-      case 'hung':
-        return stage.hung !== undefined;
-      case 'refusals.policy':
-        return stage.refusals?.policy !== undefined;
-      case 'refusals.authority':
-        return stage.refusals?.authority !== undefined;
-      case 'refusals.quota':
-        return stage.refusals?.quota !== undefined;
-      default:
-        return need satisfies never;
-    }
-  };
-  return need === undefined || has() ? null : `the stage of the harness gives no \`${need}\``;
+  return need === undefined || gives(stage, need) ? null : `the stage of the harness gives no \`${need}\``;
+}
+
+/** True where the stage can make this. */
+export function gives(stage: RotatorStage<unknown>, need: Need): boolean {
+  switch (need) {
+    case 'accepts':
+      return stage.accepts !== undefined;
+    case 'hung':
+      return stage.hung !== undefined;
+    case 'plantAdopted':
+      return stage.plantAdopted !== undefined;
+    case 'refusals.policy':
+      return stage.refusals?.policy !== undefined;
+    case 'refusals.authority':
+      return stage.refusals?.authority !== undefined;
+    case 'refusals.quota':
+      return stage.refusals?.quota !== undefined;
+    default:
+      return need satisfies never;
+  }
 }

@@ -19,7 +19,11 @@ export const secrecyObligations: readonly Obligation[] = [
       const { witness, stage } = on;
       await capturingOutput(
         async () => leadThroughFaults(on),
-        (line) => witness.show('the output of the process', line),
+        (where, text) => {
+          witness.show(where, text);
+          // What was found goes no further: the log of whoever judges a rotator is no place for a value either.
+          return whereShown([{ where: '', what: text }], witness.values) === null;
+        },
       );
       witness.show('util.inspect of the configuration', stage.config);
       witness.learn(stranger('').value);

@@ -143,6 +143,21 @@ describe('a process that ends in a call', () => {
 
     expect([await create(), await create()]).toEqual(['ROTATOR_CRASHED', 'ROTATOR_CRASHED']);
   });
+
+  test('is the third in a row where one in between had to be killed because it did not close', async () => {
+    const { connection, rotator } = await connected({
+      members: withCreate('async () => process.exit(3)').replace('({ create', '({ close: () => { for (;;); }, create'),
+    });
+    const create = async () => (await thrownBy(connection.create(credential, aContext()))).code;
+
+    await create();
+    await create();
+    const another = rotator.connect({});
+    await another.identify(aContext({ rotationId: 'r2' }));
+    await another.close();
+
+    expect([await create(), await create()]).toEqual(['ROTATOR_CRASHED', 'ROTATOR_QUARANTINED']);
+  });
 });
 
 describe('memory without end', () => {
@@ -237,6 +252,21 @@ describe('what a process writes', () => {
     expect(lines).toEqual(['warn the process of the rotator wrote this {"text":"about to fail\\n"}']);
   });
 
+  test('is not shown where it crashed while it made a value: nobody knows what to look for', async () => {
+    const lines: string[] = [];
+    const made = 'made-by-the-provider-and-printed';
+    const { connection } = await connected({
+      members: withCreate(`async () => { require('node:fs').writeSync(1, '${made}'); process.exit(1); }`),
+      top: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+    });
+
+    await thrownBy(connection.create({ identity: 'acme-1' }, aContext({}, lines)));
+
+    expect(lines).toEqual([
+      `warn what the process of the rotator wrote is not shown: it was making a value {"bytes":${made.length}}`,
+    ]);
+  });
+
   test('is not shown at all where it is more than 64 KiB', async () => {
     const lines: string[] = [];
     const { connection } = await connected({
@@ -265,6 +295,27 @@ describe('what a process writes', () => {
     expect(lines).toEqual(['warn look {"text":"[secret]"}']);
   });
 });
+
+test.each([1_980, 3_980])(
+  'a value after %i characters is not cut in two where it is logged and thrown',
+  async (before) => {
+    const lines: string[] = [];
+    const { connection } = await connected({
+      members: `() => ({ create: async ({ value }, { log }) => {
+      const text = 'x'.repeat(${before}) + new TextDecoder().decode(value[Symbol.for('keyturn.secret.open')]());
+      log.warn({ text }, text);
+      throw new RangeError(text);
+    } })`,
+    });
+    const log = scrubbed(lines, [value]);
+
+    const error = await thrownBy(connection.create(credential, aContext({ log })));
+    log.warn({}, error.message);
+
+    expect(lines).toHaveLength(2);
+    expect(lines.join(' ')).not.toContain(value.slice(0, 12));
+  },
+);
 
 test('what a rotator logs is plain, and no more than 500 lines of one process', async () => {
   const lines: string[] = [];

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { answerChallenge, createProof } from 'keyturn/consumer';
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, test } from 'vitest';
+import { webhookSchemas } from '../../../scripts/webhooks-doc.js';
 import { httpConsumers } from '../../../src/adapters/http/consumers.js';
 import { keyName } from '../../../src/adapters/http/signing.js';
 import { renderCredential } from '../../../src/core/credential.js';
@@ -78,7 +79,7 @@ test.each([
 
   await asking('app').challenge(scope([consumer('app', server.url)]), phase, 7, stored());
 
-  const [{ body, headers }] = server.received as [Received];
+  const [{ body, headers }] = server.received as readonly Received[] as [Received];
   expect(new Webhook(key).verify(body, headers)).toEqual({
     type,
     timestamp: expect.any(String),
@@ -91,6 +92,7 @@ test.each([
       nonce: expect.stringMatching(/^[\w-]{32}$/),
     },
   });
+  expect(webhookSchemas.challenge.safeParse(JSON.parse(body)).success).toBe(true);
   expect(JSON.stringify(headers) + body).not.toContain(value);
 });
 

@@ -21,6 +21,34 @@ const answering =
     );
   };
 
+test('nothing connects to a host that is not on the list of its environment, however it is written', async () => {
+  const server = await receiver(status(204));
+  const listed = {
+    allowPrivate: true,
+    allowHosts: ['receiver.example', '*.internal.example'],
+    lookup: answering('127.0.0.1'),
+  };
+  const unlisted = [
+    'other.example',
+    'receiver.example.evil.test',
+    'internal.example',
+    '127.0.0.1',
+    'receiver.example@127.0.0.1',
+  ];
+  for (const host of unlisted) {
+    const url = `http://${host}:${server.port}/hook`;
+    expect(await outbound(listed)(posting(url))).toEqual({
+      kind: 'unreachable',
+      reason: 'its host is not one of allowHosts',
+    });
+    expect(await refusalOf(url, listed)).toBe('its host is not one of allowHosts');
+  }
+  expect(server.connections()).toBe(0);
+
+  for (const host of ['receiver.example', 'RECEIVER.example.', 'a.internal.example'])
+    expect(await outbound(listed)(posting(`http://${host}:${server.port}/hook`))).toMatchObject({ status: 204 });
+});
+
 describe('unless private addresses are allowed', () => {
   test.each([
     ['first', ['127.0.0.1', documented]],

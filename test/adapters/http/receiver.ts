@@ -11,21 +11,29 @@ export interface Received {
   readonly body: string;
 }
 
+/** The same with its first line. */
+export interface Taken extends Received {
+  readonly method: string;
+  /** Path and query. */
+  readonly url: string;
+}
+
 /** A server of one test. */
 export interface Receiver {
   readonly url: string;
   readonly port: number;
-  readonly received: Received[];
+  readonly received: Taken[];
   /** Connections so far. */
   readonly connections: () => number;
 }
 
 /** Starts an HTTP server on loopback; it is closed, with all its connections, when the test has finished. */
 export async function receiver(answer: (received: Received, response: ServerResponse) => unknown): Promise<Receiver> {
-  const received: Received[] = [];
+  const received: Taken[] = [];
   let connections = 0;
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const one = { headers: request.headers as Record<string, string>, body: await text(request) };
+    const { method = '', url = '', headers } = request;
+    const one = { method, url, headers: headers as Record<string, string>, body: await text(request) };
     received.push(one);
     await answer(one, response);
   };

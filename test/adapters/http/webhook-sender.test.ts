@@ -25,6 +25,7 @@ function delivery(url: string, changes: Partial<Delivery> = {}): Delivery {
     url,
     webhookId: 'msg_1',
     body: '{"type":"rotation.completed","data":{"note":"naïve ✓"}}',
+    asked: 0,
     attempt: 1,
     nowMs: Date.now(),
     ...changes,
@@ -59,12 +60,14 @@ test('the reference library verifies what was delivered, over retries too', asyn
   ]);
 });
 
-test('the reference library verifies any body under any key of 24 to 64 bytes', () => {
-  fc.assert(
-    fc.property(fc.uint8Array({ minLength: 24, maxLength: 64 }), fc.string({ unit: 'grapheme' }), (bytes, note) => {
+test('the reference library verifies any body under any key of 24 to 64 bytes', async () => {
+  const keyAndNote = [fc.uint8Array({ minLength: 24, maxLength: 64 }), fc.string({ unit: 'grapheme' })] as const;
+  await fc.assert(
+    fc.asyncProperty(...keyAndNote, async (bytes, note) => {
       const written = `whsec_${Buffer.from(bytes).toString('base64')}`;
       const body = JSON.stringify({ note });
-      const headers = signer(new Map([['a', Secret.fromText(written)]]))('a', { id: 'msg_1', atMs: Date.now(), body });
+      const sign = signer(new Map([['a', Secret.fromText(written)]]));
+      const headers = await sign('a', { id: 'msg_1', atMs: Date.now(), body });
 
       expect(new Webhook(written).verify(body, { ...headers })).toEqual({ note });
     }),
@@ -141,7 +144,8 @@ test('an endpoint that does not answer is given up', async () => {
 test('an answer whose body never ends counts by its status', async () => {
   const server = await receiver((_, response) => response.writeHead(200).write('…'));
 
-  expect(await sender({ timeoutMs: 100 }).send(delivery(server.url))).toMatchObject({ outcome: 'delivered' });
+  // The status must have come by then, on a machine that does other things as well.
+  expect(await sender({ timeoutMs: 3_000 }).send(delivery(server.url))).toMatchObject({ outcome: 'delivered' });
 });
 
 test('an endless answer is cut off after its beginning', async () => {

@@ -53,6 +53,8 @@ test.each([
   'postgres://user:hunter2%zz@host/db',
   'postgres://user:hunter2%ff@host/db',
   'postgres://user:hunter2@host/db?sslrootcert=/no/such/file',
+  'postgres://host/db?loginfile=/no/such/file',
+  'postgres://user:hunter2@host/db?loginfile=/etc/hostname',
 ])('what cannot be used is refused as a setting, without being repeated: %s', (text) => {
   expect(() => createPool(text)).toThrow(expect.objectContaining({ code: 'SETTING_INVALID' }));
   expect(() => createPool(text)).not.toThrow(/hunter2/);

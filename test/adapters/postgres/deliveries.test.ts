@@ -18,7 +18,7 @@ async function endpoints(state: State, ...names: readonly string[]): Promise<voi
 }
 
 /** A delivery that was taken while the address of `a` was the one of {@link endpoints}. */
-const sentToA = (deliveryId: string) => ({ deliveryId, url: 'https://a.example/hook' });
+const sentToA = (deliveryId: string) => ({ deliveryId, url: 'https://a.example/hook', asked: 0 });
 
 async function ring(state: State): Promise<readonly string[]> {
   return (await state.sweep.undelivered(100, 0)).map(({ deliveryId }) => deliveryId);
@@ -111,11 +111,23 @@ test('a delivery that failed is due again when it was put off to, one that was d
   const [first] = await taken(state);
   const id = first?.deliveryId ?? '';
 
-  await state.deliveries.record(sentToA(id), { outcome: 'failed', status: 503, tookMs: 12, againInMs: 5_000 });
+  await state.deliveries.record(sentToA(id), {
+    outcome: 'failed',
+    status: 503,
+    reason: null,
+    tookMs: 12,
+    againInMs: 5_000,
+  });
   expect(await ring(state)).toEqual([]);
   await harness.pass(5_000);
   expect((await taken(state)).map(({ attempt }) => attempt)).toEqual([2]);
-  await state.deliveries.record(sentToA(id), { outcome: 'delivered', status: 204, tookMs: 8, againInMs: null });
+  await state.deliveries.record(sentToA(id), {
+    outcome: 'delivered',
+    status: 204,
+    reason: null,
+    tookMs: 8,
+    againInMs: null,
+  });
   await harness.pass(10 ** 9);
 
   expect(await ring(state)).toEqual([]);
@@ -133,7 +145,13 @@ test('an endpoint that is gone is told nothing until its address changes', async
   const [one, two] = await ring(state);
 
   await state.deliveries.take(one ?? '', 1);
-  await state.deliveries.record(sentToA(one ?? ''), { outcome: 'gone', status: 410, tookMs: 1, againInMs: null });
+  await state.deliveries.record(sentToA(one ?? ''), {
+    outcome: 'gone',
+    status: 410,
+    reason: null,
+    tookMs: 1,
+    againInMs: null,
+  });
 
   expect(await ring(state)).toEqual([]);
   expect(await state.deliveries.take(two ?? '', 1)).toBeNull();
@@ -155,7 +173,7 @@ test('what happens while an endpoint is gone is told to the others and never to 
   await executor.commit([canary]);
   for (const delivery of await taken(state)) {
     const outcome = delivery.endpoint === 'a' ? 'gone' : 'delivered';
-    await state.deliveries.record(delivery, { outcome, status: 200, tookMs: 1, againInMs: null });
+    await state.deliveries.record(delivery, { outcome, status: 200, reason: null, tookMs: 1, againInMs: null });
   }
 
   await executor.commit([parked], { dueInMs: null });
@@ -178,8 +196,8 @@ test('an endpoint that was given another address while the old one answered that
   const elsewhere = { environment, name: 'a', url: 'https://elsewhere.example' };
   await state.registry.declare({ environment, secrets: [], targets: [], endpoints: [elsewhere] });
 
-  const gone = { outcome: 'gone', status: 410, tookMs: 1, againInMs: null } as const;
-  expect(await state.deliveries.record(old!, gone)).toBe('moved');
+  const gone = { outcome: 'gone', status: 410, reason: null, tookMs: 1, againInMs: null } as const;
+  expect(await state.deliveries.record(old!, gone)).toMatchObject({ kind: 'moved' });
   await executor.commit([parked], { dueInMs: null });
 
   const told = (await taken(state)).map(({ url, attempt, body }) => [
@@ -214,10 +232,10 @@ test('an endpoint that is declared no more is told nothing, and of what happens 
 });
 
 test.each([
-  ['failed for now', { outcome: 'failed', status: 503, againInMs: 5_000 }],
-  ['failed for good', { outcome: 'failed', status: 400, againInMs: null }],
-  ['delivered', { outcome: 'delivered', status: 202, againInMs: null }],
-  ['found its endpoint gone', { outcome: 'gone', status: 410, againInMs: null }],
+  ['failed for now', { outcome: 'failed', status: 503, reason: null, againInMs: 5_000 }],
+  ['failed for good', { outcome: 'failed', status: 400, reason: null, againInMs: null }],
+  ['delivered', { outcome: 'delivered', status: 202, reason: null, againInMs: null }],
+  ['found its endpoint gone', { outcome: 'gone', status: 410, reason: null, againInMs: null }],
 ] as const)('a delivery stays delivered where a slower try says that it %s, and the next is told', async (_, late) => {
   const state = await freshState();
   const harness = harnessOf(state);
@@ -228,9 +246,15 @@ test.each([
   const [quick] = await taken(state);
   expect([slow?.deliveryId, quick?.attempt]).toEqual([quick?.deliveryId, 2]);
   const id = slow?.deliveryId ?? '';
-  await state.deliveries.record(sentToA(id), { outcome: 'delivered', status: 204, tookMs: 8, againInMs: null });
+  await state.deliveries.record(sentToA(id), {
+    outcome: 'delivered',
+    status: 204,
+    reason: null,
+    tookMs: 8,
+    againInMs: null,
+  });
 
-  expect(await state.deliveries.record(sentToA(id), { ...late, tookMs: 70_000 })).toBe('late');
+  expect(await state.deliveries.record(sentToA(id), { ...late, tookMs: 70_000 })).toMatchObject({ kind: 'late' });
   await harness.pass(10 ** 9);
 
   expect(await ring(state)).toEqual([]);

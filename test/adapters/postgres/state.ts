@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import pg from 'pg';
+import type pg from 'pg';
 import { onTestFinished } from 'vitest';
 import { createPool } from '../../../src/adapters/postgres/connection.js';
 import { postgresDeliveries } from '../../../src/adapters/postgres/deliveries.js';
+import { postgresDeliveryLog } from '../../../src/adapters/postgres/delivery-log.js';
 import { postgresIntake } from '../../../src/adapters/postgres/intake.js';
 import { postgresJournal } from '../../../src/adapters/postgres/journal.js';
 import { postgresLeases } from '../../../src/adapters/postgres/leases.js';
@@ -14,6 +15,7 @@ import { postgresSweep } from '../../../src/adapters/postgres/sweep.js';
 import { postgresViews } from '../../../src/adapters/postgres/views.js';
 import type { JournalHarness } from '../../../src/testing/journal-harness.js';
 import { freshDatabase } from '../../support/postgres.js';
+import { askSuperuser } from '../../support/superuser.js';
 import type { PostgresMajor } from '../../support/test-server.js';
 
 /** A migrated database of one test, seen by a worker's role with no more than its grants, and by the superuser. */
@@ -21,7 +23,7 @@ export async function freshState(major: PostgresMajor = 18) {
   const database = await freshDatabase({ major, migrated: true });
   const role = `keyturn_app_${randomBytes(6).toString('hex')}`;
   const admin = createPool(database.url, { sessions: 2 });
-  await admin.query(`CREATE ROLE ${role} LOGIN PASSWORD '${role}'`);
+  await askSuperuser(database.url, `CREATE ROLE ${role} LOGIN PASSWORD '${role}'`);
   await migrate(database.url, { appRole: role });
   const url = new URL(database.url);
   url.username = role;
@@ -31,10 +33,7 @@ export async function freshState(major: PostgresMajor = 18) {
     await pool.end();
     await admin.end();
     await database.drop();
-    const client = new pg.Client(withoutDatabase(database.url));
-    await client.connect();
-    await client.query(`DROP ROLE ${role}`);
-    await client.end();
+    await askSuperuser(database.url, `DROP ROLE ${role}`);
   });
   return { url: database.url, appUrl: url.href, role, admin, pool, ...adapters(pool) };
 }
@@ -49,6 +48,7 @@ function adapters(pool: pg.Pool) {
     sweep: postgresSweep(pool),
     views: postgresViews(pool),
     deliveries: postgresDeliveries(pool),
+    deliveryLog: postgresDeliveryLog(pool),
     metrics: postgresMetrics(pool),
   };
 }
@@ -65,7 +65,10 @@ export function harnessOf(state: State): JournalHarness {
       await admin.query(`UPDATE keyturn.leases SET expires_at = expires_at - ${by}`);
       await admin.query(`UPDATE keyturn.rotations SET due_at = due_at - ${by}, rung_at = rung_at - ${by}`);
       await admin.query(`UPDATE keyturn.targets SET probe_at = probe_at - ${by}`);
-      await admin.query(`UPDATE keyturn.deliveries SET next_at = next_at - ${by}, rung_at = rung_at - ${by}`);
+      await admin.query(`UPDATE keyturn.webhook_endpoints SET rests_until = rests_until - ${by}`);
+      await admin.query(
+        `UPDATE keyturn.deliveries SET next_at = next_at - ${by}, rung_at = rung_at - ${by}, taken_until = taken_until - ${by}, wanted_at = wanted_at - ${by}`,
+      );
       await admin.query(
         `UPDATE keyturn.secrets SET next_due_at = next_due_at - ${by}, next_audit_at = next_audit_at - ${by}, audit_until = audit_until - ${by}`,
       );
@@ -86,10 +89,4 @@ export function harnessOf(state: State): JournalHarness {
       return rows.map(({ slot }) => slot);
     },
   };
-}
-
-function withoutDatabase(url: string): string {
-  const changed = new URL(url);
-  changed.pathname = '/postgres';
-  return changed.href;
 }

@@ -114,8 +114,8 @@ test.each([
     `SELECT FROM keyturn.rotations WHERE closed_at IS NULL AND due_at <= now() ORDER BY urgent DESC, due_at LIMIT 10`,
   ],
   [
-    'deliveries_waiting',
-    `SELECT FROM keyturn.deliveries WHERE outcome IS NULL AND next_at <= now() ORDER BY next_at LIMIT 10`,
+    'deliveries_due',
+    `SELECT FROM keyturn.deliveries WHERE environment = 'e' AND endpoint = 'n' AND outcome IS NULL AND next_at <= now() ORDER BY next_at LIMIT 4`,
   ],
 ])('the sweep finds its rows by the index %s', async (index, statement) => {
   const state = await freshState();

@@ -1,11 +1,21 @@
-import { GetParameterCommand, PutParameterCommand, type SSMClient } from '@aws-sdk/client-ssm';
+import {
+  DescribeParametersCommand,
+  GetParameterCommand,
+  PutParameterCommand,
+  type PutParameterCommandInput,
+  type SSMClient,
+} from '@aws-sdk/client-ssm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { webhookSchemas } from '../../../scripts/webhooks-doc.js';
 import { postgresRegistry } from '../../../src/adapters/postgres/registry.js';
 import { postgresSweep } from '../../../src/adapters/postgres/sweep.js';
+import { renderCredential } from '../../../src/core/credential.js';
 import type { ParameterBody } from '../../../src/core/delivery.js';
+import { Secret } from '../../../src/core/secret.js';
 import { type ServedStore, servedStore } from '../../ssm-server/served-store.js';
 
 const hourMs = 3_600_000;
+const events = ['parameter.expiring', 'parameter.expired', 'parameter.unchanged'];
 
 let store: ServedStore;
 let ssm: SSMClient;
@@ -18,7 +28,7 @@ beforeAll(async () => {
     environment: 'test',
     secrets: [],
     targets: [],
-    endpoints: [{ environment: 'test', name: 'audit', url: 'https://audit.example/hook' }],
+    endpoints: [{ environment: 'test', name: 'audit', url: 'https://audit.example/hook', events }],
   });
 });
 
@@ -41,7 +51,10 @@ const unchanged = (After: string) => ({
 });
 
 /** A parameter with these policies. *Returns* its name. */
-async function put(policies: readonly object[], { name = `/policies/p${(made += 1)}`, ...more } = {}): Promise<string> {
+async function put(
+  policies: readonly object[],
+  { name = `/policies/p${(made += 1)}`, ...more }: Partial<PutParameterCommandInput> & { readonly name?: string } = {},
+): Promise<string> {
   const Policies = JSON.stringify(policies);
   await ssm.send(
     new PutParameterCommand({
@@ -77,7 +90,7 @@ const bodies = async (name: string): Promise<readonly ParameterBody[]> => {
     'SELECT body FROM keyturn.deliveries WHERE secret = $1 ORDER BY created_at',
     [`test:${name}`],
   );
-  return rows.map(({ body }) => JSON.parse(body) as ParameterBody);
+  return rows.map(({ body }): ParameterBody => webhookSchemas.parameter.parse(JSON.parse(body)));
 };
 
 const isThere = (name: string): Promise<boolean> =>
@@ -168,6 +181,28 @@ test('a protected parameter and a secret under management outlive their expirati
 
   expect(await isThere(kept)).toBe(true);
   expect(await isThere(managed)).toBe(true);
+});
+
+test('a secret under management that no rotation has changed is told of, once for each of its versions', async () => {
+  const secret = await store.freshSecret();
+  const name = secret.slice(secret.indexOf(':') + 1);
+  await put([unchanged('24')], { name, Type: 'SecureString', Description: 'of the billing team' });
+  const scope = await store.begin(secret);
+  const value = renderCredential(
+    { identity: 'app_a', value: Secret.fromText('a-generated-value-000000000') },
+    scope.plan.fields,
+  );
+
+  const { version } = await store.store.putPending(scope, value);
+
+  expect(await sweep()).toEqual([]);
+  await age(name, 25);
+  expect(await sweep()).toEqual([[secret, version, 'parameter.unchanged']]);
+  expect(await sweep()).toEqual([]);
+  const { Parameters } = await ssm.send(
+    new DescribeParametersCommand({ ParameterFilters: [{ Key: 'Name', Values: [name] }] }),
+  );
+  expect(Parameters).toMatchObject([{ Version: version, Tier: 'Advanced', Description: 'of the billing team' }]);
 });
 
 test('a parameter that is being written is left to the next look', async () => {

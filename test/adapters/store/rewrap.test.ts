@@ -26,6 +26,7 @@ const configOf = (file: string, previous?: string): Config => ({
   file: '/keyturn.config.ts',
   folder: '/',
   keyring: { kind: 'file', file, previous: previous === undefined ? null : { kind: 'file', file: previous } },
+  databaseLogin: null,
   environments: {},
 });
 

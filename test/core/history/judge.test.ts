@@ -11,6 +11,16 @@ const promoting = staged.at('StepIntended', 'promote');
 const standing = { held: false, guardSeq: 0, waived: [] };
 const destroying = staged.at('StepIntended', 'destroy');
 
+const canaryDone = staged.events[staged.at('StepDone', 'canary')]!.event;
+const { verifiedMs } = (canaryDone.kind === 'StepDone' ? canaryDone.output : null) as { readonly verifiedMs: number };
+
+/** The journal of a rotation that had a check, which said this when the canary passed. */
+function checked(change?: object): Journal {
+  const good = { check: 'errors', answer: 'good', finding: '0 is below 1', atMs: verifiedMs, badLooks: 0 };
+  const planned = staged.planned(() => ({ checks: [{ name: 'errors' }] }));
+  return change === undefined ? planned : planned.output('canary', { checks: [{ ...good, ...change }] });
+}
+
 const wrong: Wrong = [
   // The order of the journal.
   ['a hole', new Journal(staged.events.toSpliced(5, 1)), /^A2 event 7 stands where 6 should/],
@@ -28,6 +38,16 @@ const wrong: Wrong = [
     staged.planned(() => ({ workflow: { name: 'staged-rotation', number: 7 } })),
     /^F21 .*staged-rotation 7/,
   ],
+  // Checks of the canary.
+  ['a check of which nothing was written down', checked(), /^I1 the canary passed and its check errors was not good/],
+  ['a check that was bad', checked({ answer: 'bad' }), /^I1 the canary passed and its check errors was not good/],
+  ['a check that was unknown', checked({ answer: 'unknown' }), /^I1 the canary passed and its check errors was not/],
+  [
+    'a check of an earlier look',
+    checked({ atMs: verifiedMs - 1 }),
+    /^I1 the canary passed and its check errors was not/,
+  ],
+  ['another check', checked({ check: 'page' }), /^I1 the canary passed and its check errors was not good/],
   // I9.
   ['an epoch that goes back', staged.change(disabling - 1, { epoch: 1 }), /^I9 epoch 1 writes after epoch 2/],
   [
@@ -350,4 +370,8 @@ it('only a promote that says what people had said is asked for the age of its lo
   const late = asked.later(promoting, tenMinutes + 1_000).events;
   const withSlack = judgeHistory([late], { ...strict, slackMs: 1_000 });
   expect(withSlack.map(({ invariant }) => invariant)).not.toContain('I1');
+});
+
+it('a canary whose check was good when it passed is sound', () => {
+  expect(judge(checked({}))).toEqual([]);
 });

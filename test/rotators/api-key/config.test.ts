@@ -7,7 +7,7 @@ import { parseConfig } from '../../../src/config/parse.js';
 import { env } from '../../../src/config/references.js';
 import { tellWarnings } from '../../../src/main/warnings.js';
 import { workflows } from '../../../src/main/settings.js';
-import { requests, settingsOf, untagged } from './borrowed.js';
+import { ours, requests, settingsOf, untagged } from './borrowed.js';
 
 const at = { url: 'https://keys.example.com', admin: { username: 'ops', secret: 'not-read-in-this-file' } };
 
@@ -70,6 +70,36 @@ describe('a definition is refused', () => {
       /^requests.verify: must send \{value\}/,
     ],
     [
+      'whose create sends a value that the answer is to show',
+      { requests: { ...requests, create: { ...requests.create, body: { note: '{tag}', secret: '{value}' } } } },
+      /^requests.create.body: knows no \{value\}.*leave out create.identity and create.value/,
+    ],
+    [
+      'whose answer has a value and no identity',
+      { requests: { ...requests, create: { ...requests.create, identity: undefined } } },
+      /^requests.create.identity: is missing: the answer has both/,
+    ],
+    [
+      'whose value is in no answer, and is not sent',
+      { requests: { ...ours, create: { ...ours.create, body: { note: '{tag}' } } } },
+      /^requests.create: must send \{name\} and \{value\}/,
+    ],
+    [
+      'whose value would stand in a URL, and nobody has said that it may',
+      { requests: { ...ours, create: { ...ours.create, path: '/keys/{name}?secret={value}' } } },
+      /^requests.create.path: would put \{value\} into a URL/,
+    ],
+    [
+      'whose name and password would stand in a URL, and nobody has said that they may',
+      { requests: { ...ours, verify: { method: 'GET', path: '/me?login={basic}' } } },
+      /^requests.verify.path: would put \{basic\} into a URL/,
+    ],
+    [
+      'whose names are ours, and nothing tells whose they are',
+      { requests: { ...ours, list: untagged.list } },
+      /^requests.list.tag: is missing: a name that we choose may be that of somebody else/,
+    ],
+    [
       'that looks for a tag it does not send',
       { requests: { ...requests, create: { ...requests.create, body: { name: '{name}' } } } },
       /^requests.create: must send \{tag\}/,
@@ -92,6 +122,7 @@ describe('a definition is refused', () => {
 describe('a definition is taken', () => {
   test.each<[string, Readonly<Record<string, unknown>>]>([
     ['with tags', {}],
+    ['with a name and a value of ours', { requests: ours }],
     ['without tags, on an account of its own', { requests: untagged, exclusive: true }],
     ['that accepts orphans', { requests: listless, acceptOrphans: true }],
     ['without TLS to this machine', { baseUrl: 'http://127.0.0.1:8080' }],
@@ -109,12 +140,13 @@ describe('a definition is taken', () => {
       disable: true,
       list: true,
       exclusive: false,
-      settleMs: 20_000,
+      settleMs: 60_000,
     });
-    expect(said({ requests: { ...requests, list: { ...list, lagMs: 5_000 } } })).toMatchObject({ settleMs: 25_000 });
+    expect(said({ requests: { ...requests, list: { ...list, lagMs: 5_000 } } })).toMatchObject({ settleMs: 65_000 });
     expect(said({ requests: untagged, exclusive: true })).toMatchObject({ list: true, exclusive: true });
     // What it lists there tells nothing about whose it is.
     expect(said({ requests: untagged, acceptOrphans: true })).toMatchObject({ list: false, exclusive: false });
+    expect(said({ requests: ours })).toMatchObject({ origin: 'ours', list: true, exclusive: false });
     expect(said({ propagationMs: 90_000 })).toMatchObject({ propagationMs: 90_000 });
   });
 });

@@ -1,5 +1,5 @@
 import { Secret } from 'keyturn/rotator';
-import apiKey, { type ApiKeySettings, grafana, rest, unleash, verdaccio } from 'keyturn/rotators/api-key';
+import apiKey, { type ApiKeySettings, grafana, rabbitmq, rest, unleash, verdaccio } from 'keyturn/rotators/api-key';
 import { expect, test } from 'vitest';
 import { calendar } from '../../../src/adapters/cron/calendar.js';
 import { defineConfig } from '../../../src/config/define.js';
@@ -34,6 +34,17 @@ test.each<[string, ApiKeySettings, Readonly<Record<string, unknown>>, string]>([
     '7',
   ],
   ['unleash', unleash({ baseUrl: 'https://u.example', token }), { list: true, propagationMs: 90_000 }, '7'],
+  [
+    'rabbitmq',
+    rabbitmq({
+      baseUrl: 'https://r.example',
+      username: 'ops',
+      password: token,
+      permissions: [{ vhost: '/', configure: '', write: '.*', read: '.*' }],
+    }),
+    { origin: 'ours', list: true, exclusive: false, disable: false },
+    '7',
+  ],
   [
     'verdaccio',
     verdaccio({ baseUrl: 'https://v.example', username: 'billing', password: token }),

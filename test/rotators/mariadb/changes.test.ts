@@ -31,6 +31,40 @@ describeWithMariadb('an account on a real server', () => {
     ]);
   });
 
+  test('made by many at the same time is one, and none of them is told that a privilege is missing', async () => {
+    const { connection, open, ctx } = await borrowTarget();
+    const { identity, value } = await connection.propose(null, ctx('r1'));
+
+    const all = Array.from({ length: 10 }, async () => open().create({ identity, value: value! }, ctx('r1')));
+
+    expect(await Promise.allSettled(all)).toEqual(all.map(() => ({ status: 'fulfilled', value: { identity } })));
+    expect(await connection.verify({ identity, value: value! }, ctx('r1'))).toMatchObject([{ answer: 'accepted' }]);
+  });
+
+  test('is made although somebody who was to make it is paused and never ends', async () => {
+    const { connection, ctx, logIn, name, sql } = await borrowTarget();
+    const { identity, value } = await connection.propose(null, ctx('r1'));
+    await sql(
+      `CREATE USER '${name}_paused' IDENTIFIED BY 'paused-somewhere'; GRANT \`${name}_role\` TO '${name}_paused'`,
+    );
+    await sql(`SET DEFAULT ROLE \`${name}_role\` FOR '${name}_paused'`);
+    const paused = await logIn(`${name}_paused`, 'paused-somewhere');
+    await paused.query('SELECT GET_LOCK(?, 0)', [`keyturn ${identity}`]);
+
+    await connection.create({ identity, value: value! }, ctx('r1'));
+
+    expect(await connection.verify({ identity, value: value! }, ctx('r1'))).toMatchObject([{ answer: 'accepted' }]);
+  });
+
+  test('is made under the longest name there may be', async () => {
+    const { open, ctx, name } = await borrowTarget();
+    const connection = open({ name: name.padEnd(40, 'x') });
+    onTestFinished(async () => connection.close());
+    const made = await make(connection, ctx('r1'));
+
+    expect(await connection.verify(made, ctx('r1'))).toMatchObject([{ answer: 'accepted' }]);
+  });
+
   test('acts as the role from its login on, and has no right of its own', async () => {
     const { connection, ctx, logIn, name, sql } = await borrowTarget();
     const { identity, value } = await make(connection, ctx('r1'));

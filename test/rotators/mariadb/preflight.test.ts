@@ -91,6 +91,17 @@ describeWithMariadb('before a rotation', () => {
     expect(findings[0]?.cure).toBe(`Define it anew with DEFINER = \`${name}_role\`.`);
   });
 
+  test('a current account that could never be switched off, for its name, is found', async () => {
+    const { connection, ctx, sql, name } = await borrowTarget();
+    const current = `${name} app`;
+    await sql(`CREATE USER '${current}'`);
+    await expect(connection.disable(current, ctx('r1'))).rejects.toMatchObject({ code: 'NOT_OURS' });
+
+    expect(sentences(await connection.preflight(any(current), ctx('r1')))).toEqual([
+      `the current account has the name "${current}", by which Keyturn could not switch it off`,
+    ]);
+  });
+
   test('the account of the admin as the current credential is found', async () => {
     const { connection, ctx, name } = await borrowTarget();
 
@@ -120,6 +131,8 @@ describeWithMariadb('before a rotation', () => {
       code: 'PREFLIGHT_FAILED',
       facts: { finding },
     });
+    // Nothing was made of it: only the tag is there.
+    expect(await connection.list(ctx('r1'))).toEqual([{ identity: proposal.identity, rotationId: 'r1', live: false }]);
 
     expect(await cureAll(target, null)).toEqual([finding]);
 

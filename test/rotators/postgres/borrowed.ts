@@ -7,6 +7,8 @@ import { onTestFinished } from 'vitest';
 import type { PostgresConfig } from '../../../rotators/postgres/config.js';
 import { scramVerifier } from '../../../rotators/postgres/scram.js';
 import { sharedPostgres } from '../../support/postgres.js';
+import { askSuperuser } from '../../support/superuser.js';
+import { isLong, isOnlyLong } from '../../support/length.js';
 
 /** Where a test works, and as whom. */
 export interface Setting {
@@ -16,10 +18,14 @@ export interface Setting {
 
 /** Every server and kind of admin the rotator promises to work with. */
 export const settings: readonly Setting[] = [
-  { major: 18, admin: 'superuser' },
-  { major: 15, admin: 'CREATEROLE' },
+  ...(isOnlyLong
+    ? []
+    : ([
+        { major: 18, admin: 'superuser' },
+        { major: 15, admin: 'CREATEROLE' },
+      ] as const)),
   // Each version and each admin is there by now; that they go together otherwise is for `npm run test:all`.
-  ...(process.env['KEYTURN_TEST_LONG'] === '1'
+  ...(isLong
     ? ([
         { major: 18, admin: 'CREATEROLE' },
         { major: 15, admin: 'superuser' },
@@ -41,11 +47,11 @@ export interface Borrowed {
   /** Another rotator for the same secret, closed when the test has finished. */
   readonly open: (change?: Readonly<Record<string, unknown>>) => Connection;
   readonly configure: (change?: Readonly<Record<string, unknown>>) => PostgresConfig;
-  /** Runs SQL as superuser; in the test's database unless another is named. */
+  /** Runs SQL as superuser, in the test's database or in `postgres`. */
   readonly sql: (
     text: string,
     values?: readonly unknown[],
-    database?: string,
+    database?: 'postgres',
   ) => Promise<readonly Record<string, unknown>[]>;
   /** Logs in as a consumer would. Ended when the test has finished. */
   readonly logIn: (identity: string, value: Secret | string) => Promise<pg.Client>;
@@ -98,26 +104,25 @@ export async function borrowTarget(
   const superUrl = new URL(server.url());
   const owner = decorate(`${name}_owner`);
   const logins = [decorate(`${name}_a`), decorate(`${name}_b`)] as const;
-  const sql: Borrowed['sql'] = async (text, values = [], database = name) => {
-    const client = new pg.Client(server.url(database));
-    await client.connect();
-    try {
-      const { rows } = await client.query<Record<string, unknown>>(text, [...values]);
-      return rows ?? [];
-    } finally {
-      await client.end();
-    }
+  const own = new pg.Pool({ connectionString: server.url(name) });
+  // What is dropped by force may still be ending.
+  own.on('error', () => {});
+  const sql: Borrowed['sql'] = async (text, values = [], database) => {
+    if (database === 'postgres') return askSuperuser(server.url(), text, values);
+    const { rows } = await own.query<Record<string, unknown>>(text, [...values]);
+    return rows ?? [];
   };
   const run = async (...statements: readonly string[]): Promise<void> => {
-    for (const statement of statements) await sql(statement, [], 'postgres');
+    for (const statement of statements) await askSuperuser(server.url(), statement);
   };
   onTestFinished(async () => {
+    await own.end();
     await run(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
     const made = await sql('SELECT rolname FROM pg_roles WHERE strpos(rolname, $1) > 0', [name], 'postgres');
     for (const { rolname } of made) await run(`DROP OWNED BY ${pg.escapeIdentifier(String(rolname))} CASCADE`);
     for (const { rolname } of made) await run(`DROP ROLE ${pg.escapeIdentifier(String(rolname))}`);
   });
-  await run(`CREATE DATABASE ${name}`);
+  await run(`CREATE DATABASE ${name} STRATEGY FILE_COPY`);
   const [ownerId, adminId] = [pg.escapeIdentifier(owner), pg.escapeIdentifier(`${name}_admin`)];
   if (makeOwner && mode === 'two-role') await run(`CREATE ROLE ${ownerId} NOLOGIN`);
   const adminPassword = SecretValue.fromText(randomBytes(12).toString('hex'));

@@ -3,10 +3,11 @@ import { Secret } from 'keyturn/rotator';
 import postgres from 'keyturn/rotators/postgres';
 import type { RotatorHarness } from 'keyturn/testing';
 import pg from 'pg';
-import { describe, onTestFinished } from 'vitest';
+import { describe } from 'vitest';
 import type { PostgresConfig } from '../../../rotators/postgres/config.js';
+import { badLine } from '../../support/bad-line.js';
 import { judged } from '../../support/judged-rotator.js';
-import { type ProxyMode, type TcpProxy, startTcpProxy } from '../../support/tcp-proxy.js';
+import type { ProxyMode, TcpProxy } from '../../support/tcp-proxy.js';
 import { type Borrowed, type Setting, borrowTarget, settings } from './borrowed.js';
 
 function harnessFor(setting: Setting, mode: 'two-role' | 'in-place'): RotatorHarness<PostgresConfig> {
@@ -17,6 +18,11 @@ function harnessFor(setting: Setting, mode: 'two-role' | 'in-place'): RotatorHar
     rotator: postgres,
     target: { name: `PostgreSQL ${setting.major} as a ${setting.admin} admin, ${mode}`, isReal: true },
     capabilities: postgres.capabilities(postgres.config.parse({ endpoints, database: 'any', admin, ...roles })),
+    none: {
+      'refusals.policy':
+        'PostgreSQL is sent verifiers, and its passwordcheck refuses only that of the name of the role',
+      'refusals.quota': 'PostgreSQL limits no number of roles',
+    },
     begin: async () => {
       const target = await borrowTarget(setting, { mode });
       return {
@@ -24,17 +30,30 @@ function harnessFor(setting: Setting, mode: 'two-role' | 'in-place'): RotatorHar
         // Port 1 is for nobody: a connection is refused at once.
         unreachable: target.configure({ endpoints: [{ host: '127.0.0.1', port: 1 }] }),
         hung: target.configure({
-          endpoints: [{ host: '127.0.0.1', port: (await badLine(target, { kind: 'blackHole' })).port }],
+          endpoints: [{ host: '127.0.0.1', port: (await lineTo(target, { kind: 'blackHole' })).port }],
         }),
         plantForeign: async (identity) => {
           await target.sql(`CREATE ROLE ${pg.escapeIdentifier(identity)} LOGIN PASSWORD 'somebody-elses-own-password'`);
           await target.sql(`COMMENT ON ROLE ${pg.escapeIdentifier(identity)} IS 'ask the billing team'`);
         },
+        plantAdopted: async () => {
+          const [identity, password] = [target.logins[0], randomBytes(12).toString('hex')];
+          const [role, admin] = [identity, target.config.admin.username].map((each) => pg.escapeIdentifier(each));
+          await target.sql(`CREATE ROLE ${role} LOGIN PASSWORD '${password}'`);
+          // What preflight asks for, from PostgreSQL 16 on, of an admin with no more than CREATEROLE.
+          await target.sql(`GRANT ${role} TO ${admin} WITH ADMIN OPTION`);
+          return { identity, value: Secret.fromText(password) };
+        },
         isThere: async (identity) =>
           (await target.sql('SELECT FROM pg_roles WHERE rolname = $1', [identity])).length > 0,
+        accepts: async ({ identity, value }) =>
+          target.logIn(identity, value).then(
+            () => true,
+            () => false,
+          ),
         losingAnswers: async () => {
           // The message that ends a transaction, and not its READ COMMITTED.
-          const proxy = await badLine(target, { kind: 'cutAfterRequest', match: /COMMIT\0/ });
+          const proxy = await lineTo(target, { kind: 'cutAfterRequest', match: /COMMIT\0/ });
           return {
             config: target.configure({ endpoints: [{ host: '127.0.0.1', port: proxy.port }] }),
             lost: () => proxy.cuts,
@@ -61,13 +80,8 @@ function harnessFor(setting: Setting, mode: 'two-role' | 'in-place'): RotatorHar
   };
 }
 
-/** A line to the target on which this goes wrong. */
-async function badLine(target: Borrowed, mode: ProxyMode): Promise<TcpProxy> {
-  const proxy = await startTcpProxy({ host: '127.0.0.1', port: target.config.endpoints[0]?.port ?? 0 });
-  onTestFinished(async () => proxy.stop());
-  await proxy.setMode(mode);
-  return proxy;
-}
+const lineTo = async ({ config }: Borrowed, mode: ProxyMode): Promise<TcpProxy> =>
+  badLine(config.endpoints[0]?.port ?? 0, mode);
 
 describe.each(settings)('on PostgreSQL $major as a $admin admin', (setting) => {
   describe.each(['two-role', 'in-place'] as const)('%s', (mode) => {

@@ -7,7 +7,9 @@ import random from 'keyturn/rotators/random';
 import type { RotatorHarness } from 'keyturn/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { judged } from '../../support/judged-rotator.js';
+import { forbidWriting } from '../../support/unwritable-folder.js';
 import { contextOf } from '../postgres/borrowed.js';
+import { isLetIn, writeByHand } from './by-hand.js';
 
 type Config = ReturnType<typeof random.config.parse>;
 
@@ -19,8 +21,14 @@ const harness: RotatorHarness<Config> = {
   rotator: random,
   target: { name: 'a folder', isReal: true },
   capabilities: random.capabilities({ folder: '/', name: 'any' }),
+  none: {
+    hung: 'a folder is no server: it takes no connections, and is there or not',
+    'refusals.policy': 'a folder takes whatever digest it is given',
+    'refusals.quota': 'a folder takes as many tokens as its disk',
+  },
   begin: async () => {
     const folder = await borrowFolder();
+    let allowWriting = async (): Promise<void> => {};
     return {
       config: { folder, name: 'app' },
       unreachable: { folder: join(folder, 'missing'), name: 'app' },
@@ -29,9 +37,20 @@ const harness: RotatorHarness<Config> = {
           join(folder, `${identity}.json`),
           JSON.stringify({ secret: 'elsewhere:/theirs', rotation: null, state: 'on', salt: '', digest: '' }),
         ),
+      plantAdopted: async (secret) => writeByHand(folder, secret),
+      accepts: async (credential) => isLetIn(folder, credential),
       isThere: async (identity) => existsSync(join(folder, `${identity}.json`)),
       openSession: async () => ({ isOpen: async () => false }),
-      end: async () => rm(folder, { recursive: true }),
+      refusals: {
+        authority: async () => {
+          allowWriting = await forbidWriting(folder);
+          return { folder, name: 'app' };
+        },
+      },
+      end: async () => {
+        await allowWriting();
+        await rm(folder, { recursive: true });
+      },
     };
   },
 };
@@ -79,6 +98,17 @@ test('a folder that is not there is told with its cure, by whatever is asked fir
   await expect(connection.identify(ctx)).rejects.toMatchObject({ code: 'PREFLIGHT_FAILED', facts: told });
   await expect(connection.identify({ ...ctx, step: 'drain' })).rejects.toMatchObject({ code: 'TARGET_UNREACHABLE' });
   expect(await connection.preflight(null, ctx)).toEqual([{ sentence: told.finding, cure: told.cure }]);
+});
+
+test.each([
+  ['EACCES', 'rejected-by-authority'],
+  ['EPERM', 'rejected-by-authority'],
+  ['EROFS', 'rejected-by-authority'],
+  // Of Node, where a process of its own was not allowed the folder.
+  ['ERR_ACCESS_DENIED', 'rejected-by-authority'],
+  ['EIO', 'unknown'],
+])('%s is %s', (code, classification) => {
+  expect(random.classify(Object.assign(new Error(code), { code }))).toBe(classification);
 });
 
 test('unknown keys of the configuration are refused', () => {

@@ -1,8 +1,9 @@
+import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import type { Connection, Credential, RotatorContext, Secret } from 'keyturn/rotator';
+import { type Connection, type Credential, type RotatorContext, Secret } from 'keyturn/rotator';
 import signingKey from 'keyturn/rotators/signing-key';
 import type { RotatorHarness } from 'keyturn/testing';
 import { Webhook } from 'standardwebhooks';
@@ -11,6 +12,7 @@ import type { SigningKeyConfig } from '../../../rotators/signing-key/config.js';
 import { classify } from '../../../rotators/signing-key/key-folder.js';
 import { judged } from '../../support/judged-rotator.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
+import { forbidWriting } from '../../support/unwritable-folder.js';
 import { contextOf, textOf } from '../postgres/borrowed.js';
 
 const parse = (config: object): SigningKeyConfig => signingKey.config.parse({ name: 'app', ...config });
@@ -22,14 +24,39 @@ const harness: RotatorHarness<SigningKeyConfig> = {
   rotator: signingKey,
   target: { name: 'a folder', isReal: true },
   capabilities: signingKey.capabilities(parse({ folder: '/' })),
+  none: {
+    hung: 'a folder is no server: it takes no connections, and is there or not',
+    'refusals.policy': 'a folder takes whatever key it is given',
+    'refusals.quota': 'a folder takes as many keys as its disk',
+  },
   begin: async () => {
     const folder = await mkdtemp(join(tmpdir(), 'keyturn-signing-key-'));
+    let allowWriting = async (): Promise<void> => {};
     return {
       config: parse({ folder }),
       unreachable: parse({ folder: join(folder, 'missing') }),
       plantForeign: async (identity) => writeFile(join(folder, `${identity}.json`), entryOf('elsewhere:/theirs', null)),
+      plantAdopted: async (secret) => {
+        await writeFile(join(folder, 'by-hand.json'), entryOf(secret, null));
+        return { identity: 'by-hand', value: Secret.fromText('whsec_c29tZWJvZHktZWxzZXM=') };
+      },
+      isThere: async (identity) => existsSync(join(folder, `${identity}.json`)),
+      accepts: async ({ identity, value }) => {
+        const text = await readFile(join(folder, `${identity}.json`), 'utf8').catch(() => '{}');
+        const { state, key } = JSON.parse(text) as { readonly state?: string; readonly key?: string };
+        return state === 'on' && key === textOf(value);
+      },
       openSession: async () => ({ isOpen: async () => false }),
-      end: async () => rm(folder, { recursive: true }),
+      refusals: {
+        authority: async () => {
+          allowWriting = await forbidWriting(folder);
+          return parse({ folder });
+        },
+      },
+      end: async () => {
+        await allowWriting();
+        await rm(folder, { recursive: true });
+      },
     };
   },
 };
@@ -215,6 +242,7 @@ test.skipIf(process.getuid?.() === 0)('a folder that cannot be written is found'
 test.each([
   ['EACCES', 'rejected-by-authority'],
   ['EROFS', 'rejected-by-authority'],
+  ['ERR_ACCESS_DENIED', 'rejected-by-authority'],
   ['ENOSPC', 'transient'],
   ['EIO', 'unknown'],
 ])('%s is %s', (code, classification) => {

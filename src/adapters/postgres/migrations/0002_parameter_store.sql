@@ -131,24 +131,27 @@ BEGIN
 END
 $$;
 
--- store_add(...): adds the next version. Returns its number; null where there is no room (see store_prune).
--- The caller holds the lock of the secret's store.
+-- store_add(...): adds the next version, with what the one before says of the parameter beside its value (its policies among
+-- that). Returns its number; null where there is no room (see store_prune). The caller holds the lock of the secret's store.
 CREATE FUNCTION keyturn.store_add(
   p_secret text, p_rotation text, p_put_id text, p_sealed bytea, p_digest text, p_by text
 ) RETURNS integer
 LANGUAGE plpgsql AS $$
 DECLARE
   v_version integer;
+  v_details jsonb;
 BEGIN
-  SELECT coalesce(max(version), 0) + 1 INTO v_version FROM keyturn.versions WHERE secret = p_secret;
+  SELECT version, details INTO v_version, v_details
+    FROM keyturn.versions WHERE secret = p_secret ORDER BY version DESC LIMIT 1;
+  v_version := coalesce(v_version, 0) + 1;
   IF NOT keyturn.store_prune(p_secret, p_rotation IS NULL) THEN
     RETURN NULL;
   END IF;
   INSERT INTO keyturn.parameters (parameter, environment, path, name)
   SELECT s.secret, s.environment, s.path, s.path FROM keyturn.secrets AS s WHERE s.secret = p_secret
   ON CONFLICT (parameter) DO UPDATE SET type = excluded.type WHERE parameters.type <> excluded.type;
-  INSERT INTO keyturn.versions (secret, version, rotation_id, put_id, put_by, sealed, digest)
-  VALUES (p_secret, v_version, p_rotation, p_put_id, p_by, p_sealed, p_digest);
+  INSERT INTO keyturn.versions (secret, version, rotation_id, put_id, put_by, details, sealed, digest)
+  VALUES (p_secret, v_version, p_rotation, p_put_id, p_by, coalesce(v_details, '{}'), p_sealed, p_digest);
   RETURN v_version;
 END
 $$;

@@ -78,8 +78,11 @@ async function copyTemplate(folder: string, words: Readonly<Record<string, strin
   for (const entry of entries.filter((each) => each.isFile())) {
     const from = join(entry.parentPath, entry.name);
     const name = nameOf(relative(template, from));
-    let text = await readFile(from, 'utf8');
-    for (const [word, put] of Object.entries(words)) text = text.replaceAll(word, put);
+    // All at once: what is put in the place of one word may be another one.
+    const text = (await readFile(from, 'utf8')).replaceAll(
+      new RegExp(Object.keys(words).join('|'), 'g'),
+      (word) => words[word] ?? word,
+    );
     await mkdir(dirname(join(folder, name)), { recursive: true });
     // Never over a file that has come meanwhile.
     await writeFile(join(folder, name), text, { flag: 'wx' });

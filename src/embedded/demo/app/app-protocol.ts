@@ -5,6 +5,9 @@ export type ToApp =
   | { readonly kind: 'start'; readonly order: AppOrder }
   /** Answer the next challenge of a canary with a refusal. */
   | { readonly kind: 'refuse-next-canary' }
+  /** Close every session, and use nothing until it is woken. It is told of what happens, and proves nothing. */
+  | { readonly kind: 'rest' }
+  | { readonly kind: 'wake' }
   /** Stop working, and report for the last time. */
   | { readonly kind: 'finish' };
 
@@ -37,6 +40,10 @@ export type AppStore =
 
 /** What the sample application needs to know. */
 export interface AppOrder {
+  /** What it is called as a consumer. */
+  readonly consumer: string;
+  /** How hard it works. */
+  readonly load: 'busy' | 'light';
   readonly store: AppStore;
   readonly secret: string;
   readonly environment: string;
@@ -61,6 +68,6 @@ export interface AppCounters {
   readonly moves: number;
   readonly challenges: number;
   readonly webhooks: number;
-  /** The version it uses; null: none yet. */
+  /** The version it uses; null: none yet, or it rests. */
   readonly version: number | null;
 }

@@ -3,9 +3,6 @@ import type { Credential } from '../../../core/credential.js';
 import { type LoginPlace, codeOf, loginFields } from '../login.js';
 import type { Tally } from './tally.js';
 
-/** Sessions of the pool. */
-const sessions = 4;
-
 /** One version of the credential in use: a pool of its own, and logins beside it. Nothing is ever tried again. */
 export class Holding {
   readonly #fields: pg.ClientConfig;
@@ -18,11 +15,11 @@ export class Holding {
   constructor(
     readonly version: number,
     readonly credential: Credential,
-    use: { readonly target: LoginPlace; readonly tally: Tally },
+    use: { readonly target: LoginPlace; readonly tally: Tally; readonly sessions: number },
   ) {
     this.#tally = use.tally;
     this.#fields = loginFields(use.target, credential);
-    this.#pool = new pg.Pool({ ...this.#fields, max: sessions, application_name: 'billing' });
+    this.#pool = new pg.Pool({ ...this.#fields, max: use.sessions, application_name: 'billing' });
     this.#pool.on('error', (error) => {
       if (!this.#isClosing) use.tally.fail('an idle session', codeOf(error));
     });

@@ -23,7 +23,7 @@ export function runSampleApp(openStore: OpenStore): void {
 
   const start = async (order: AppOrder): Promise<void> => {
     const store = await openStore(order);
-    const started = new SampleApp({ target: order.target, read: store.read });
+    const started = new SampleApp({ target: order.target, load: order.load, read: store.read });
     const { server, port } = await serveChallenges(started, order);
     app = started;
     started.start();
@@ -47,6 +47,12 @@ export function runSampleApp(openStore: OpenStore): void {
         break;
       case 'refuse-next-canary':
         app?.refuseNextCanary();
+        break;
+      case 'rest':
+        void app?.rest();
+        break;
+      case 'wake':
+        app?.wake();
         break;
       case 'finish':
         void finish();

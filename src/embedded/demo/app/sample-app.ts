@@ -2,13 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Held, HeldChallenge } from '../../../consumer/index.js';
 import type { Credential } from '../../../core/credential.js';
 import { type LoginPlace, codeOf, heldValue, login } from '../login.js';
-import type { AppCounters } from './app-protocol.js';
+import type { AppCounters, AppOrder } from './app-protocol.js';
 import { Holding } from './holding.js';
 import { Tally } from './tally.js';
 
 /** What the sample application works with. */
 export interface SampleAppParts {
   readonly target: LoginPlace;
+  readonly load: AppOrder['load'];
   /** Reads the store by label or number; null: there is no such version. */
   readonly read: (selector: 'current' | number) => Promise<StoredCredential | null>;
 }
@@ -19,9 +20,12 @@ export interface StoredCredential {
   readonly credential: Credential;
 }
 
-const queriesAtOnce = 3;
-const queryPauseMs = 15;
-const loginPauseMs = 60;
+/** How hard it works: sessions of its pool, queries at once, and the pauses between them and between fresh logins. */
+const loads = {
+  busy: { sessions: 4, queriesAtOnce: 3, queryPauseMs: 15, loginPauseMs: 60 },
+  light: { sessions: 1, queriesAtOnce: 1, queryPauseMs: 100, loginPauseMs: 400 },
+} as const;
+
 const pollMs = 500;
 
 /**
@@ -38,6 +42,7 @@ export class SampleApp {
   #holding: Holding | undefined;
   #following: Promise<void> = Promise.resolve();
   #refusesNextCanary = false;
+  #isResting = false;
   #isStopping = false;
 
   constructor(parts: SampleAppParts) {
@@ -51,6 +56,7 @@ export class SampleApp {
         await delay(pauseMs);
       }
     };
+    const { queriesAtOnce, queryPauseMs, loginPauseMs } = loads[this.#parts.load];
     for (let count = 0; count < queriesAtOnce; count += 1) {
       this.#work.push(repeat(queryPauseMs, () => this.#holding?.query()));
     }
@@ -61,6 +67,24 @@ export class SampleApp {
   /** The canary asked for next is answered with a refusal, though it would work. */
   refuseNextCanary(): void {
     this.#refusesNextCanary = true;
+  }
+
+  /** Lets what is under way finish, closes every session, and reads nothing any more. */
+  rest(): Promise<void> {
+    this.#isResting = true;
+    this.#following = this.#following.then(async () => {
+      const holding = this.#holding;
+      this.#holding = undefined;
+      await holding?.close();
+      this.#tally.version = null;
+    });
+    return this.#following;
+  }
+
+  /** Works again, with what `current` names by then. */
+  wake(): void {
+    this.#isResting = false;
+    void this.follow();
   }
 
   counters(): AppCounters {
@@ -109,13 +133,22 @@ export class SampleApp {
   }
 
   async #move(): Promise<void> {
+    if (this.#isIdle()) return;
     const found = await this.#read('current');
-    if (found === null || found.version === this.#holding?.version || this.#isStopping) return;
+    if (found === null || found.version === this.#holding?.version || this.#isIdle()) return;
     const old = this.#holding;
-    this.#holding = new Holding(found.version, found.credential, { target: this.#parts.target, tally: this.#tally });
+    this.#holding = new Holding(found.version, found.credential, {
+      target: this.#parts.target,
+      tally: this.#tally,
+      sessions: loads[this.#parts.load].sessions,
+    });
     this.#tally.version = found.version;
     this.#tally.moves += 1;
     await old?.close();
+  }
+
+  #isIdle(): boolean {
+    return this.#isResting || this.#isStopping;
   }
 
   async #read(selector: 'current' | number): Promise<StoredCredential | null> {

@@ -9,7 +9,7 @@ const maxBytes = 65_536;
 /** Answers Keyturn on a free port of the loopback, as `docs/consumers.md` shows it. *Returns* the server and its port. */
 export async function serveChallenges(
   app: SampleApp,
-  { consumerKey, environment }: AppOrder,
+  { consumer, consumerKey, environment }: AppOrder,
 ): Promise<{ readonly server: Server; readonly port: number }> {
   const server = createServer((request, response) => {
     const answering = async (): Promise<void> => {
@@ -22,7 +22,7 @@ export async function serveChallenges(
         body,
         headers: request.headers,
         key: consumerKey,
-        instance: `billing-${process.pid}`,
+        instance: `${consumer}-${process.pid}`,
         environment,
         held: (challenge) => app.held(challenge),
       });

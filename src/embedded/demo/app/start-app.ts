@@ -16,6 +16,8 @@ export interface RunningApp {
   /** False once its process has ended. */
   readonly isRunning: () => boolean;
   readonly refuseNextCanary: () => void;
+  readonly rest: () => void;
+  readonly wake: () => void;
   /** True once it has given its last report; one that died before has not. */
   readonly hasFinished: () => boolean;
   /** Lets it finish what it is doing. *Returns* its last report. */
@@ -44,7 +46,7 @@ const maxMs = 30_000;
  */
 export async function startApp(program: readonly string[], order: AppOrder): Promise<RunningApp> {
   const [path = '', ...loader] = [...program].reverse();
-  const printed = openSync(join(order.folder, 'app.log'), 'a', 0o600);
+  const printed = openSync(join(order.folder, `${order.consumer}.log`), 'a', 0o600);
   const child = fork(path, [], {
     execArgv: loader.reverse(),
     cwd: '/',
@@ -61,7 +63,8 @@ export async function startApp(program: readonly string[], order: AppOrder): Pro
   const tell = (message: ToApp): void => void child.send(message, () => {});
 
   const port = await new Promise<number>((resolve, reject) => {
-    const fail = (): void => reject(keyturnError('DEMO_BROKEN_OFF', { finding: 'the sample application ended' }));
+    const fail = (): void =>
+      reject(keyturnError('DEMO_BROKEN_OFF', { finding: `the application ${order.consumer} ended` }));
     void ended.then(fail);
     setTimeout(fail, maxMs).unref();
     child.on('message', (message: FromApp) => {
@@ -78,6 +81,8 @@ export async function startApp(program: readonly string[], order: AppOrder): Pro
     isRunning: () => !hasEnded,
     hasFinished: () => hasFinished,
     refuseNextCanary: () => tell({ kind: 'refuse-next-canary' }),
+    rest: () => tell({ kind: 'rest' }),
+    wake: () => tell({ kind: 'wake' }),
     finish: async () => {
       const late = setTimeout(() => child.kill('SIGKILL'), maxMs);
       tell({ kind: 'finish' });

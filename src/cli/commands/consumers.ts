@@ -1,0 +1,121 @@
+import type { Command } from 'commander';
+import type { SecretConfig } from '../../config/config.js';
+import { environmentOf } from '../../config/plan.js';
+import { keyturnError } from '../../core/errors.js';
+import type { ConsumerStanding } from '../consumer-standing.js';
+import { consumersOf } from '../consumer-standing.js';
+import { findRotation } from '../follow.js';
+import { exit } from '../output.js';
+import type { Register } from '../program.js';
+import { plain, showDuration, showTime, table } from '../table.js';
+
+/** `keyturn consumers list|show|waive` */
+export const consumers: Register = (program, action) => {
+  const group = program.command('consumers').description('who reads the secrets, and who has proved what it holds');
+  group
+    .command('list')
+    .description('the consumers that the configuration declares')
+    .option('--env <environment>', 'of this environment only')
+    .action(
+      action(async ({ doors, where, output }, command: Command) => {
+        const { env } = command.opts<{ readonly env?: string }>();
+        const config = await doors.config(where);
+        const environments = env === undefined ? Object.values(config.environments) : [environmentOf(config, env)];
+        const declared = environments.flatMap(({ secrets }) => Object.values(secrets).flatMap(declaredOf));
+        const rows = declared.map((each) => [
+          each.secret,
+          each.consumer,
+          each.canary ? 'tries first' : '',
+          each.required ? 'must prove' : '',
+          showDuration(each.cacheTtlMs),
+          each.url ?? 'is not asked',
+        ]);
+        const heading = ['SECRET', 'CONSUMER', 'CANARY', 'REQUIRED', 'CACHE', 'ADDRESS'];
+        output.answer(declared, rows.length === 0 ? 'No consumer is declared.' : table([heading, ...rows]));
+        return exit.done;
+      }),
+    );
+  group
+    .command('show')
+    .description('what the consumers of a rotation have said, and how long after the promotion they proved it')
+    .argument('<rotation>', 'its id or the beginning of it')
+    .action(
+      action(async ({ doors, where, output, args }) => {
+        const [rotation = ''] = args;
+        const state = await doors.state(where);
+        try {
+          const { rotationId } = await findRotation(state.views, rotation);
+          const events = await state.views.events(rotationId, 0);
+          const standing = consumersOf(events, await state.views.waivers(rotationId));
+          output.answer(standing, standing.length === 0 ? 'It has no consumers.' : standingTable(standing));
+          return exit.done;
+        } finally {
+          await state.close();
+        }
+      }),
+    );
+  group
+    .command('waive')
+    .description('accept for one rotation that a required consumer has not proved; its name and yours are written down')
+    .argument('<rotation>', 'its id or the beginning of it')
+    .argument('<consumer>', 'the name of the consumer')
+    .requiredOption('--reason <text>', 'why it is safe to go on without its proof; it stands in the audit trail')
+    .action(
+      action(async ({ doors, where, output, args }, command: Command) => {
+        const [rotation = '', consumer = ''] = args;
+        const { reason } = command.opts<{ readonly reason: string }>();
+        if (reason.trim() === '')
+          throw keyturnError('USAGE', { finding: '--reason says why, in words', command: 'consumers waive' });
+        const state = await doors.state(where);
+        try {
+          const { rotationId, status } = await findRotation(state.views, rotation);
+          const known = consumersOf(await state.views.events(rotationId, 0), [])
+            .filter(({ required }) => required)
+            .map((each) => each.consumer);
+          if (!known.includes(consumer)) {
+            const names = known.length === 0 ? 'it has none' : known.join(', ');
+            throw keyturnError('UNKNOWN_CONSUMER', { rotation: rotationId, consumer, known: names });
+          }
+          await state.operations.waive({ rotationId, consumer, by: doors.principal, reason });
+          const next = status === 'parked' ? ` It is parked: keyturn resume ${rotationId}` : '';
+          output.answer(
+            { rotationId, consumer, waived: true },
+            `Once promoted, rotation ${rotationId} waits for no proof from ${plain(consumer)}; a refusal still turns it back.${next}`,
+          );
+          return exit.done;
+        } finally {
+          await state.close();
+        }
+      }),
+    );
+  return group;
+};
+
+const declaredOf = ({ id, consumers: declared }: SecretConfig) =>
+  declared.map(({ name, url, canary, required, cacheTtlMs }) => ({
+    secret: id,
+    consumer: name,
+    canary,
+    required,
+    cacheTtlMs,
+    url,
+  }));
+
+function standingTable(standing: readonly ConsumerStanding[]): string {
+  const rows = standing.flatMap((each) => {
+    const role = [...(each.canary ? ['canary'] : []), ...(each.required ? ['required'] : [])].join(', ');
+    const waived = each.waiver === null ? '' : `by ${each.waiver.by}: ${each.waiver.reason}`;
+    const instances = each.instances.length === 0 ? [null] : each.instances;
+    return instances.map((one, index) => [
+      index === 0 ? each.consumer : '',
+      index === 0 ? role : '',
+      one?.instance ?? '–',
+      one === null ? 'not heard of yet' : one.answer,
+      one === null ? '–' : showTime(one.sinceMs),
+      one?.propagationMs === null || one === null ? '–' : showDuration(one.propagationMs),
+      one?.reason ?? '',
+      index === 0 ? waived : '',
+    ]);
+  });
+  return table([['CONSUMER', 'IS', 'INSTANCE', 'SAYS', 'SINCE', 'AFTER', 'REASON', 'WAIVED'], ...rows]);
+}

@@ -1,0 +1,80 @@
+import { type Answer, type Held, type HeldChallenge, answerChallenge } from './answer-challenge.js';
+import type { HeldCredential } from './held-credential.js';
+import type { LiveCredential } from './live-credential.js';
+
+/** A secret that this process reads. */
+export interface ConsumedSecret {
+  /** What its pools log in with: the proof is made of what it holds. */
+  readonly credential: LiveCredential;
+  /** The field that is the value. Default `password`. */
+  readonly field?: string;
+  /**
+   * Waits until what is opened uses the newest version, and says which. Needed where that takes a moment: `moved` of
+   * `liveRedis`. Default: at once, as pools do.
+   */
+  readonly moved?: () => Promise<number>;
+  /**
+   * Logs in with a pending version, beside everything else. *Returns* false where it was refused, which turns the rotation
+   * back; what it throws leaves the question open. Needed where this consumer is declared `canary`.
+   */
+  readonly tryPending?: (held: HeldCredential) => Promise<boolean>;
+}
+
+/** Who answers. */
+export interface ConsumerOptions {
+  /** `whsec_…`, as the configuration of Keyturn names it. Several while it is being replaced. */
+  readonly key: string | readonly string[];
+  /** Names this process among those of the application: letters, digits and `_ . : @ / -`, at most 128. */
+  readonly instance: string;
+  /** What this process was deployed as. A challenge of another environment is refused. */
+  readonly environment: string;
+  /** By path: `/prod/billing/db`. */
+  readonly secrets: Readonly<Record<string, ConsumedSecret>>;
+}
+
+/** A request as it came. */
+export interface ConsumerRequest {
+  /** To the byte. */
+  readonly body: string | Buffer;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+}
+
+/** Answers what Keyturn sends: reads what it tells of, and proves what is held. */
+export interface Consumer {
+  /** Never throws for what the request holds. *Repeat*: harmless. */
+  answer(request: ConsumerRequest): Promise<Answer>;
+}
+
+/** Joins the credentials of a process to the webhooks of Keyturn. The HTTP side: `nodeHandler`, `fetchHandler`, `fastifyPlugin`. */
+export function createConsumer({ key, instance, environment, secrets }: ConsumerOptions): Consumer {
+  const consumed = (secret: string): ConsumedSecret | undefined => {
+    const path = secret.startsWith(`${environment}:`) ? secret.slice(environment.length + 1) : '';
+    return Object.hasOwn(secrets, path) ? secrets[path] : undefined;
+  };
+  const held = async ({ phase, secret, version }: HeldChallenge): Promise<Held> => {
+    const own = consumed(secret);
+    if (own === undefined) return { kind: 'pending' };
+    const { credential, field = 'password', tryPending, moved } = own;
+    if (phase === 'drain') {
+      const current = await credential.refresh();
+      const used = moved === undefined ? current.version : await moved();
+      const isThere = current.version === version && used === version;
+      return isThere ? { kind: 'uses', value: current.get(field) } : { kind: 'pending' };
+    }
+    if (tryPending === undefined) return { kind: 'pending' };
+    const pending = await credential.version(version);
+    if (!(await tryPending(pending))) return { kind: 'refuses', reason: 'the login was refused' };
+    return { kind: 'uses', value: pending.get(field) };
+  };
+  return {
+    answer: async ({ body, headers }) =>
+      answerChallenge({
+        ...{ body, headers, key, instance, environment, held },
+        // Where to be is asked of the store, not of the webhook: it may be late, and come twice.
+        told: ({ secret }) =>
+          void consumed(secret)
+            ?.credential.refresh()
+            .catch(() => undefined),
+      }),
+  };
+}

@@ -1,0 +1,41 @@
+import type { ConsumerFact } from '../../core/canary.js';
+import type { Json } from '../../core/json.js';
+import type { RotationEvent } from '../../core/rotation.js';
+
+/**
+ * What the gates of one rotation say on their way, a line for each thing that is new: who has proved, and what is waited
+ * for. Needs every event, in order.
+ */
+export class WaitingLines {
+  readonly #proved = new Set<string>();
+  #why = '';
+
+  linesOf(event: RotationEvent): readonly { readonly step: string; readonly text: string }[] {
+    if (event.kind !== 'GateWaiting' && event.kind !== 'StepDone') return [];
+    const { step } = event;
+    const facts = event.kind === 'GateWaiting' ? event.facts : event.output;
+    const lines = consumersIn(facts)
+      .filter(({ answer, consumer }) => answer === 'proved' && !this.#proved.has(`${step} ${consumer}`))
+      .map(({ consumer }) => {
+        this.#proved.add(`${step} ${consumer}`);
+        return step === 'canary'
+          ? `${consumer} has tried it and proved it`
+          : `${consumer} has proved that it has moved`;
+      });
+    const why = event.kind === 'GateWaiting' ? `waits: ${event.why}` : '';
+    if (why !== '' && why !== this.#why) lines.push(why);
+    this.#why = why;
+    return lines.map((text) => ({ step, text }));
+  }
+}
+
+/** The consumers that have proved by what a gate has seen. */
+export function provedIn(facts: Json): readonly string[] {
+  return consumersIn(facts).flatMap(({ answer, consumer }) => (answer === 'proved' ? [consumer] : []));
+}
+
+/** What a gate wrote down of consumers: the gates of this package, and nobody else. */
+function consumersIn(facts: Json): readonly ConsumerFact[] {
+  if (typeof facts !== 'object' || facts === null || !('consumers' in facts)) return [];
+  return facts['consumers'] as unknown as readonly ConsumerFact[];
+}
