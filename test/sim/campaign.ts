@@ -36,6 +36,9 @@ const MOST_FINDINGS = 20;
 /** How often a process says how far it is. Seeds. */
 const TELL_EVERY = 100;
 
+/** A process that has not said for this long how far it is hangs: it gives way to all else, so the whole has no such limit. */
+const HANGS_MS = 900_000;
+
 /** How each of its seeds is narrowed. */
 export function narrowingOf({ only, without, horizonMs }: Campaign): Narrowing {
   return {
@@ -143,13 +146,16 @@ function runChild(
     // What runs the tests may run them with a loader; a bundle needs none.
     const child = fork(program, [JSON.stringify(campaign), JSON.stringify(part)], { execArgv: [] });
     let tally: Tally | null = null;
+    const watchdog = setTimeout(() => child.kill('SIGKILL'), HANGS_MS);
     child.on('message', (said: Said) => {
+      watchdog.refresh();
       if (said.kind === 'ended') tally = said.tally;
       else if (said.kind === 'found') listener.found(said.finding);
       else listener.progress(said.done, said.violations);
     });
     child.on('error', reject);
     child.on('exit', (code, signal) => {
+      clearTimeout(watchdog);
       if (tally === null) reject(new Error(`a part of the simulation ended with ${code ?? signal} and no result`));
       else resolve(tally);
     });
