@@ -1,3 +1,4 @@
+import type { ConsumerFact } from './canary.js';
 import { noProofFrom } from './consumer-facts.js';
 import type { Moment, Verdict } from './decide.js';
 import {
@@ -16,12 +17,17 @@ import type { Plan } from './plan.js';
 export type WatchFacts = EvidenceFacts & {
   /** What the old credential was answered; null: there is none, or it cannot be disabled. */
   readonly oldAnswers: readonly EndpointAnswer[] | null;
+  /** What consumers have said since. Absent in what was looked at before they were asked here. */
+  readonly consumers?: readonly ConsumerFact[];
   /**
    * Who might still need the old credential, looked at again because it could not be disabled: nothing has shown yet
    * that everything works without it. Null where it could, or there is none.
    */
   readonly again: QuietFacts | null;
 };
+
+/** An application that cannot work without the old credential waits no longer than this until it is asked. Milliseconds. */
+const ASKED_EVERY_MS = 5_000;
 
 /** What watch hands on: the evidence. */
 export type Watch = WatchFacts;
@@ -37,11 +43,16 @@ export function judgeWatch(
 ): Verdict<WatchFacts, Watch> {
   const harm = contradiction(facts, at.expected, plan);
   if (harm !== undefined) return { kind: harm.code === 'TARGET_CHANGED' ? 'park' : 'fail', ...harm };
+  const refused = (facts.consumers ?? []).find((each) => each.answer === 'refused');
+  if (refused !== undefined) {
+    return { kind: 'fail', code: 'CONSUMER_REFUSED', facts: { consumer: refused.consumer, finding: refused.reason } };
+  }
   const wait = (why: string, againInMs: number): Verdict<WatchFacts, Watch> => {
     const blind = moment.nowMs - moment.openedMs >= plan.policy.drainMaxMs + plan.policy.watchMs;
     if (blind && !moment.held)
       return { kind: 'park', code: 'DRAIN_TIMED_OUT', facts: { maxMs: plan.policy.drainMaxMs, finding: why } };
-    return { kind: 'wait', facts, why, againInMs: Math.max(1, Math.min(againInMs, plan.policy.pollMs)) };
+    const soonMs = Math.min(againInMs, plan.policy.pollMs, ASKED_EVERY_MS);
+    return { kind: 'wait', facts, why, againInMs: Math.max(1, soonMs) };
   };
   if (facts.oldAnswers !== null && !deadEverywhere(facts.oldAnswers)) {
     const alive = whereAnswered(facts.oldAnswers, 'accepted');
@@ -51,14 +62,6 @@ export function judgeWatch(
   if (!everywhere(facts.answers, 'accepted')) return wait('no answer to our own login', plan.policy.pollMs);
   if (moment.held) return wait('held', plan.policy.pollMs);
   if (facts.again !== null) {
-    const refused = facts.again.consumers.find((each) => each.answer === 'refused');
-    if (refused !== undefined) {
-      return {
-        kind: 'fail',
-        code: 'CONSUMER_REFUSED',
-        facts: { consumer: refused.consumer, finding: refused.reason },
-      };
-    }
     const unproved = unprovedConsumer(plan, {
       waived: moment.waived,
       consumers: facts.again.consumers,

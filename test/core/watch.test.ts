@@ -8,8 +8,13 @@ import { aPlan, promptPolicy } from '../support/plans.js';
 const watchMs = 5_000;
 const drainMaxMs = 60_000;
 
-function judge(facts: Partial<WatchFacts> = {}, moment: Partial<Moment> = {}, disabledMs = lookedMs - watchMs) {
-  const plan = aPlan({ policy: { ...promptPolicy, watchMs, drainMaxMs, pollMs: 1_000 } });
+function judge(
+  facts: Partial<WatchFacts> = {},
+  moment: Partial<Moment> = {},
+  disabledMs = lookedMs - watchMs,
+  pollMs = 1_000,
+) {
+  const plan = aPlan({ policy: { ...promptPolicy, watchMs, drainMaxMs, pollMs } });
   return judgeWatch({ plan, moment: aMoment(moment) }, { expected, disabledMs }, watchFacts(facts));
 }
 
@@ -21,8 +26,10 @@ describe('watch', () => {
     expect(judge({}, {}, lookedMs - watchMs + 1)).toMatchObject({ kind: 'wait', why: 'watching', againInMs: 1 });
   });
 
-  it('looks again no later than the policy polls', () => {
+  it('looks again no later than the policy polls, and within five seconds', () => {
     expect(judge({}, {}, lookedMs)).toMatchObject({ kind: 'wait', againInMs: 1_000 });
+    const held = judge({}, { held: true }, lookedMs, 60_000);
+    expect(held).toMatchObject({ kind: 'wait', againInMs: 5_000 });
   });
 
   it.each([
@@ -54,6 +61,23 @@ describe('watch', () => {
 
   it('waits where nobody answers our own login', () => {
     expect(judge({ answers: answers('unknown') })).toMatchObject({ kind: 'wait', why: 'no answer to our own login' });
+  });
+
+  it('turns back where any consumer refuses, held or not, whatever else is not known', () => {
+    const refused = aProof({ consumer: 'report', answer: 'refused', reason: 'it does not work' });
+    const facts = { consumers: [aProof(), refused], answers: answers('unknown') };
+    const wanted = {
+      kind: 'fail',
+      code: 'CONSUMER_REFUSED',
+      facts: { consumer: 'report', finding: 'it does not work' },
+    };
+    expect(judge(facts)).toEqual(wanted);
+    expect(judge(facts, { held: true })).toEqual(wanted);
+  });
+
+  it('does not wait for who does not answer: it has proved before the old one was switched off', () => {
+    const silent = aProof({ answer: 'unreachable', reason: 'no answer' });
+    expect(judge({ consumers: [silent] })).toMatchObject({ kind: 'pass' });
   });
 
   it('waits while it is held', () => {
@@ -99,15 +123,6 @@ describe('watch over what could not be disabled', () => {
 
   it('passes where it was quiet, and everybody has proved anew', () => {
     expect(judgeAgain({})).toMatchObject({ kind: 'pass' });
-  });
-
-  it('turns back where any consumer refuses', () => {
-    const refused = aProof({ consumer: 'report', answer: 'refused', reason: 'it does not work' });
-    expect(judgeAgain({ consumers: [...idle.consumers, refused] })).toEqual({
-      kind: 'fail',
-      code: 'CONSUMER_REFUSED',
-      facts: { consumer: 'report', finding: 'it does not work' },
-    });
   });
 
   it('waits for a young proof of every required consumer, or a waiver', () => {

@@ -49,6 +49,19 @@ const base = {
 const refusing = (at: 'canary' | 'drain') => (_: string, phase: 'canary' | 'drain') =>
   phase === at ? ({ answer: 'refused', reason: 'it does not work' } as const) : proved();
 
+/** A consumer cannot work without the old credential, whatever it has proved. */
+function missingOld(): Pick<Scenario, 'answer' | 'meddle'> {
+  let isOff = false;
+  return {
+    answer: (consumer) =>
+      isOff && consumer === 'batch' ? { answer: 'refused', reason: 'a login was refused' } : proved(),
+    meddle: (world) => {
+      isOff = world.state.steps['disable']?.phase === 'done';
+      return undefined;
+    },
+  };
+}
+
 /** One endpoint does not get the change until the second wakeup after it. */
 function halfApplied(heals: boolean): Pick<Scenario, 'prepare' | 'meanwhile'> {
   let failed = 0;
@@ -139,6 +152,14 @@ export const scenarios: readonly Scenario[] = [
     name: 'failed drain with a provider-born value',
     answer: refusing('drain'),
     capabilities: provider,
+    ends: 'rolled_back',
+  },
+  { ...base, ...missingOld(), name: 'failed watch', ends: 'rolled_back' },
+  {
+    ...base,
+    ...missingOld(),
+    name: 'failed watch at a target that cannot fence',
+    capabilities: unfenced,
     ends: 'rolled_back',
   },
   { ...base, ...halfApplied(true), name: 'half-applied create that heals' },

@@ -129,6 +129,11 @@ export const plantedBugs: readonly PlantedBug[] = [
       'const pending = undefined as { readonly why: string } | undefined;',
     ],
   ),
+  bug('who cannot work without the old credential is not heard', [
+    watch,
+    "const refused = (facts.consumers ?? []).find((each) => each.answer === 'refused');",
+    "const refused = (facts.consumers ?? []).find((each) => each.answer === 'refused' && facts.atMs < 0);",
+  ]),
   // Canary and preflight.
   bug(
     'the canary passes what was not accepted',

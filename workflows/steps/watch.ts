@@ -31,9 +31,10 @@ export const watch: Gate<Before, WatchFacts, Watch> = {
   *observe({ plan, before, moment, previous, rewound }): Steps<WatchFacts> {
     const { old } = before.preflight;
     const blind = old !== null && before.disable.skipped !== null;
-    const asked = previous?.again?.consumers ?? before.drain.consumers;
-    const consumers = blind ? yield* challenge(plan, 'drain', before.stage.version, moment.nowMs, asked) : [];
-    const seen = yield* lookAtNew(logInWithListed({ plan, before, rewound }));
+    // Whoever has proved is asked again: who cannot work without the old credential finds that out only now.
+    const asked = previous?.consumers ?? previous?.again?.consumers ?? before.drain.consumers;
+    const consumers = yield* challenge(plan, 'drain', before.stage.version, moment.nowMs, asked);
+    const seen = { ...(yield* lookAtNew(logInWithListed({ plan, before, rewound }))), consumers };
     if (old === null) return { ...seen, oldAnswers: null, again: null };
     if (blind) {
       const { usage, lastOpenedMs } = yield* lookAtOld(old, previous?.again?.lastOpenedMs ?? null);

@@ -88,6 +88,11 @@ function* beforeDestroy(revoke: Revoke, gate: PastStep): Iterable<string> {
     yield* unproved(revoke, listIn(drain, 'consumers'), Number.POSITIVE_INFINITY);
     return;
   }
+  for (const fact of listIn(seen, 'consumers')) {
+    const answer = field(fact, 'answer');
+    if (answer !== 'proved' && answer !== 'pending' && answer !== 'unreachable')
+      yield '(c) a consumer refused the new credential while the old one was off';
+  }
   const disabledMs = disable.phase === 'done' ? disable.endedMs : Number.NaN;
   if (!(atMs - disabledMs >= past.plan.policy.watchMs - slackMs)) yield '(h) the watch window was not over';
   const isOff = field(disable.output, 'skipped') === null;

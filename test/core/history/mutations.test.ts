@@ -44,6 +44,10 @@ const meaningless: readonly (readonly [what: RegExp, why: string])[] = [
     'a proof of another name, or of another time that is young enough',
   ],
   [
+    /^alter StepDone watch output\.consumers( gone|\.#( gone|\.consumer))/,
+    'whom the old one was missed by: nobody; an older journal did not ask',
+  ],
+  [
     /^alter StepDone (drain|watch) output\.(again\.)?usage(\.(youngestAgeMs|oldestAgeMs))?( gone)?$/,
     'sessions that are not there; in place nobody counts them',
   ],

@@ -65,6 +65,11 @@ const wrong: Wrong = [
     staged.output('drain', { consumers: [appProof, proof({}), proof({ instance: 'b', answer: 'unreachable' })] }),
     /^I2 disable is meant: \(c\) batch had not proved/,
   ],
+  [
+    '(c) a refusal while the old one was off',
+    staged.output('watch', { consumers: [appProof, proof({ answer: 'refused' })] }),
+    /^I2 destroy is meant: \(c\) a consumer refused/,
+  ],
   ['(c) a proof that is too old', staged.later(disabling, 60_001), /^I2 disable is meant: \(c\) app had not proved/],
   [
     '(c) a proof of before promote',
