@@ -67,6 +67,23 @@ const challenge = z
     description: 'Sent to the address of a consumer, which answers with a proof: docs/consumers.md.',
   });
 
+/** What goes to the endpoints of an environment about a secret whose rotation is late. */
+const overdue = z
+  .strictObject({
+    type: z.literal('secret.overdue'),
+    timestamp,
+    data: z.strictObject({
+      environment,
+      secret,
+      dueAt: time.describe('The due time since when no rotation has completed.'),
+      sequence,
+    }),
+  })
+  .meta({
+    title: 'A secret is overdue',
+    description: 'Sent to the webhook endpoints of an environment, and again each time as long has passed.',
+  });
+
 /** What goes to the endpoints of an environment about the policies of plain parameters. */
 const parameterWebhook = z
   .strictObject({
@@ -109,6 +126,7 @@ const ping = z
 export const webhookSchemas = {
   rotation: rotationWebhook,
   challenge,
+  overdue,
   parameter: parameterWebhook,
   change,
   ping,

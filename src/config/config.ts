@@ -4,6 +4,7 @@ import type { Json } from '../core/json.js';
 import { shadowSuffix } from '../core/parameter-path.js';
 import type { PlannedCheck } from '../core/plan.js';
 import type { Policy } from '../core/policy.js';
+import type { Schedule } from '../ports/operations.js';
 
 /** The configuration after it was parsed: checked, complete and frozen. */
 export interface Config {
@@ -118,7 +119,7 @@ export interface SecretConfig {
   readonly warnings: readonly string[];
   readonly workflow: { readonly name: string; readonly number: number };
   /** Null: on demand only. */
-  readonly schedule: { readonly cron: string; readonly timezone: string } | null;
+  readonly schedule: Schedule | null;
   readonly policy: Policy;
   readonly consumers: readonly ConsumerConfig[];
   readonly checks: readonly PlannedCheck[];

@@ -120,6 +120,8 @@ export interface SecretInput {
     readonly cron: string;
     /** An IANA name: `Europe/Berlin`. */
     readonly timezone: string;
+    /** How long after its time a rotation may take until `secret.overdue` tells of it, and again each time as long. Default `1d`. */
+    readonly overdueAfter?: Duration;
   };
   readonly policy?: PolicyInput;
   /** The applications that read it. Default: none is known. */

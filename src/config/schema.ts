@@ -105,11 +105,19 @@ const consumer = z.strictObject({
   key: reference.optional(),
 });
 
+const schedule = z
+  .strictObject({
+    cron: z.string(),
+    timezone: z.string(),
+    overdueAfter: duration.refine((ms) => ms >= 60_000, 'expected at least 1m').default(24 * 60 * 60_000),
+  })
+  .transform(({ overdueAfter, ...rest }) => ({ ...rest, overdueAfterMs: overdueAfter }));
+
 const secret = z.strictObject({
   target: z.string(),
   config: settings.default({}),
   workflow: z.string().optional(),
-  schedule: z.strictObject({ cron: z.string(), timezone: z.string() }).optional(),
+  schedule: schedule.optional(),
   policy: policy.default({}),
   consumers: z.array(consumer).default([]),
   checks,

@@ -33,8 +33,11 @@ export interface WebhookBody {
 const parameterNotices = ['parameter.expiring', 'parameter.expired', 'parameter.unchanged'] as const;
 export type ParameterNotice = (typeof parameterNotices)[number];
 
-/** Every type of webhook that an endpoint may ask for. `parameter.changed`: a plain parameter has a new version. */
-export const webhookEvents = [...webhookTypes, ...parameterNotices, 'parameter.changed'] as const;
+/**
+ * Every type of webhook that an endpoint may ask for. `secret.overdue`: a rotation was due and has not completed.
+ * `parameter.changed`: a plain parameter has a new version.
+ */
+export const webhookEvents = [...webhookTypes, 'secret.overdue', ...parameterNotices, 'parameter.changed'] as const;
 export type WebhookEvent = (typeof webhookEvents)[number];
 
 /** The body of a webhook about a parameter. */

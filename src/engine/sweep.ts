@@ -37,7 +37,7 @@ const UNANSWERED_RINGS = 5;
 
 /**
  * The safety net under the queue, on every worker: due secrets, unattended rotations, unsent webhooks, audits of what
- * `current` names, policies of parameters. Each is one indexed query. What it finds it rings for; what the queue does not take, or takes and
+ * `current` names, secrets that are overdue, policies of parameters. Each is one indexed query. What it finds it rings for; what the queue does not take, or takes and
  * never hands out, it does itself.
  */
 export class Sweep {
@@ -86,6 +86,7 @@ export class Sweep {
     await this.#guarded('due secrets', () => this.#startDue());
     await this.#guarded('unattended rotations', () => this.#ringUnattended());
     await this.#guarded('unsent webhooks', () => this.#ringUndelivered());
+    await this.#guarded('overdue secrets', () => this.#tellOverdue());
     await this.#guarded('policies of parameters', () => this.#tellPolicies());
   }
 
@@ -166,6 +167,16 @@ export class Sweep {
       return true;
     } catch {
       return false;
+    }
+  }
+
+  async #tellOverdue(): Promise<void> {
+    const { queries, batch, log } = this.#parts;
+    for (const { secret, dueAtMs } of await queries.overdue(batch)) {
+      log.warn(
+        { secretId: secret, dueAt: new Date(dueAtMs).toISOString() },
+        'secret.overdue: a rotation was due and has not completed',
+      );
     }
   }
 

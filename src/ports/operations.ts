@@ -2,6 +2,16 @@ import type { ParameterNotice } from '../core/delivery.js';
 import type { Standing } from './step-ports.js';
 import type { CommandKind, Recorded, Status } from '../core/rotation.js';
 
+/** When a secret rotates by itself. */
+export interface Schedule {
+  /** Five fields. */
+  readonly cron: string;
+  /** An IANA name. */
+  readonly timezone: string;
+  /** How long after its due time a rotation may take until somebody is told. Milliseconds. */
+  readonly overdueAfterMs: number;
+}
+
 /** A secret as the configuration declares it, for the database. */
 export interface RegisteredSecret {
   /** `environment:/path`. */
@@ -10,7 +20,7 @@ export interface RegisteredSecret {
   readonly path: string;
   readonly target: string;
   /** Null: rotated on demand only. Unset never means due. */
-  readonly schedule: { readonly cron: string; readonly timezone: string } | null;
+  readonly schedule: Schedule | null;
 }
 
 /** A target as the configuration declares it. */
@@ -199,6 +209,11 @@ export interface SweepQueries {
   policies(
     limit: number,
   ): Promise<readonly { readonly parameter: string; readonly version: number; readonly event: ParameterNotice }[]>;
+  /**
+   * Tells, by webhook and in the audit trail, of at most so many secrets whose rotation was due and has not completed in the
+   * time it may take, and of each again when as long has passed. *Returns* what was told.
+   */
+  overdue(limit: number): Promise<readonly { readonly secret: string; readonly dueAtMs: number }[]>;
   /** Writes what an audit found into the audit trail; `problem` null: all well. */
   audited(secret: string, problem: string | null): Promise<void>;
 }

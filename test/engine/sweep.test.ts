@@ -19,6 +19,7 @@ function aSweep({ found = {}, parts = {} }: { found?: Partial<SweepQueries>; par
     unattended: async () => [],
     undelivered: async () => [],
     audits: async () => [],
+    overdue: async () => [],
     policies: async () => [],
     audited: async (secret, problem) => void did.push(`audited ${secret} ${problem}`),
     ...found,
@@ -125,6 +126,17 @@ it('what the policies of parameters asked for is told of in the log', async () =
   });
   await sweep.once();
   expect(told).toEqual([{ parameter: 'test:/a', version: 3, event: 'parameter.unchanged' }]);
+});
+
+it('a secret that is overdue is told of in the log', async () => {
+  const warned: unknown[] = [];
+  const ignore = (): void => undefined;
+  const { sweep } = aSweep({
+    found: { overdue: async () => [{ secret: 'test:/a', dueAtMs: Date.parse('2026-11-23T03:00:00Z') }] },
+    parts: { log: { debug: ignore, info: ignore, error: ignore, warn: (facts) => void warned.push(facts) } },
+  });
+  await sweep.once();
+  expect(warned).toEqual([{ secretId: 'test:/a', dueAt: '2026-11-23T03:00:00.000Z' }]);
 });
 
 it('an unsent webhook is rung for, or sent where the queue is down', async () => {

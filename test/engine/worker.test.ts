@@ -50,6 +50,7 @@ function aWorker(change: Partial<WorkerParts> = {}, plan = aPlan()) {
             reschedule: async () => true,
             unattended: async (limit, quietMs) => memory.state.unattended(limit, quietMs),
             undelivered: async () => [],
+            overdue: async () => [],
             policies: async () => [],
             audits: async () => [],
             audited: async () => undefined,

@@ -20,7 +20,9 @@ export function postgresMetrics(pool: Session): Metrics {
         ),
         rowsOf<Read['overdue'][number]>(
           pool,
-          `SELECT environment, count(*) FILTER (WHERE next_due_at <= now())::double precision AS count FROM keyturn.secrets
+          `SELECT environment, count(*) FILTER (
+             WHERE owed_since <= now() AND coalesce(last_rotated_at, '-infinity') < owed_since)::double precision AS count
+           FROM keyturn.secrets
            WHERE declared GROUP BY environment ORDER BY environment`,
         ),
         rowsOf<Read['open'][number]>(

@@ -10,6 +10,7 @@ interface Unscheduled {
   readonly target: string;
   readonly cron: string;
   readonly timezone: string;
+  readonly overdueAfterMs: number;
 }
 
 /**
@@ -32,9 +33,17 @@ export function postgresRegistry(pool: pg.Pool): Registry {
         // Without a due time: the worker that declares it sets the first one.
         await rowsOf(
           session,
-          `INSERT INTO keyturn.secrets (secret, environment, path, target, cron, timezone, declared)
-           VALUES ($1, $2, $3, $4, $5, $6, true) ON CONFLICT (secret) DO NOTHING`,
-          [secret, environment, path, target, schedule?.cron ?? null, schedule?.timezone ?? null],
+          `INSERT INTO keyturn.secrets (secret, environment, path, target, cron, timezone, overdue_after_ms, declared)
+           VALUES ($1, $2, $3, $4, $5, $6, coalesce($7, 86400000), true) ON CONFLICT (secret) DO NOTHING`,
+          [
+            secret,
+            environment,
+            path,
+            target,
+            schedule?.cron ?? null,
+            schedule?.timezone ?? null,
+            schedule?.overdueAfterMs ?? null,
+          ],
         );
       }),
   };
@@ -88,7 +97,7 @@ async function declareEndpoints(session: Session, environment: string, endpoints
   );
 }
 
-// In: [{"secret","path","target","cron","timezone"}…]. Effect: as above; a changed schedule has no due time until it is
+// In: [{"secret","path","target","cron","timezone","overdueAfterMs"}…]. Effect: as above; a changed schedule has no due time until it is
 // set, so that it is never due by the old one; another target is something a guard relies on.
 async function declareSecrets(
   session: Session,
@@ -102,25 +111,35 @@ async function declareSecrets(
       target,
       cron: schedule?.cron ?? null,
       timezone: schedule?.timezone ?? null,
+      overdueAfterMs: schedule?.overdueAfterMs ?? 86_400_000,
     })),
   );
   await rowsOf(
     session,
-    `INSERT INTO keyturn.secrets AS s (secret, environment, path, target, cron, timezone, declared)
-     SELECT d.secret, $1, d.path, d.target, d.cron, d.timezone, true
-     FROM jsonb_to_recordset($2) AS d (secret text, path text, target text, cron text, timezone text)
+    `INSERT INTO keyturn.secrets AS s (secret, environment, path, target, cron, timezone, overdue_after_ms, declared)
+     SELECT d.secret, $1, d.path, d.target, d.cron, d.timezone, d."overdueAfterMs", true
+     FROM jsonb_to_recordset($2)
+       AS d (secret text, path text, target text, cron text, timezone text, "overdueAfterMs" double precision)
      WHERE NOT EXISTS (SELECT FROM keyturn.secrets k WHERE k.secret = d.secret
-       AND (k.target, k.cron, k.timezone, k.declared) IS NOT DISTINCT FROM (d.target, d.cron, d.timezone, true))
+       AND (k.target, k.cron, k.timezone, k.overdue_after_ms, k.declared)
+         IS NOT DISTINCT FROM (d.target, d.cron, d.timezone, d."overdueAfterMs", true))
      ORDER BY d.secret
      ON CONFLICT (secret) DO UPDATE SET declared = true, target = excluded.target, cron = excluded.cron, timezone = excluded.timezone,
        next_due_at = CASE WHEN (s.cron, s.timezone) IS DISTINCT FROM (excluded.cron, excluded.timezone) THEN NULL ELSE s.next_due_at END,
+       owed_since = CASE WHEN (s.cron, s.timezone) IS DISTINCT FROM (excluded.cron, excluded.timezone) THEN NULL ELSE s.owed_since END,
+       overdue_at = CASE WHEN (s.cron, s.timezone) IS DISTINCT FROM (excluded.cron, excluded.timezone) THEN NULL
+         ELSE s.owed_since + excluded.overdue_after_ms * interval '1 millisecond' END,
+       overdue_after_ms = excluded.overdue_after_ms,
        guard_seq = s.guard_seq + (s.target <> excluded.target)::integer
-     WHERE (s.target, s.cron, s.timezone, s.declared) IS DISTINCT FROM (excluded.target, excluded.cron, excluded.timezone, true)`,
+     WHERE (s.target, s.cron, s.timezone, s.overdue_after_ms, s.declared)
+       IS DISTINCT FROM (excluded.target, excluded.cron, excluded.timezone, excluded.overdue_after_ms, true)`,
     [environment, declared],
   );
   await rowsOf(
     session,
-    `UPDATE keyturn.secrets SET declared = false, cron = NULL, timezone = NULL, next_due_at = NULL WHERE environment = $1 AND declared
+    `UPDATE keyturn.secrets SET declared = false, cron = NULL, timezone = NULL, next_due_at = NULL, owed_since = NULL,
+       overdue_at = NULL
+     WHERE environment = $1 AND declared
      AND secret NOT IN (SELECT d.secret FROM jsonb_to_recordset($2) AS d (secret text))`,
     [environment, declared],
   );
@@ -130,9 +149,12 @@ async function declareSecrets(
 async function unscheduled(session: Session, environment: string): Promise<readonly RegisteredSecret[]> {
   const rows = await rowsOf<Unscheduled>(
     session,
-    `SELECT secret, environment, path, target, cron, timezone FROM keyturn.secrets
+    `SELECT secret, environment, path, target, cron, timezone, overdue_after_ms AS "overdueAfterMs" FROM keyturn.secrets
      WHERE environment = $1 AND declared AND cron IS NOT NULL AND next_due_at IS NULL ORDER BY secret`,
     [environment],
   );
-  return rows.map(({ cron, timezone, ...rest }) => ({ ...rest, schedule: { cron, timezone } }));
+  return rows.map(({ cron, timezone, overdueAfterMs, ...rest }) => ({
+    ...rest,
+    schedule: { cron, timezone, overdueAfterMs },
+  }));
 }

@@ -4,6 +4,7 @@ import { type Session, rowsOf } from './statements.js';
 type Due = Awaited<ReturnType<SweepQueries['due']>>[number];
 type Unattended = Awaited<ReturnType<SweepQueries['unattended']>>[number];
 type Undelivered = Awaited<ReturnType<SweepQueries['undelivered']>>[number];
+type Overdue = Awaited<ReturnType<SweepQueries['overdue']>>[number];
 type Told = Awaited<ReturnType<SweepQueries['policies']>>[number];
 type Audit = Awaited<ReturnType<SweepQueries['audits']>>[number];
 
@@ -24,12 +25,17 @@ export function postgresSweep(pool: Session): SweepQueries {
         [environments, limit],
       ),
 
-    // No row: another worker was first.
+    // No row: another worker was first. What was owed and has been rotated since owes this due time, and a first one owes the next.
     async reschedule(secret, fromMs, nextMs) {
       const rows = await rowsOf(
         pool,
-        `UPDATE keyturn.secrets SET next_due_at = keyturn.from_ms($3)
-         WHERE secret = $1 AND declared AND next_due_at IS NOT DISTINCT FROM keyturn.from_ms($2) RETURNING 1`,
+        `UPDATE keyturn.secrets AS s SET next_due_at = keyturn.from_ms($3), owed_since = owed.since,
+           overdue_at = CASE WHEN owed.since IS NOT DISTINCT FROM s.owed_since THEN s.overdue_at
+                             ELSE owed.since + s.overdue_after_ms * interval '1 millisecond' END
+         FROM (SELECT o.secret, CASE WHEN o.owed_since > coalesce(o.last_rotated_at, '-infinity') THEN o.owed_since
+                                     ELSE keyturn.from_ms(coalesce($2::double precision, $3::double precision)) END AS since
+               FROM keyturn.secrets AS o WHERE o.secret = $1) AS owed
+         WHERE s.secret = owed.secret AND declared AND next_due_at IS NOT DISTINCT FROM keyturn.from_ms($2) RETURNING 1`,
         [secret, fromMs, nextMs],
       );
       return rows.length > 0;
@@ -82,6 +88,9 @@ export function postgresSweep(pool: Session): SweepQueries {
            SELECT r.rotation_id FROM keyturn.rotations r WHERE r.secret = s.secret AND r.closed_at IS NULL) AS "openRotation"`,
         [environments, limit],
       ),
+
+    // Index secrets_overdue.
+    overdue: (limit) => rowsOf<Overdue>(pool, 'SELECT * FROM keyturn.tell_overdue($1)', [limit]),
 
     // Index parameters_policies_due.
     policies: (limit) => rowsOf<Told>(pool, 'SELECT * FROM keyturn.parameter_policies($1)', [limit]),

@@ -4,7 +4,7 @@ import { Executor, planFor } from '../../../src/testing/journal-harness.js';
 import { eventually } from '../../support/eventually.js';
 import { type State, freshState, harnessOf } from './state.js';
 
-const nightly = { cron: '0 3 * * *', timezone: 'UTC' };
+const nightly = { cron: '0 3 * * *', timezone: 'UTC', overdueAfterMs: 86_400_000 };
 const environment = 'prod';
 
 const secret = (name: string, schedule: RegisteredSecret['schedule'] = null, target = 'main'): RegisteredSecret => ({

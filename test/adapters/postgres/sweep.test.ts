@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { Executor, planFor } from '../../../src/testing/journal-harness.js';
 import { type State, freshState, harnessOf } from './state.js';
 
-const schedule = { cron: '0 3 * * *', timezone: 'Europe/Berlin' };
+const fires = { cron: '0 3 * * *', timezone: 'Europe/Berlin' };
 const environment = 'prod';
 
 async function declare(state: State, ...names: readonly string[]) {
@@ -13,7 +13,7 @@ async function declare(state: State, ...names: readonly string[]) {
       environment,
       path: `/${name}`,
       target: 'main',
-      schedule,
+      schedule: { ...fires, overdueAfterMs: 86_400_000 },
     })),
     targets: [{ environment, target: 'main', concurrency: 4 }],
     endpoints: [],
@@ -34,7 +34,7 @@ test('a schedule is due from its time on and never while it is unset', async () 
   await state.sweep.reschedule('prod:/b', null, nowMs + 3_600_000);
 
   expect(await state.sweep.due([environment], 10)).toEqual([
-    { secret: 'prod:/a', ...schedule, dueAtMs: nowMs - 5, nowMs: expect.any(Number) as number },
+    { secret: 'prod:/a', ...fires, dueAtMs: nowMs - 5, nowMs: expect.any(Number) as number },
   ]);
   expect(await state.sweep.due(['staging'], 10)).toEqual([]);
 });
