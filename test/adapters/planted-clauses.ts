@@ -1,4 +1,5 @@
 import { type PlantedClause, clause } from './planted-clause.js';
+import { plantedOverdueClauses } from './planted-overdue-clauses.js';
 import { plantedWebhookClauses } from './planted-webhook-clauses.js';
 
 const journal = 'src/adapters/postgres/migrations/0003_journal_functions.sql';
@@ -375,5 +376,6 @@ export const plantedClauses: readonly PlantedClause[] = [
     "(SELECT $2::float8 * interval '1 millisecond' AS interval,\n                                   least(r.free_at, clock.now + $4::float8 * interval '1 millisecond') AS free_at",
     "(SELECT $2::float8 * interval '1 millisecond' AS interval,\n                                   r.free_at + $4::float8 * interval '0 millisecond' AS free_at",
   ),
+  ...plantedOverdueClauses,
   ...plantedWebhookClauses,
 ];

@@ -30,7 +30,17 @@ const engine = [
 ];
 
 /** Everything that a suite needs. */
-const whole = ['src', 'rotators', 'workflows', 'test', 'tsconfig.json', 'package.json', 'vitest.config.ts'];
+const whole = [
+  'src',
+  'rotators',
+  'workflows',
+  'scripts',
+  'docs',
+  'test',
+  'tsconfig.json',
+  'package.json',
+  'vitest.config.ts',
+];
 
 /** A copy of the engine and of one rig that runs it, in which faults are planted one at a time. */
 export class SourceCopy {

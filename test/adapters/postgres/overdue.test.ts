@@ -160,7 +160,9 @@ test('a schedule that is changed or taken away owes nothing', async () => {
 
 test('goes to endpoints that want it', async () => {
   const state = await freshState();
-  await declare(state, { all: undefined, late: ['secret.overdue'], pager: ['rotation.parked'] });
+  await declare(state, { former: undefined });
+  await declare(state, { all: undefined, gone: undefined, late: ['secret.overdue'], pager: ['rotation.parked'] });
+  await state.admin.query("UPDATE keyturn.webhook_endpoints SET gone = true WHERE name = 'gone'");
   await state.sweep.reschedule(secret, null, (await databaseMs(state)) - 3 * hourMs);
 
   await state.sweep.overdue(10);
