@@ -1,6 +1,5 @@
-import type { FastifyInstance, FastifyReply } from 'fastify';
-import { fastify } from 'fastify';
-import { keyturnError } from '../core/errors.js';
+import type { FastifyInstance } from 'fastify';
+import { type HttpServer, httpServer, listen } from './http-server.js';
 
 /** What the state database says when it is asked. */
 export type DatabaseHealth = 'ready' | 'unmigrated' | 'unreachable';
@@ -19,14 +18,6 @@ export interface HealthOptions {
   readonly timeoutMs?: number;
 }
 
-/** A health server that accepts connections. */
-export interface HealthServer {
-  /** `http://127.0.0.1:7070`. */
-  readonly url: string;
-  /** Accepts nothing more and resolves when requests in work are answered. *Repeat*: harmless. */
-  readonly close: () => Promise<void>;
-}
-
 /**
  * Serves `/livez` (the process answers), `/readyz` (the state database is there and migrated) and `/metrics`.
  *
@@ -35,25 +26,11 @@ export interface HealthServer {
  *
  * *Errors* `ADDRESS_IN_USE`, `SETTING_INVALID` where it cannot listen.
  */
-export async function startHealthServer(options: HealthOptions): Promise<HealthServer> {
+export async function startHealthServer(options: HealthOptions): Promise<HttpServer> {
   const { address = '127.0.0.1', port = 7070 } = options;
-  const server = fastify({
-    logger: false,
-    bodyLimit: 1_024,
-    requestTimeout: 10_000,
-    // A URL that no router can read never reaches the handlers below.
-    // Its type is open to routes that declare their replies; none of ours does.
-    frameworkErrors: (_error, _request, reply) =>
-      void (reply as unknown as FastifyReply).code(400).send({ error: 'bad request' }),
-  });
+  const server = httpServer({ bodyLimit: 1_024 });
   routes(server, options);
-  try {
-    const url = await server.listen({ host: address, port });
-    return { url, close: async () => server.close() };
-  } catch (error) {
-    await server.close();
-    throw unlistened(error, `${address}:${port}`);
-  }
+  return listen(server, { address, port, setting: 'the health address' });
 }
 
 function routes(server: FastifyInstance, { database, queue, metrics, timeoutMs = 2_000 }: HealthOptions): void {
@@ -66,16 +43,6 @@ function routes(server: FastifyInstance, { database, queue, metrics, timeoutMs =
       .send({ status: isReady ? 'ready' : 'not-ready', database: answer, queue: queue() });
   });
   server.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.read()));
-  server.addHook('onRequest', (_request, reply, done) => {
-    reply.header('cache-control', 'no-store');
-    done();
-  });
-  // What went wrong inside is not the business of whoever asks from outside.
-  server.setErrorHandler(async (error: { readonly statusCode?: number }, _request, reply) => {
-    const status = error.statusCode ?? 500;
-    return reply.code(status < 500 ? status : 500).send({ error: status < 500 ? 'bad request' : 'internal' });
-  });
-  server.setNotFoundHandler(async (_request, reply) => reply.code(404).send({ error: 'not found' }));
 }
 
 /** The answer, or the other one where it fails or takes too long. */
@@ -89,14 +56,4 @@ async function inTime<T>(ms: number, answer: Promise<T>, otherwise: T): Promise<
   } finally {
     clearTimeout(timer);
   }
-}
-
-function unlistened(error: unknown, where: string): Error {
-  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'EADDRINUSE') return keyturnError('ADDRESS_IN_USE', { address: where });
-  return keyturnError('SETTING_INVALID', {
-    setting: 'the health address',
-    finding: `${where} cannot be listened on (${typeof code === 'string' ? code : 'unknown'})`,
-    cure: 'Name an address of this machine and a port that this user may open.',
-  });
 }

@@ -1,7 +1,8 @@
 import type pg from 'pg';
 import { postgresMetrics } from '../adapters/postgres/metrics.js';
 import { assertMigrated } from '../adapters/postgres/migrate.js';
-import { type HealthServer, startHealthServer } from '../api/health.js';
+import { startHealthServer } from '../api/health.js';
+import type { HttpServer } from '../api/http-server.js';
 import type { Running, WorkerOptions } from '../cli/doors.js';
 import type { Config } from '../config/config.js';
 import { isKeyturnError } from '../core/errors.js';
@@ -38,7 +39,7 @@ async function healthOf(parts: {
   readonly start: StartWorker;
   readonly pool: pg.Pool;
   readonly isQueueReady: () => boolean;
-}): Promise<HealthServer | undefined> {
+}): Promise<HttpServer | undefined> {
   const { start, pool, isQueueReady } = parts;
   if (start.healthPort === null) return undefined;
   return startHealthServer({

@@ -1,11 +1,12 @@
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import type { DatabaseHealth, HealthOptions, HealthServer } from '../../src/api/health.js';
+import type { DatabaseHealth, HealthOptions } from '../../src/api/health.js';
 import { startHealthServer } from '../../src/api/health.js';
+import type { HttpServer } from '../../src/api/http-server.js';
 import { eventually } from '../support/eventually.js';
 
-async function serve(more: Partial<HealthOptions> = {}): Promise<HealthServer> {
+async function serve(more: Partial<HealthOptions> = {}): Promise<HttpServer> {
   const server = await startHealthServer({
     port: 0,
     database: async () => 'ready',
@@ -17,7 +18,7 @@ async function serve(more: Partial<HealthOptions> = {}): Promise<HealthServer> {
   return server;
 }
 
-async function get(server: HealthServer, path: string): Promise<{ readonly status: number; readonly body: unknown }> {
+async function get(server: HttpServer, path: string): Promise<{ readonly status: number; readonly body: unknown }> {
   const answer = await fetch(`${server.url}${path}`);
   return { status: answer.status, body: await answer.json() };
 }
