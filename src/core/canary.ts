@@ -1,5 +1,6 @@
 import { noProofFrom } from './consumer-facts.js';
 import type { Moment, Verdict } from './decide.js';
+import { nextLookMs } from './evidence.js';
 import { type EndpointAnswer, everywhere, whereAnswered } from './observation.js';
 import type { Plan } from './plan.js';
 import { canariesNeeded } from './policy.js';
@@ -11,8 +12,10 @@ export type ConsumerFact = {
   readonly instance: string | null;
   readonly answer: 'proved' | 'pending' | 'refused' | 'unreachable';
   readonly reason: string;
-  /** The database's time of the challenge. Milliseconds since 1970. */
+  /** The database's time of the challenge that this answers. Milliseconds since 1970. */
   readonly atMs: number;
+  /** It answers after the look that asks it, by an ack. Absent: it answered in the response, or not at all. */
+  readonly late?: true;
   /** When it first gave this answer without another in between. Milliseconds since 1970. */
   readonly sinceMs: number;
 };
@@ -63,7 +66,7 @@ export function judgeCanary(
     kind: 'wait',
     facts: { ...facts, ...well },
     why,
-    againInMs: Math.min(againInMs, pollMs),
+    againInMs: Math.min(againInMs, nextLookMs(plan, facts.consumers)),
   });
   const isIn = everywhere(facts.answers, 'accepted');
   const lacking = canaryLacking(plan, facts.consumers) ?? checkLacking(checks, facts.checks, facts.atMs);

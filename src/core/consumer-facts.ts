@@ -1,7 +1,8 @@
 import type { ConsumerFact } from './canary.js';
 
-/** What one instance answered now. */
-type Answered = Pick<ConsumerFact, 'consumer' | 'instance' | 'answer' | 'reason'>;
+/** What one instance answered. `atMs`: of the challenge that it answers, where that is not the one of this look. */
+type Answered = Pick<ConsumerFact, 'consumer' | 'instance' | 'answer' | 'reason' | 'late'> &
+  Partial<Pick<ConsumerFact, 'atMs'>>;
 
 /**
  * The facts after a look at which these instances answered. Instances are told apart by name: what one has said is
@@ -15,7 +16,12 @@ export function factsAfter(
   previous: readonly ConsumerFact[],
   { atMs, forgetAfterMs }: { readonly atMs: number; readonly forgetAfterMs: number },
 ): readonly ConsumerFact[] {
-  const heard = answers.map((each) => ({ ...each, atMs, sinceMs: sinceMs(each, previous, atMs) }));
+  // A proof is as old as its challenge; that it was heard of, and quiet counts from there, is of this look.
+  const heard = answers.map((each) => ({
+    ...each,
+    atMs: each.atMs ?? atMs,
+    sinceMs: sinceMs(each, previous, atMs),
+  }));
   const silent = previous
     .filter((each) => each.instance !== null && each.answer !== 'proved')
     .filter((each) => !answers.some((other) => isSame(other, each)))

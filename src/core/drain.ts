@@ -8,6 +8,7 @@ import {
   type QuietFacts,
   contradiction,
   graceMs,
+  nextLookMs,
   unprovedConsumer,
   unquiet,
 } from './evidence.js';
@@ -44,7 +45,7 @@ export function judgeDrain(
     kind: 'wait',
     facts,
     why: pending.why,
-    againInMs: Math.max(1, Math.min(pending.againInMs, plan.policy.pollMs)),
+    againInMs: Math.max(1, Math.min(pending.againInMs, nextLookMs(plan, facts.consumers))),
   };
 }
 

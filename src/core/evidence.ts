@@ -9,6 +9,11 @@ export const ALIAS_MAX_AGE_MS = 5_000;
 export const VERIFIED_MAX_AGE_MS = 60_000;
 /** I2 (c): every required consumer was challenged at most this long ago. Milliseconds. */
 export const PROOF_MAX_AGE_MS = 60_000;
+/**
+ * How soon a gate looks again, at the latest, where a consumer answers by acks: what it answered to one look counts at
+ * the next, and must be young then. Milliseconds.
+ */
+export const LATE_LOOK_MS = 20_000;
 
 /** What a gate after promote saw; the guards of `disable` and `destroy` judge on the same facts. */
 export type EvidenceFacts = {
@@ -71,6 +76,11 @@ export function namesNew({ current }: EvidenceFacts, expected: Expected): boolea
 /** The least time between promote and disable: policy, and the longest cache that a consumer declares. Milliseconds. */
 export function graceMs(plan: Plan): number {
   return Math.max(plan.policy.graceMs, ...plan.consumers.map((each) => each.cacheTtlMs));
+}
+
+/** When a waiting gate looks again at the latest: policy, and sooner where a consumer answers by acks. Milliseconds. */
+export function nextLookMs({ policy: { pollMs } }: Plan, consumers: readonly ConsumerFact[]): number {
+  return consumers.some((each) => each.late === true) ? Math.min(pollMs, LATE_LOOK_MS) : pollMs;
 }
 
 /** The first required consumer of which any instance lacks a proof that is young enough, without a waiver. */

@@ -95,6 +95,10 @@ export interface ConsumerAnswer {
   /** `proved`: it showed that it holds the value. `pending`: not yet. `refused`: it says that the value does not work. */
   readonly answer: 'proved' | 'pending' | 'refused' | 'unreachable';
   readonly reason: string;
+  /** When the challenge was issued that this answers, by the database. Absent: at this look. Milliseconds since 1970. */
+  readonly atMs?: number;
+  /** It answers after the look that asks it, by an ack; also said of one that has not yet. */
+  readonly late?: true;
 }
 
 /** The applications that read the secret. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type CanaryFacts, judgeCanary } from '../../src/core/canary.js';
 import type { Moment } from '../../src/core/decide.js';
+import { LATE_LOOK_MS } from '../../src/core/evidence.js';
 import type { Plan, PlannedCheck } from '../../src/core/plan.js';
 import type { Canaries } from '../../src/core/policy.js';
 import type { CheckFact } from '../../src/core/soak-check.js';
@@ -55,6 +56,14 @@ describe('canary', () => {
       code: 'CANARY_REFUSED',
       facts: { consumer: 'app', finding: 'it does not work' },
     });
+  });
+
+  it('looks again soon enough to meet the answer of a consumer that answers late', () => {
+    const plan = { policy: { ...policy, pollMs: 300_000, soakMs: 100_000 } };
+    const again = (consumers: CanaryFacts['consumers']) => judge({ consumers }, { plan });
+    expect(again([aProof({ answer: 'pending', late: true })])).toMatchObject({ kind: 'wait', againInMs: LATE_LOOK_MS });
+    expect(again([aProof({ late: true })])).toMatchObject({ why: 'soaking', againInMs: LATE_LOOK_MS });
+    expect(again([aProof()])).toMatchObject({ why: 'soaking', againInMs: 100_000 });
   });
 
   it('waits where nobody answers our own login, and forgets that it was well', () => {

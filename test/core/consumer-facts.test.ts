@@ -21,6 +21,12 @@ describe('what an instance answers', () => {
     ]);
   });
 
+  it('is as old as the challenge it answers, and heard of at this look', () => {
+    const late = { ...says('a'), atMs: lookedMs - 1_000, late: true } as const;
+    expect(after([late], [])).toEqual([fact('a', 'proved', { atMs: lookedMs - 1_000, sinceMs: atMs, late: true })]);
+    expect(after([late], [fact('a')])).toEqual([fact('a', 'proved', { atMs: lookedMs - 1_000, late: true })]);
+  });
+
   it('is since it first gave that answer', () => {
     expect(after([says('a')], [fact('a')])).toEqual([fact('a', 'proved', { atMs })]);
     expect(after([says('a')], [fact('a', 'pending')])).toEqual([fact('a', 'proved', { atMs, sinceMs: atMs })]);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Moment } from '../../src/core/decide.js';
 import { type DrainFacts, judgeDrain } from '../../src/core/drain.js';
-import { PROOF_MAX_AGE_MS } from '../../src/core/evidence.js';
+import { LATE_LOOK_MS, PROOF_MAX_AGE_MS } from '../../src/core/evidence.js';
 import type { Plan } from '../../src/core/plan.js';
 import { aConsumer, aMoment, aProof, answers, drainFacts, expected, lookedMs } from '../support/evidence.js';
 import { aPlan, ableCapabilities, promptPolicy } from '../support/plans.js';
@@ -75,6 +75,15 @@ describe('drain', () => {
     expect(judge({ consumers: [aProof({ atMs: lookedMs - PROOF_MAX_AGE_MS - 1 })] })).toEqual(
       waits(/no proof from app/),
     );
+  });
+
+  it('looks again soon enough to meet the answer of a consumer that answers late, whatever it waits for', () => {
+    const plan = { policy: { ...policy, pollMs: 300_000, graceMs: 100_000 } };
+    const pending = [aProof({ answer: 'pending', late: true })];
+    expect(judge({ consumers: pending }, { plan })).toEqual(waits(/no proof from app/, LATE_LOOK_MS));
+    expect(judge({ consumers: [aProof({ late: true })] }, { plan })).toEqual(waits(/grace/, LATE_LOOK_MS));
+    expect(judge({ consumers: [aProof()] }, { plan })).toEqual(waits(/grace/, 100_000));
+    expect(judge({ consumers: pending })).toEqual(waits(/no proof from app/, policy.pollMs));
   });
 
   it('does not wait for a waived consumer', () => {
