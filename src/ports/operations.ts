@@ -307,5 +307,7 @@ export interface Metrics {
     }[];
     readonly overdue: readonly { readonly environment: string; readonly count: number }[];
     readonly open: readonly { readonly status: string; readonly count: number }[];
+    /** What consumers answered to `POST /v1/acks`, by what became of it. */
+    readonly acks: readonly { readonly outcome: string; readonly count: number }[];
   }>;
 }

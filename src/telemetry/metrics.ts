@@ -53,7 +53,13 @@ export function metricsPage({ metrics, expected, isQueueReady }: MetricsOptions)
 
 const outcomes: readonly FinalStatus[] = ['completed', 'rolled_back', 'cancelled'];
 
-function register(registry: Registry, { rotations, steps, overdue, open }: Read, expected: readonly Expected[]): void {
+const ackOutcomes = ['proved', 'refused', 'wrong', 'replayed', 'expired', 'unsigned'] as const;
+
+function register(
+  registry: Registry,
+  { rotations, steps, overdue, open, acks }: Read,
+  expected: readonly Expected[],
+): void {
   const total = new Counter({
     name: 'keyturn_rotations_total',
     help: 'Rotations that have ended.',
@@ -76,6 +82,14 @@ function register(registry: Registry, { rotations, steps, overdue, open }: Read,
     'Rotations that have not ended, parked ones included.',
     open.map(({ status, count }) => [{ status }, count]),
   );
+  const ackTotal = new Counter({
+    name: 'keyturn_acks_total',
+    help: 'What consumers answered to POST /v1/acks, by what became of it.',
+    labelNames: ['outcome'],
+    registers: [registry],
+  });
+  for (const outcome of ackOutcomes) ackTotal.inc({ outcome }, 0);
+  for (const { outcome, count } of acks) ackTotal.inc({ outcome }, count);
 }
 
 type Labelled = readonly (readonly [labels: Readonly<Record<string, string>>, value: number])[];

@@ -26,6 +26,7 @@ const figures: Read = {
     { status: 'running', count: 3 },
     { status: 'parked', count: 1 },
   ],
+  acks: [{ outcome: 'wrong', count: 4 }],
 };
 
 const expected = [{ workflow: 'staged-rotation', trigger: 'demand' }];
@@ -77,6 +78,19 @@ test('overdue secrets and open rotations are gauges', async () => {
   expect(lines).toContain('keyturn_overdue_secrets{environment="prod"} 1');
   expect(lines).toContain('keyturn_open_rotations{status="running"} 3');
   expect(lines).toContain('keyturn_open_rotations{status="parked"} 1');
+});
+
+test('acks are counted by outcome, and every outcome begins at 0', async () => {
+  const lines = await page(async () => figures);
+
+  expect(lines.filter((line) => line.startsWith('keyturn_acks_total{'))).toEqual([
+    'keyturn_acks_total{outcome="proved"} 0',
+    'keyturn_acks_total{outcome="refused"} 0',
+    'keyturn_acks_total{outcome="wrong"} 4',
+    'keyturn_acks_total{outcome="replayed"} 0',
+    'keyturn_acks_total{outcome="expired"} 0',
+    'keyturn_acks_total{outcome="unsigned"} 0',
+  ]);
 });
 
 test('asking twice does not count twice', async () => {

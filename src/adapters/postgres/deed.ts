@@ -9,7 +9,7 @@ export interface Deed {
   readonly by: string;
   readonly action: string;
   readonly reason: string;
-  readonly facts?: Readonly<Record<string, string>>;
+  readonly facts?: Readonly<Record<string, string | number>>;
 }
 
 /** Writes it into the audit trail. */

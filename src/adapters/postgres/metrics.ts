@@ -7,7 +7,7 @@ type Read = Awaited<ReturnType<Metrics['read']>>;
 export function postgresMetrics(pool: Session): Metrics {
   return {
     async read() {
-      const [rotations, buckets, overdue, open] = await Promise.all([
+      const [rotations, buckets, overdue, open, acks] = await Promise.all([
         rowsOf<Read['rotations'][number]>(
           pool,
           `SELECT workflow, trigger, outcome, sum(count)::double precision AS count FROM keyturn.rotation_counters
@@ -30,8 +30,12 @@ export function postgresMetrics(pool: Session): Metrics {
           `SELECT status, count(r.status)::double precision AS count FROM unnest('{running,rolling_back,parked}'::text[]) status
            LEFT JOIN (SELECT status FROM keyturn.rotations WHERE closed_at IS NULL) r USING (status) GROUP BY status ORDER BY status`,
         ),
+        rowsOf<Read['acks'][number]>(
+          pool,
+          `SELECT outcome, sum(count)::double precision AS count FROM keyturn.ack_counters GROUP BY outcome ORDER BY outcome`,
+        ),
       ]);
-      return { rotations, steps: histograms(buckets), overdue, open };
+      return { rotations, steps: histograms(buckets), overdue, open, acks };
     },
   };
 }

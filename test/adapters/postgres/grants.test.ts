@@ -38,16 +38,16 @@ test('what is written once cannot be changed by the app role', async () => {
   );
 });
 
-test('sealed values are all the app role may delete', async () => {
+test('sealed values and challenges are all the app role may delete', async () => {
   const state = await freshState();
 
   const { rows } = await state.admin.query<{ name: string; rights: readonly boolean[] }>(
     `SELECT relname AS name FROM pg_class WHERE relnamespace = 'keyturn'::regnamespace AND relkind = 'r'
-     AND (has_table_privilege($1, oid, 'DELETE') OR has_table_privilege($1, oid, 'TRUNCATE'))`,
+     AND (has_table_privilege($1, oid, 'DELETE') OR has_table_privilege($1, oid, 'TRUNCATE')) ORDER BY relname`,
     [state.role],
   );
 
-  expect(rows).toEqual([{ name: 'sealed_values' }]);
+  expect(rows).toEqual([{ name: 'challenges' }, { name: 'sealed_values' }]);
   expect(await sqlstateOf(state, 'DELETE FROM keyturn.sealed_values')).toBeUndefined();
   expect(await sqlstateOf(state, 'DELETE FROM keyturn.leases')).toBe(denied);
 });
