@@ -36,6 +36,7 @@ const openers: Readonly<Record<string, string>> = {
   'src/adapters/http/checks.ts': 'HTTP takes text: a bearer token stands in a header, forgotten once it is sent',
   'src/adapters/http/consumer-proof.ts': 'compares the proof of a consumer with the one the value gives, in bytes',
   'src/adapters/http/consumer-words.ts': 'looks for the value in what a consumer says, in bytes',
+  'src/adapters/http/late-answers.ts': 'reads what a consumer says in an ack, which may quote the value',
   'src/adapters/http/signing.ts': 'signs webhooks and challenges, in bytes',
   'src/adapters/postgres/store/parameters.ts': 'the tier of a parameter follows from how many bytes its value has',
   'src/adapters/aws/ssm-calls.ts': 'the SDK takes the value of a put as text',

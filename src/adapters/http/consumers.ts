@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { z } from 'zod';
 import { parseCredential } from '../../core/credential.js';
 import type { PlannedConsumer } from '../../core/plan.js';
-import type { Secret } from '../../core/secret.js';
+import type { Challenges } from '../../ports/challenges.js';
 import type { Bound, ConsumerAnswer, ConsumersPort, Scope } from '../../ports/step-ports.js';
-import { type Challenge, isProof } from './consumer-proof.js';
-import { wordsWithout } from './consumer-words.js';
+import { judgeAnswer } from './consumer-answer.js';
+import type { Challenge } from './consumer-proof.js';
+import { type Asked, lateAnswers, withLate } from './late-answers.js';
 import { type Answered, type OutboundOptions, outbound } from './outbound.js';
 import { type SigningKeys, keyName, signer } from './signing.js';
 
@@ -15,33 +15,30 @@ export interface HttpConsumersOptions extends OutboundOptions {
   readonly keys: SigningKeys;
   /** For one consumer; never more than the step has left. Default 10 s. */
   readonly timeoutMs?: number;
+  /** Where nonces are kept for who answers later. Absent: nobody can. */
+  readonly challenges?: Challenges | undefined;
 }
 
 /** What of the step's time is kept for writing down the answers. */
 const RESERVE_MS = 500;
 
-/** `{"instance":"web-1","proof":"…"}`, or in place of the proof `"refused":"why"` or `"pending":true`. */
-const answerShape = z.object({
-  instance: z.string().regex(/^[\w.:@/-]{1,128}$/),
-  proof: z.string().max(128).optional(),
-  refused: z.string().max(4096).optional(),
-  pending: z.literal(true).optional(),
-});
-
 /**
- * Asks consumers over HTTP, all at once: a signed POST to each, answered by a proof in the body of a 2xx.
+ * Asks consumers over HTTP, all at once: a signed POST to each, answered by a proof in the body of a 2xx. With
+ * `challenges` one may answer 202 without a body, and later by an ack, which counts at the next looks.
  *
- * A dead consumer costs its time-out and no more; the others' answers stand. A wrong proof is `pending`: it shows that
- * the value is not held, not that it does not work.
+ * A dead consumer costs its time-out and no more; the others' answers stand.
  */
-export function httpConsumers({ keys, timeoutMs = 10_000, ...reach }: HttpConsumersOptions): Bound<ConsumersPort> {
+export function httpConsumers(options: HttpConsumersOptions): Bound<ConsumersPort> {
+  const { keys, timeoutMs = 10_000, challenges, ...reach } = options;
   const sign = signer(keys);
   const post = outbound(reach);
 
-  async function ask(scope: Scope, consumer: PlannedConsumer, asked: Asked): Promise<ConsumerAnswer> {
-    if (consumer.url === null) return answerOf(consumer, 'pending', 'it has no address');
-    const challenge = challengeOf(scope, asked);
-    const message = { id: `challenge_${challenge.nonce}`, atMs: scope.nowMs, body: bodyOf(scope, challenge) };
+  async function ask(scope: Scope, { consumer, nonce }: Addressed, asked: Asked): Promise<ConsumerAnswer> {
+    if (consumer.url === null) {
+      return { consumer: consumer.name, instance: null, answer: 'pending', reason: 'it has no address' };
+    }
+    const challenge = challengeOf(scope, nonce, asked);
+    const message = { id: `challenge_${nonce}`, atMs: scope.nowMs, body: bodyOf(scope, challenge) };
     const posted = await post({
       url: consumer.url,
       headers: (await sign(keyName(challenge.environment, consumer.name), message)) ?? {
@@ -52,16 +49,30 @@ export function httpConsumers({ keys, timeoutMs = 10_000, ...reach }: HttpConsum
       timeoutMs: Math.max(1, Math.min(timeoutMs, scope.deadlineMs - RESERVE_MS)),
       signal: scope.signal,
     });
-    return judge(consumer, posted, { challenge, value: asked.value });
+    return { consumer: consumer.name, ...judge(posted, { challenge, value: asked.value }) };
+  }
+
+  /** Before anything is sent: an answer may be back before the request is over. */
+  async function issue(scope: Scope, addressed: readonly Addressed[], { phase, version }: Asked): Promise<void> {
+    const nonces = addressed.flatMap(({ consumer, nonce }) =>
+      consumer.url === null ? [] : [{ nonce, consumer: consumer.name }],
+    );
+    if (nonces.length > 0) await challenges?.issue(scope, { phase, version }, nonces);
   }
 
   return {
     challenge: async (scope, phase, version, document) => {
       const { plan } = scope;
       const { value } = parseCredential(document, plan.fields, plan.secret);
+      const asked = { phase, version, value };
       const consumers = plan.consumers.filter(({ canary }) => phase === 'drain' || canary);
+      const addressed = consumers.map((consumer) => ({ consumer, nonce: randomBytes(24).toString('base64url') }));
       try {
-        return await Promise.all(consumers.map((consumer) => ask(scope, consumer, { phase, version, value })));
+        await issue(scope, addressed, asked);
+        const direct = await Promise.all(addressed.map((each) => ask(scope, each, asked)));
+        if (challenges === undefined) return direct;
+        await challenges.answered(addressed.filter((_, index) => isFinal(direct[index])).map(({ nonce }) => nonce));
+        return withLate(direct, await lateAnswers(challenges, scope, asked), consumers);
       } finally {
         value.wipe();
       }
@@ -69,18 +80,20 @@ export function httpConsumers({ keys, timeoutMs = 10_000, ...reach }: HttpConsum
   };
 }
 
-interface Asked {
-  readonly phase: 'canary' | 'drain';
-  readonly version: number;
-  /** The credential's value alone. */
-  readonly value: Secret;
+/** Each consumer has a nonce of its own each time, so that no proof serves twice or for another. */
+interface Addressed {
+  readonly consumer: PlannedConsumer;
+  readonly nonce: string;
 }
 
-/** Each consumer has a nonce of its own each time, so that no proof serves twice or for another. */
-function challengeOf({ plan }: Scope, { phase, version }: Asked): Challenge {
+/** Nothing that comes later can add to it. */
+const isFinal = (answer: ConsumerAnswer | undefined): boolean =>
+  answer?.answer === 'proved' || answer?.answer === 'refused';
+
+function challengeOf({ plan }: Scope, nonce: string, { phase, version }: Asked): Challenge {
   return {
     phase,
-    nonce: randomBytes(24).toString('base64url'),
+    nonce,
     environment: plan.environment,
     secret: plan.secret,
     rotation: plan.rotationId,
@@ -97,44 +110,14 @@ function bodyOf({ nowMs }: Scope, challenge: Challenge): string {
   });
 }
 
-function judge(
-  consumer: PlannedConsumer,
-  posted: Answered,
-  { challenge, value }: { readonly challenge: Challenge; readonly value: Secret },
-): ConsumerAnswer {
-  if (posted.kind === 'unreachable') return answerOf(consumer, 'unreachable', posted.reason);
-  if (posted.status < 200 || posted.status > 299)
-    return answerOf(consumer, 'unreachable', `it answered ${posted.status}`);
-  const answer = parse(posted.body);
-  if (answer === undefined || wordsWithout(value, answer.instance) === undefined) {
-    return answerOf(consumer, 'pending', 'its answer could not be read');
+function judge(posted: Answered, against: Parameters<typeof judgeAnswer>[1]): Omit<ConsumerAnswer, 'consumer'> {
+  if (posted.kind === 'unreachable') return { instance: null, answer: 'unreachable', reason: posted.reason };
+  const { status, body } = posted;
+  if (status < 200 || status > 299) {
+    return { instance: null, answer: 'unreachable', reason: `it answered ${status}` };
   }
-  const { instance, proof, refused, pending } = answer;
-  if (refused !== undefined) {
-    const words = wordsWithout(value, refused) ?? 'its reason held a part of the value and was dropped';
-    return answerOf(consumer, 'refused', words, instance);
+  if (status === 202 && body?.length === 0) {
+    return { instance: null, answer: 'pending', reason: 'it has not answered yet', late: true };
   }
-  if (pending === true) return answerOf(consumer, 'pending', 'it does not use this version yet', instance);
-  if (proof === undefined) return answerOf(consumer, 'pending', 'its answer holds no proof', instance);
-  return isProof(proof, value, { challenge, instance })
-    ? answerOf(consumer, 'proved', '', instance)
-    : answerOf(consumer, 'pending', 'its proof is not one of this version', instance);
-}
-
-function parse(body: Buffer | null): z.infer<typeof answerShape> | undefined {
-  if (body === null) return undefined;
-  try {
-    return answerShape.safeParse(JSON.parse(body.toString('utf8'))).data;
-  } catch {
-    return undefined;
-  }
-}
-
-function answerOf(
-  { name }: PlannedConsumer,
-  answer: ConsumerAnswer['answer'],
-  reason: string,
-  instance: string | null = null,
-): ConsumerAnswer {
-  return { consumer: name, instance, answer, reason };
+  return judgeAnswer(body, against);
 }
