@@ -39,6 +39,7 @@ export function httpServer({ bodyLimit }: { readonly bodyLimit: number }): Fasti
   });
   server.setErrorHandler(async (error: { readonly statusCode?: number }, _request, reply) => {
     const status = error.statusCode ?? 500;
+    if (status === 413) return reply.code(413).send({ error: `the body is longer than ${bodyLimit} bytes` });
     return reply.code(status < 500 ? status : 500).send({ error: status < 500 ? 'bad request' : 'internal' });
   });
   server.setNotFoundHandler(async (_request, reply) => reply.code(404).send({ error: 'not found' }));

@@ -1,3 +1,4 @@
+import { timingSafeEqual } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 import { keyturnError } from '../../core/errors.js';
 import { type Secret, openSecret } from '../../core/secret.js';
@@ -30,14 +31,7 @@ export type Sign = (name: string, message: Message) => Promise<Readonly<Record<s
  * *Errors* `SETTING_INVALID` for a key that is none, at once unless it is rotated; the key is not quoted.
  */
 export function signer(keys: SigningKeys): Sign {
-  const webhookOf = (name: string, key: Secret): Webhook => new Webhook(keyBytes(name, key), { format: 'raw' });
-  const fixed = new Map<string, readonly Webhook[]>();
-  for (const [name, key] of keys) if (typeof key !== 'function') fixed.set(name, [webhookOf(name, key)]);
-  const webhooksOf = async (name: string): Promise<readonly Webhook[]> => {
-    const key = keys.get(name);
-    if (typeof key !== 'function') return fixed.get(name) ?? [];
-    return (await key()).map((each) => webhookOf(name, each));
-  };
+  const webhooksOf = webhooksIn(keys);
   return async (name, { id, atMs, body }) => {
     const webhooks = await webhooksOf(name);
     if (webhooks.length === 0) return undefined;
@@ -48,6 +42,57 @@ export function signer(keys: SigningKeys): Sign {
       'webhook-timestamp': String(at.getTime() / 1000),
       'webhook-signature': webhooks.map((webhook) => webhook.sign(id, at, body)).join(' '),
     };
+  };
+}
+
+/** A message as it came. */
+export interface Signed {
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** To the byte. */
+  readonly body: string;
+  /** Milliseconds since 1970, by the database. */
+  readonly nowMs: number;
+}
+
+/** Whether a message was signed with a key of this name; `keyless`: it has none. */
+export type Verify = (name: string, message: Signed) => Promise<'signed' | 'unsigned' | 'keyless'>;
+
+/** How far off the time of a signature may be. Seconds. */
+const TOLERANCE_S = 300;
+
+/**
+ * Tells who has signed, as Standard Webhooks 1.0 says; while a key is rotated any of its values is good. Not by the
+ * library: it goes by the clock of this machine. *Errors* those of {@link signer}.
+ */
+export function verifier(keys: SigningKeys): Verify {
+  const webhooksOf = webhooksIn(keys);
+  return async (name, { headers, body, nowMs }) => {
+    const webhooks = await webhooksOf(name);
+    if (webhooks.length === 0) return 'keyless';
+    const { 'webhook-id': id, 'webhook-timestamp': time, 'webhook-signature': signatures } = headers;
+    if (typeof id !== 'string' || typeof time !== 'string' || typeof signatures !== 'string') return 'unsigned';
+    const atS = /^\d{1,12}$/.test(time) ? Number(time) : Number.NaN;
+    if (!(Math.abs(nowMs / 1000 - atS) <= TOLERANCE_S)) return 'unsigned';
+    const expected = webhooks.map((webhook) => webhook.sign(id, new Date(atS * 1000), body));
+    const given = signatures.split(' ');
+    return expected.some((one) => given.some((other) => isEqual(one, other))) ? 'signed' : 'unsigned';
+  };
+}
+
+function isEqual(expected: string, given: string): boolean {
+  const [left, right] = [Buffer.from(expected), Buffer.from(given)];
+  return left.length === right.length && timingSafeEqual(left, right);
+}
+
+/** What signs for a name; empty: it has no key. */
+function webhooksIn(keys: SigningKeys): (name: string) => Promise<readonly Webhook[]> {
+  const webhookOf = (name: string, key: Secret): Webhook => new Webhook(keyBytes(name, key), { format: 'raw' });
+  const fixed = new Map<string, readonly Webhook[]>();
+  for (const [name, key] of keys) if (typeof key !== 'function') fixed.set(name, [webhookOf(name, key)]);
+  return async (name) => {
+    const key = keys.get(name);
+    if (typeof key !== 'function') return fixed.get(name) ?? [];
+    return (await key()).map((each) => webhookOf(name, each));
   };
 }
 
