@@ -63,30 +63,53 @@ export interface Answer {
  * again. Never throws for what the request holds.
  */
 export async function answerChallenge(options: AnswerOptions): Promise<Answer> {
+  const read = readWebhook(options);
+  return read.kind === 'answered' ? read.answer : json(await sayOf(options, read.challenge));
+}
+
+/** A webhook that was read: it asks, or is answered already. */
+export type ReadWebhook =
+  | { readonly kind: 'answered'; readonly answer: Answer }
+  | { readonly kind: 'asks'; readonly challenge: Challenge };
+
+/** Verifies a webhook and answers all that asks nothing of this process; a challenge of another environment too. */
+export function readWebhook(options: AnswerOptions): ReadWebhook {
+  const answered = (answer: Answer): ReadWebhook => ({ kind: 'answered', answer });
   const message = verified(options);
-  if (message === undefined) return { status: 401, headers: {}, body: '' };
+  if (message === undefined) return answered({ status: 401, headers: {}, body: '' });
   const challenge = challengeOf(message);
   if (challenge === undefined) {
     const webhook = toldIn(message);
     if (webhook !== undefined) tell(options, webhook);
-    return { status: 204, headers: {}, body: '' };
+    return answered({ status: 204, headers: {}, body: '' });
   }
   const { instance, environment } = options;
-  if (challenge.environment !== environment) {
-    return json({ instance, refused: `this is ${environment}` });
-  }
+  if (challenge.environment === environment) return { kind: 'asks', challenge };
+  return answered(json({ instance, refused: `this is ${environment}` }));
+}
+
+/** What this process says to a challenge. */
+export async function sayOf(options: AnswerOptions, challenge: Challenge): Promise<Said> {
+  const { instance, environment } = options;
   const held = await heldNow(options, challenge);
   switch (held.kind) {
     case 'uses':
-      return json({ instance, proof: createProof(held.value, { ...challenge, environment, instance }) });
+      return { instance, proof: createProof(held.value, { ...challenge, environment, instance }) };
     case 'pending':
-      return json({ instance, pending: true });
+      return { instance, pending: true };
     case 'refuses':
-      return json({ instance, refused: held.reason });
+      return { instance, refused: held.reason };
     default:
       return held satisfies never;
   }
 }
+
+/** An answer, before it is text. */
+export type Said = { readonly instance: string } & (
+  | { readonly proof: string }
+  | { readonly pending: true }
+  | { readonly refused: string }
+);
 
 /** What it throws is its own: the webhook has arrived. */
 function tell({ told }: AnswerOptions, webhook: ToldWebhook): void {
@@ -120,7 +143,8 @@ function verified({ body, headers, key }: AnswerOptions): unknown {
   return undefined;
 }
 
-interface Challenge extends HeldChallenge {
+/** A challenge as it came. */
+export interface Challenge extends HeldChallenge {
   readonly environment: string;
   readonly nonce: string;
 }
@@ -145,6 +169,6 @@ function toldIn(message: unknown): ToldWebhook | undefined {
   return typeof data.secret === 'string' ? { type, secret: data.secret } : undefined;
 }
 
-function json(answer: Readonly<Record<string, string | boolean>>): Answer {
+function json(answer: Said): Answer {
   return { status: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify(answer) };
 }

@@ -7,6 +7,7 @@ export {
   type ToldWebhook,
   answerChallenge,
 } from './answer-challenge.js';
+export { type Acked, type Later, type LaterOptions, answerLater } from './answer-later.js';
 export {
   type ConsumedSecret,
   type Consumer,

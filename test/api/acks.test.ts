@@ -63,7 +63,7 @@ const signedWith = (key: string, body: string, at = new Date()): Record<string, 
 async function send({ server }: Pick<Place, 'server'>, body: string | object, headers: Record<string, string>) {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   const answer = await fetch(`${server.url}/v1/acks`, { method: 'POST', body: text, headers });
-  return { status: answer.status, body: (await answer.json()) };
+  return { status: answer.status, body: await answer.json() };
 }
 
 /** Sends it signed. */
