@@ -79,9 +79,9 @@ export function createDoors(variables: Variables = process.env): Doors {
       const { startUp } = await import('./main/up.js');
       return startUp({ variables, where, ...options });
     },
-    serveStore: async (where, listen) => {
-      const { serveStore } = await import('./main/store-server.js');
-      return serveStore({ variables, urls: await urls(where), config: await config(where), listen });
+    serve: async (where, what) => {
+      const { startServing } = await import('./main/serving.js');
+      return startServing({ variables, urls: await urls(where), config: await config(where) }, what);
     },
     agent: async (request) => {
       const { startAgentOf } = await import('./main/agent.js');

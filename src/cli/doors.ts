@@ -114,10 +114,19 @@ export interface StoreListen {
   readonly plain: boolean;
 }
 
-/** The store, served until it is stopped. */
+/** What is served, and where; null: not. */
+export interface Serve {
+  readonly store: StoreListen | null;
+  /** Where consumers send acks; 0: any free one. */
+  readonly acksPort: number | null;
+}
+
+/** What is served, until it is stopped. */
 export interface Serving {
-  /** `http://127.0.0.1:4583`. */
-  readonly storeUrl: string;
+  /** `http://127.0.0.1:4583`; null: nowhere. */
+  readonly storeUrl: string | null;
+  /** `http://127.0.0.1:9465/v1/acks`; null: nowhere. */
+  readonly acksUrl: string | null;
   /** Answers what is in work and ends. */
   stop(): Promise<void>;
 }
@@ -144,9 +153,7 @@ export interface NewToken {
 export type MadeAccessKey = Omit<AccessKey, 'nowMs'>;
 
 /** What `keyturn up` has made, for the person to read. */
-export interface Up extends Running {
-  /** Where the store is served; null: nowhere. */
-  readonly storeUrl: string | null;
+export interface Up extends Running, Pick<Serving, 'storeUrl' | 'acksUrl'> {
   readonly configFile: string;
   /** Files it has made, because they were not there. */
   readonly made: readonly string[];
@@ -209,12 +216,9 @@ export interface Doors {
   /** Brings the state database and the queue to this version. *Repeat*: harmless. */
   migrate(where: Where, options: { readonly appRole: string | undefined }): Promise<void>;
   worker(where: Where, options: WorkerOptions): Promise<Running>;
-  up(
-    where: Where,
-    options: WorkerOptions & { readonly progress: Progress; readonly store: StoreListen | null },
-  ): Promise<Up>;
+  up(where: Where, options: WorkerOptions & Serve & { readonly progress: Progress }): Promise<Up>;
   /** *Errors* `ADDRESS_IN_USE`, `SETTING_INVALID`, and those of state and keyring. */
-  serveStore(where: Where, listen: StoreListen): Promise<Serving>;
+  serve(where: Where, what: Serve): Promise<Serving>;
   /** Reads from the store that it is told of, and from no database. *Errors* `SETTING_INVALID`, `SETTING_MISSING`. */
   agent(request: AgentRequest): Promise<RunningAgent>;
   /**

@@ -106,7 +106,7 @@ export const catalogue = {
   FOLDER_NOT_EMPTY: { class: 'undo', usage: true, sentence: 'the folder {folder} is not empty', cure: 'Nothing was written. Name another folder, or empty this one.' },
   SETTING_MISSING: { class: 'undo', usage: true, sentence: '{setting} is not set', cure: '{cure}' },
   SETTING_INVALID: { class: 'undo', usage: true, sentence: '{setting} cannot be used: {finding}', cure: '{cure}' },
-  ADDRESS_IN_USE: { class: 'undo', usage: true, sentence: 'something else listens on {address}', cure: 'Stop that, or name another port with --health-port or --store-port, another address with KEYTURN_HEALTH_ADDRESS or --store-address.' },
+  ADDRESS_IN_USE: { class: 'undo', usage: true, sentence: 'something else listens on {address}', cure: 'Stop that, or name another port with --health-port, --store-port or --acks-port, another address with KEYTURN_HEALTH_ADDRESS, --store-address or KEYTURN_ACKS_ADDRESS.' },
   USAGE: { class: 'undo', usage: true, sentence: '{finding}', cure: 'See `keyturn {command} --help`.' },
   KEY_FILE_MISSING: { class: 'undo', usage: true, sentence: 'the master key file {file} does not exist', cure: 'Restore it from your backup. Only for a database that is new: `keyturn init --key {file}`.' },
   KEY_FILE_EXPOSED: { class: 'undo', usage: true, sentence: 'the master key file {file} can be read by others (mode {mode})', cure: 'Run: chmod 600 {file}' },

@@ -1,7 +1,7 @@
 import { httpChecks } from '../adapters/http/checks.js';
 import { httpConsumers } from '../adapters/http/consumers.js';
 import type { OutboundOptions } from '../adapters/http/outbound.js';
-import { type SigningKeys, keyName } from '../adapters/http/signing.js';
+import { type SigningKeys, type Verify, keyName, verifier } from '../adapters/http/signing.js';
 import { webhookSender } from '../adapters/http/webhook-sender.js';
 import type pg from 'pg';
 import { postgresViews } from '../adapters/postgres/views.js';
@@ -11,6 +11,7 @@ import { referenceResolver, storedIn } from '../config/references.js';
 import { parseCredential } from '../core/credential.js';
 import { keyturnError } from '../core/errors.js';
 import type { Secret } from '../core/secret.js';
+import type { Challenges } from '../ports/challenges.js';
 import type { WebhookSender } from '../ports/operations.js';
 import type { Bound, ChecksPort, ConsumersPort } from '../ports/step-ports.js';
 import type { Variables } from './settings.js';
@@ -35,19 +36,32 @@ export const reachOf = ({ allowPrivateAddresses, allowHosts }: EnvironmentConfig
 });
 
 /** Asks consumers: one adapter for each environment, because each says for itself where it may speak to. */
-export async function consumersOf(configured: Configured): Promise<Bound<ConsumersPort>> {
+export async function consumersOf(configured: Configured, challenges: Challenges): Promise<Bound<ConsumersPort>> {
   const ports = new Map<string, Bound<ConsumersPort>>();
   for (const environment of Object.values(configured.config.environments)) {
-    const { name, secrets } = environment;
-    const consumers = Object.values(secrets).flatMap((secret) => secret.consumers);
-    const keys = await keysOf(configured, name, consumers);
-    ports.set(name, httpConsumers({ keys, ...reachOf(environment) }));
+    const keys = await consumerKeysOf(configured, environment);
+    ports.set(environment.name, httpConsumers({ keys, challenges, ...reachOf(environment) }));
   }
   return {
     challenge: (scope, phase, version, value) =>
       of(ports, scope.plan.environment).challenge(scope, phase, version, value),
   };
 }
+
+/** Tells whether a consumer has signed what it sends, by {@link keyName} of its environment and name. */
+export async function verifierOf(configured: Configured): Promise<Verify> {
+  const keys = await Promise.all(
+    Object.values(configured.config.environments).map((environment) => consumerKeysOf(configured, environment)),
+  );
+  return verifier(new Map(keys.flatMap((each) => [...each])));
+}
+
+const consumerKeysOf = async (configured: Configured, { name, secrets }: EnvironmentConfig): Promise<SigningKeys> =>
+  keysOf(
+    configured,
+    name,
+    Object.values(secrets).flatMap((secret) => secret.consumers),
+  );
 
 /** Asks what is asked while a canary soaks, with one adapter for each environment as well. */
 export function checksOf({ variables, config }: Pick<Configured, 'variables' | 'config'>): Bound<ChecksPort> {

@@ -9,7 +9,7 @@ import {
   revokeAccessKey,
 } from '../adapters/postgres/store/access.js';
 import { postgresParameters } from '../adapters/postgres/store/parameters.js';
-import type { MadeAccessKey, NewToken, Serving, StoreListen } from '../cli/doors.js';
+import type { MadeAccessKey, NewToken, StoreListen } from '../cli/doors.js';
 import type { Config } from '../config/config.js';
 import { keyBytes, newAccessKey } from '../core/access-key.js';
 import { keyturnError } from '../core/errors.js';
@@ -22,19 +22,26 @@ import { type Urls, type Variables, levelOf } from './settings.js';
 import { assertUsable, withPool } from './state.js';
 import { builtInStoreOf } from './store.js';
 
-/** Whose store is served, and where. */
-export interface ServeStore {
+/** Of what a server is a part. */
+export interface Served {
   readonly variables: Variables;
   readonly urls: Pick<Urls, 'database'>;
   readonly config: Config;
-  readonly listen: StoreListen;
+}
+
+/** A server that was started. */
+export interface StartedServer {
+  /** As whoever uses it writes it. */
+  readonly url: string;
+  /** Answers what is in work and ends. *Repeat*: not. */
+  readonly stop: () => Promise<void>;
 }
 
 /** How many sessions with the state database the server may open. */
 const sessions = 10;
 
 /** Serves the built-in store by the wire protocol of SSM. */
-export async function serveStore({ variables, urls, config, listen }: ServeStore): Promise<Serving> {
+export async function serveStore({ variables, urls, config }: Served, listen: StoreListen): Promise<StartedServer> {
   const tls = await tlsOf(listen);
   const pool = createPool(urls.database, { sessions });
   try {
@@ -50,7 +57,7 @@ export async function serveStore({ variables, urls, config, listen }: ServeStore
       onError: (code) => log.warn({ code }, 'store trouble'),
     });
     return {
-      storeUrl: server.url,
+      url: server.url,
       stop: async () => {
         await server.close();
         await pool.end();

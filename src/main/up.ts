@@ -1,23 +1,21 @@
 import { migrateQueue } from '../adapters/bullmq/migrate-queue.js';
 import { createKeyFile } from '../adapters/local-keyring/key-file.js';
 import { migrate } from '../adapters/postgres/migrate.js';
-import type { Progress, Serving, StoreListen, Up, Where, WorkerOptions } from '../cli/doors.js';
+import type { Progress, Serve, Up, Where, WorkerOptions } from '../cli/doors.js';
 import { startUpServer } from '../embedded/up.js';
+import { startServing } from './serving.js';
 import { type Variables, assertQueueUrl, configOf, levelOf, urlsOf, variableOf } from './settings.js';
 import { startWorker } from './start-worker.js';
-import { type ServeStore, serveStore } from './store-server.js';
 
 /** What `keyturn up` is started with. */
-export interface StartUp extends WorkerOptions {
+export interface StartUp extends WorkerOptions, Serve {
   readonly variables: Variables;
   readonly where: Where;
   readonly progress: Progress;
-  /** Null: the store is not served. */
-  readonly store: StoreListen | null;
 }
 
-/** Everything in one process: the embedded PostgreSQL where no database is given, migrations, worker, health server, store. */
-export async function startUp({ variables, where, progress, store, ...options }: StartUp): Promise<Up> {
+/** Everything in one process: the embedded PostgreSQL where no database is given, migrations, worker, and what is served. */
+export async function startUp({ variables, where, progress, store, acksPort, ...options }: StartUp): Promise<Up> {
   const given = variableOf(variables, 'KEYTURN_DATABASE_URL');
   const queue = variableOf(variables, 'KEYTURN_QUEUE_URL');
   if (queue !== undefined) assertQueueUrl({ database: given ?? '', queue });
@@ -36,21 +34,21 @@ export async function startUp({ variables, where, progress, store, ...options }:
     progress('starting the worker');
     const declared = await configOf(variables, where);
     const running = await startWorker({ variables, urls: found, config: declared, ...options });
-    const serving = await servedBy(store, { variables, urls: found, config: declared }).catch(
-      async (error: unknown) => {
-        await running.stop();
-        throw error;
-      },
-    );
+    const served = { variables, urls: found, config: declared };
+    const serving = await startServing(served, { store, acksPort }).catch(async (error: unknown) => {
+      await running.stop();
+      throw error;
+    });
     return {
       configFile: declared.file,
       made: server?.made ?? [],
       isEmbedded: server !== undefined,
       healthUrl: running.healthUrl,
-      storeUrl: serving?.storeUrl ?? null,
+      storeUrl: serving.storeUrl,
+      acksUrl: serving.acksUrl,
       broken: server?.broken ?? new Promise(() => {}),
       stop: async () => {
-        await serving?.stop();
+        await serving.stop();
         await running.stop();
         await server?.stop();
       },
@@ -59,8 +57,4 @@ export async function startUp({ variables, where, progress, store, ...options }:
     await server?.stop();
     throw error;
   }
-}
-
-async function servedBy(listen: StoreListen | null, served: Omit<ServeStore, 'listen'>): Promise<Serving | null> {
-  return listen === null ? null : serveStore({ ...served, listen });
 }

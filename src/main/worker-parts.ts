@@ -4,6 +4,7 @@ import type pg from 'pg';
 import { bullmqWakeupSource } from '../adapters/bullmq/wakeup-source.js';
 import { bullmqWakeups } from '../adapters/bullmq/wakeups.js';
 import { calendar } from '../adapters/cron/calendar.js';
+import { postgresChallenges } from '../adapters/postgres/challenges.js';
 import { createPool, loginOf } from '../adapters/postgres/connection.js';
 import { postgresDeliveries } from '../adapters/postgres/deliveries.js';
 import { postgresIntake } from '../adapters/postgres/intake.js';
@@ -70,7 +71,8 @@ export async function openWorkerParts({ variables, urls, config, concurrency }: 
     const stores = await openStores({ config, pool, keyring });
     closers.push(async () => stores.close());
     const configured = { variables, config, pool, stores };
-    const [consumers, sender] = await Promise.all([consumersOf(configured), senderOf(configured)]);
+    const challenges = postgresChallenges({ pool, keyring });
+    const [consumers, sender] = await Promise.all([consumersOf(configured, challenges), senderOf(configured)]);
     await register(config, pool);
     // What rotators are given and give is looked for in every line.
     const scrubber = new Scrubber();

@@ -208,7 +208,7 @@ test('what cannot be served is refused by name', async () => {
   const refused = async (finding: RegExp, code: string, ...options: readonly string[]) =>
     expectUsage(await place.run('serve', ...options), finding, code);
 
-  await refused(/--store is all there is; there is no HTTP API yet/, 'USAGE');
+  await refused(/say what is to be served: --store, --acks, or both/, 'USAGE');
   await refused(
     /in clear.*--tls-cert/,
     'SETTING_INVALID',

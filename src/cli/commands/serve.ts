@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { keyturnError } from '../../core/errors.js';
-import type { WorkerOptions } from '../doors.js';
+import { acksPort, withAcksPort } from '../acks-option.js';
+import type { Serve, WorkerOptions } from '../doors.js';
 import { interruption } from '../interruption.js';
 import { numberOf } from '../number-option.js';
 import { exit } from '../output.js';
@@ -44,57 +45,76 @@ export const worker: Register = (program, action) =>
     }),
   );
 
-/** `keyturn serve --store` */
+/** `keyturn serve --store --acks` */
 export const serve: Register = (program, action) =>
-  withStoreOptions(
-    program
-      .command('serve')
-      .description('answer requests until stopped: the store, by the wire protocol of AWS SSM')
-      .option('--store', 'serve the built-in store', false),
-    { mayBeOff: false },
+  withAcksPort(
+    withStoreOptions(
+      program
+        .command('serve')
+        .description(
+          'answer requests until stopped: the store, by the wire protocol of AWS SSM, and what consumers answer later',
+        )
+        .option('--store', 'serve the built-in store', false)
+        .option('--acks', 'take what consumers answer to challenges later, at POST /v1/acks', false),
+      { mayBeOff: false },
+    ),
+    { byDefault: '9465' },
   ).action(
     action(async ({ doors, where, output }, command: Command) => {
-      if (!command.opts<{ readonly store: boolean }>().store) {
-        const finding = 'say what is to be served: --store is all there is; there is no HTTP API yet';
-        throw keyturnError('USAGE', { finding, command: 'serve' });
-      }
       const told = interruption(doors);
-      const listen = storeListen(command);
-      if (listen === null)
-        throw keyturnError('USAGE', { finding: '--store-port off serves nothing', command: 'serve' });
-      const serving = await doors.serveStore(where, listen);
-      output.answer({ storeUrl: serving.storeUrl }, `Serving the store at ${serving.storeUrl}. Stop with Ctrl-C.`);
+      const serving = await doors.serve(where, served(command));
+      const { storeUrl, acksUrl } = serving;
+      const what = [
+        ...(storeUrl === null ? [] : [`Serving the store at ${storeUrl}.`]),
+        ...(acksUrl === null ? [] : [`Taking acks at ${acksUrl}.`]),
+      ];
+      output.answer({ storeUrl, acksUrl }, [...what, 'Stop with Ctrl-C.'].join(' '));
       await told;
       await serving.stop();
       return exit.done;
     }),
   );
 
+/** What `keyturn serve` is to serve. *Errors* `USAGE`. */
+function served(command: Command): Serve {
+  const usage = (finding: string): Error => keyturnError('USAGE', { finding, command: 'serve' });
+  const { store, acks } = command.opts<{ readonly store: boolean; readonly acks: boolean }>();
+  if (!store && !acks) throw usage('say what is to be served: --store, --acks, or both');
+  const what = { store: store ? storeListen(command) : null, acksPort: acks ? acksPort(command) : null };
+  if (store && what.store === null) throw usage('--store-port off serves nothing');
+  if (acks && what.acksPort === null) throw usage('--acks-port off takes nothing');
+  return what;
+}
+
 /** `keyturn up` */
 export const up: Register = (program, action) =>
-  withStoreOptions(
-    withWorkerOptions(
-      program
-        .command('up')
-        .description('everything in one process, with a PostgreSQL of its own unless KEYTURN_DATABASE_URL is set'),
+  withAcksPort(
+    withStoreOptions(
+      withWorkerOptions(
+        program
+          .command('up')
+          .description('everything in one process, with a PostgreSQL of its own unless KEYTURN_DATABASE_URL is set'),
+      ),
+      { mayBeOff: true },
     ),
-    { mayBeOff: true },
+    { byDefault: 'off' },
   ).action(
     action(async ({ doors, where, output }, command: Command) => {
       const told = interruption(doors);
-      const store = storeListen(command);
+      const what = { store: storeListen(command), acksPort: acksPort(command) };
       const running = await withProgress(output, 'starting', (progress) =>
-        doors.up(where, { ...workerOptions(command), store, progress }),
+        doors.up(where, { ...workerOptions(command), ...what, progress }),
       );
-      const { configFile, made, isEmbedded, healthUrl, storeUrl } = running;
+      const { configFile, made, isEmbedded, healthUrl, storeUrl, acksUrl } = running;
       output.answer(
-        { configFile, made, isEmbedded, healthUrl, storeUrl },
+        { configFile, made, isEmbedded, healthUrl, storeUrl, acksUrl },
         [
           ...made.map((path) => `made      ${path}`),
           `config    ${configFile}`,
           `database  ${isEmbedded ? `embedded, in ${where.data}` : 'as KEYTURN_DATABASE_URL says'}`,
           `health    ${healthUrl ?? 'not served'}`,
           `store     ${storeUrl ?? 'not served'}`,
+          `acks      ${acksUrl ?? 'not taken'}`,
           'Keyturn is up. In another terminal of this folder: keyturn status',
           'Stop with Ctrl-C.',
         ].join('\n'),

@@ -1,0 +1,59 @@
+import { keyName } from '../adapters/http/signing.js';
+import { postgresAcks } from '../adapters/postgres/acks.js';
+import { createPool } from '../adapters/postgres/connection.js';
+import { startAcksServer } from '../api/acks.js';
+import type { Config } from '../config/config.js';
+import type { KnownChallenge } from '../ports/challenges.js';
+import { createLog } from '../telemetry/log.js';
+import { openKeyring } from './keyring.js';
+import { verifierOf } from './outside.js';
+import { levelOf, variableOf } from './settings.js';
+import { assertUsable } from './state.js';
+import type { Served, StartedServer } from './store-server.js';
+import { openStores } from './stores.js';
+
+/** How many sessions with the state database the server may open. */
+const sessions = 10;
+
+/** Takes what consumers answer to challenges later. */
+export async function serveAcks({ variables, urls, config }: Served, port: number): Promise<StartedServer> {
+  const pool = createPool(urls.database, { sessions });
+  const closers: (() => Promise<unknown>)[] = [() => pool.end()];
+  const stop = async (): Promise<void> => {
+    for (const each of closers.splice(0).reverse()) await each();
+  };
+  try {
+    await assertUsable(pool);
+    const keyring = await openKeyring(config, pool);
+    // Keys of consumers may be secrets of Keyturn's own.
+    const stores = await openStores({ config, pool, keyring });
+    closers.push(async () => stores.close());
+    const verify = await verifierOf({ variables, config, pool, stores });
+    const log = createLog({ level: levelOf(variables), stream: process.stderr });
+    let unknown = 0;
+    const server = await startAcksServer({
+      address: variableOf(variables, 'KEYTURN_ACKS_ADDRESS') ?? '127.0.0.1',
+      port,
+      acks: postgresAcks({ pool, keyring }),
+      isDeclared: (challenge) => isDeclared(config, challenge),
+      verify: async ({ environment, consumer, nowMs }, message) =>
+        verify(keyName(environment, consumer), { ...message, nowMs }),
+      onUnknown: () => {
+        unknown += 1;
+        // Each time there are twice as many: whoever sends them must not fill the log.
+        if (Number.isInteger(Math.log2(unknown))) log.warn({ unknown }, 'acks with a nonce that nobody knows');
+      },
+      onTrouble: (code) => log.warn({ code }, 'acks trouble'),
+    });
+    closers.push(() => server.close());
+    return { url: `${server.url}/v1/acks`, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function isDeclared({ environments }: Config, { environment, secret, consumer }: KnownChallenge): boolean {
+  const secrets = Object.values(environments[environment]?.secrets ?? {});
+  return secrets.some(({ id, consumers }) => id === secret && consumers.some(({ name }) => name === consumer));
+}
