@@ -22,6 +22,7 @@ const ofCrashes = [
 
 /** Of the command line, whose commands take their time together, and more where workers are waited for. */
 const ofCommands = [
+  'acks',
   'admin-file',
   'agent',
   'audit',
