@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { ackShape } from '../src/api/ack-shape.js';
 
 /** The folder that holds the schemas. */
 export const folder = fileURLToPath(new URL('../docs/webhooks/', import.meta.url));
@@ -122,11 +123,12 @@ const ping = z
   })
   .meta({ title: 'A trial of an endpoint', description: 'It is about nothing; any 2xx says that webhooks arrive.' });
 
-/** Everything that Keyturn sends, by the name of its file. */
+/** Everything that Keyturn sends, and what it takes in answer later, by the name of its file. */
 export const webhookSchemas = {
   rotation: rotationWebhook,
   challenge,
   overdue,
+  ack: ackShape,
   parameter: parameterWebhook,
   change,
   ping,

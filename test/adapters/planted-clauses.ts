@@ -1,5 +1,6 @@
 import { type PlantedClause, clause } from './planted-clause.js';
 import { plantedOverdueClauses } from './planted-overdue-clauses.js';
+import { plantedAckClauses } from './planted-ack-clauses.js';
 import { plantedWebhookClauses } from './planted-webhook-clauses.js';
 
 const journal = 'src/adapters/postgres/migrations/0003_journal_functions.sql';
@@ -377,5 +378,6 @@ export const plantedClauses: readonly PlantedClause[] = [
     "(SELECT $2::float8 * interval '1 millisecond' AS interval,\n                                   r.free_at + $4::float8 * interval '0 millisecond' AS free_at",
   ),
   ...plantedOverdueClauses,
+  ...plantedAckClauses,
   ...plantedWebhookClauses,
 ];
