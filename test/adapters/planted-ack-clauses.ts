@@ -1,6 +1,6 @@
 import { type PlantedClause, clause } from './planted-clause.js';
 
-const migration = 'src/adapters/postgres/migrations/0014_challenges.sql';
+const migration = 'src/adapters/postgres/migrations/0015_challenges.sql';
 const challenges = 'src/adapters/postgres/challenges.ts';
 const acks = 'src/adapters/postgres/acks.ts';
 
