@@ -102,10 +102,13 @@ test('an ack is shown to its own rotation, phase and version alone', async () =>
   await state.acked(nonce);
 
   const other = scopeOf('prod:/other', 'other-1', 1);
-  expect(await state.challenges.late(other, drainOf7)).toEqual([]);
-  expect(await state.challenges.late(state.scope, { ...drainOf7, phase: 'canary' })).toEqual([]);
-  expect(await state.challenges.late(state.scope, { ...drainOf7, version: 8 })).toEqual([]);
-  expect(await state.challenges.late(state.scope, drainOf7)).toHaveLength(1);
+  for (const judgements of [[], [{ nonce, ...proved }]]) {
+    await state.challenges.judged(judgements);
+    expect(await state.challenges.late(other, drainOf7)).toEqual([]);
+    expect(await state.challenges.late(state.scope, { ...drainOf7, phase: 'canary' })).toEqual([]);
+    expect(await state.challenges.late(state.scope, { ...drainOf7, version: 8 })).toEqual([]);
+    expect(await state.challenges.late(state.scope, drainOf7)).toHaveLength(1);
+  }
 });
 
 test('a proof counts while its challenge is young, a refusal for a minute from when it was looked over', async () => {
