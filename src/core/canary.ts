@@ -69,10 +69,10 @@ export function judgeCanary(
     againInMs: Math.min(againInMs, nextLookMs(plan, facts.consumers)),
   });
   const isIn = everywhere(facts.answers, 'accepted');
-  const lacking = canaryLacking(plan, facts.consumers) ?? checkLacking(checks, facts.checks, facts.atMs);
-  const well = isIn && lacking === undefined;
-  if (!well) {
-    const why = isIn && lacking !== undefined ? lacking : 'no answer to our own login';
+  const why = isIn
+    ? (canaryLacking(plan, facts.consumers) ?? checkLacking(checks, facts.checks, facts.atMs))
+    : 'no answer to our own login';
+  if (why !== undefined) {
     const spent = timeSpent(moment, facts);
     if (moment.nowMs - spent.beganMs - spent.wellMs >= canaryMaxMs) {
       const found = { maxMs: canaryMaxMs, finding: why };

@@ -43,7 +43,7 @@ export function judgeWatch(
 ): Verdict<WatchFacts, Watch> {
   const harm = contradiction(facts, at.expected, plan);
   if (harm !== undefined) return { kind: harm.code === 'TARGET_CHANGED' ? 'park' : 'fail', ...harm };
-  const refused = (facts.consumers ?? []).find((each) => each.answer === 'refused');
+  const refused = facts.consumers?.find((each) => each.answer === 'refused');
   if (refused !== undefined) {
     return { kind: 'fail', code: 'CONSUMER_REFUSED', facts: { consumer: refused.consumer, finding: refused.reason } };
   }

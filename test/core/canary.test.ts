@@ -75,6 +75,11 @@ describe('canary', () => {
     });
   });
 
+  it('tells of our own login before it tells of consumers, whom nobody waits for until then', () => {
+    const blind = { answers: answers('unknown'), consumers: [aProof({ answer: 'pending', reason: 'not yet' })] };
+    expect(judge(blind)).toMatchObject({ kind: 'wait', why: 'no answer to our own login' });
+  });
+
   it('waits where no endpoint was asked', () => {
     expect(judge({ answers: [] })).toMatchObject({ kind: 'wait', why: 'no answer to our own login' });
   });

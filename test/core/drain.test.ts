@@ -82,6 +82,9 @@ describe('drain', () => {
     const pending = [aProof({ answer: 'pending', late: true })];
     expect(judge({ consumers: pending }, { plan })).toEqual(waits(/no proof from app/, LATE_LOOK_MS));
     expect(judge({ consumers: [aProof({ late: true })] }, { plan })).toEqual(waits(/grace/, LATE_LOOK_MS));
+    expect(judge({ consumers: [aProof(), aProof({ consumer: 'other', late: true })] }, { plan })).toEqual(
+      waits(/grace/, LATE_LOOK_MS),
+    );
     expect(judge({ consumers: [aProof()] }, { plan })).toEqual(waits(/grace/, 100_000));
     expect(judge({ consumers: pending })).toEqual(waits(/no proof from app/, policy.pollMs));
   });
