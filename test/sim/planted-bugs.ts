@@ -146,13 +146,13 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug('the canary does not wait for its consumers', [
     'src/core/canary.ts',
-    'const well = isIn && lacking === undefined;',
-    'const well = isIn;',
+    '? (canaryLacking(plan, facts.consumers) ?? checkLacking(checks, facts.checks, facts.atMs))',
+    '? undefined',
   ]),
   bug('the canary does not wait for its checks', [
     'src/core/canary.ts',
-    ' ?? checkLacking(checks, facts.checks, facts.atMs);',
-    ';',
+    ' ?? checkLacking(checks, facts.checks, facts.atMs))',
+    ')',
   ]),
   bug('a check that was good once is not asked again', [
     'workflows/steps/checks.ts',
