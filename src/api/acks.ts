@@ -86,7 +86,8 @@ async function take(
     await acks.unsigned(challenge);
     return answer(401, signed === 'unsigned' ? notSigned : mayNotRefuse);
   }
-  const taken = await acks.take(challenge, Secret.fromText(JSON.stringify(ack.said)));
+  const said = Secret.fromText(JSON.stringify(ack.said));
+  const taken = await acks.take(challenge, { said, isRefusal: ack.isRefusal }).finally(() => said.wipe());
   if (taken === 'received') return reply.code(202).send({ status: 'received' });
   return answer(tooLate[taken].status, tooLate[taken].error);
 }

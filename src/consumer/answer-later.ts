@@ -21,7 +21,7 @@ export type Acked =
 
 /** What to send back at once, and what comes of it. */
 export interface Later {
-  /** 202 without a body for a challenge: Keyturn then waits for the ack. */
+  /** 202 and the instance for a challenge: Keyturn then waits for the ack of this instance. */
   readonly answer: Answer;
   /** Settles when the ack was sent. Never rejects. */
   readonly acked: Promise<Acked>;
@@ -36,7 +36,12 @@ export interface Later {
 export function answerLater(options: LaterOptions): Later {
   const read = readWebhook(options);
   if (read.kind === 'answered') return { answer: read.answer, acked: Promise.resolve({ kind: 'nothing' }) };
-  return { answer: { status: 202, headers: {}, body: '' }, acked: ack(options, read.challenge) };
+  const answer = {
+    status: 202,
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ instance: options.instance }),
+  };
+  return { answer, acked: ack(options, read.challenge) };
 }
 
 async function ack(options: LaterOptions, challenge: Challenge): Promise<Acked> {

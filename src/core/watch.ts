@@ -51,8 +51,8 @@ export function judgeWatch(
     const blind = moment.nowMs - moment.openedMs >= plan.policy.drainMaxMs + plan.policy.watchMs;
     if (blind && !moment.held)
       return { kind: 'park', code: 'DRAIN_TIMED_OUT', facts: { maxMs: plan.policy.drainMaxMs, finding: why } };
-    const soonMs = Math.min(againInMs, plan.policy.pollMs, ASKED_EVERY_MS);
-    return { kind: 'wait', facts, why, againInMs: Math.max(1, soonMs) };
+    const asked = (facts.consumers ?? []).length > 0 ? ASKED_EVERY_MS : Number.POSITIVE_INFINITY;
+    return { kind: 'wait', facts, why, againInMs: Math.max(1, Math.min(againInMs, plan.policy.pollMs, asked)) };
   };
   if (facts.oldAnswers !== null && !deadEverywhere(facts.oldAnswers)) {
     const alive = whereAnswered(facts.oldAnswers, 'accepted');

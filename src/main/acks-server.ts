@@ -36,8 +36,7 @@ export async function serveAcks({ variables, urls, config }: Served, port: numbe
       port,
       acks: postgresAcks({ pool, keyring }),
       isDeclared: (challenge) => isDeclared(config, challenge),
-      verify: async ({ environment, consumer, nowMs }, message) =>
-        verify(keyName(environment, consumer), { ...message, nowMs }),
+      verify: async ({ secret, consumer, nowMs }, message) => verify(keyName(secret, consumer), { ...message, nowMs }),
       onUnknown: () => {
         unknown += 1;
         // Each time there are twice as many: whoever sends them must not fill the log.

@@ -10,6 +10,7 @@ import { secretOf } from '../config/plan.js';
 import { referenceResolver, storedIn } from '../config/references.js';
 import { parseCredential } from '../core/credential.js';
 import { keyturnError } from '../core/errors.js';
+import type { Scrubber } from '../core/scrub.js';
 import type { Secret } from '../core/secret.js';
 import type { Challenges } from '../ports/challenges.js';
 import type { WebhookSender } from '../ports/operations.js';
@@ -36,11 +37,15 @@ export const reachOf = ({ allowPrivateAddresses, allowHosts }: EnvironmentConfig
 });
 
 /** Asks consumers: one adapter for each environment, because each says for itself where it may speak to. */
-export async function consumersOf(configured: Configured, challenges: Challenges): Promise<Bound<ConsumersPort>> {
+export async function consumersOf(
+  configured: Configured,
+  { challenges, scrubber }: { readonly challenges: Challenges; readonly scrubber: Scrubber },
+): Promise<Bound<ConsumersPort>> {
+  const clean = (words: string): string => scrubber.text(words);
   const ports = new Map<string, Bound<ConsumersPort>>();
   for (const environment of Object.values(configured.config.environments)) {
     const keys = await consumerKeysOf(configured, environment);
-    ports.set(environment.name, httpConsumers({ keys, challenges, ...reachOf(environment) }));
+    ports.set(environment.name, httpConsumers({ keys, challenges, clean, ...reachOf(environment) }));
   }
   return {
     challenge: (scope, phase, version, value) =>
@@ -56,12 +61,13 @@ export async function verifierOf(configured: Configured): Promise<Verify> {
   return verifier(new Map(keys.flatMap((each) => [...each])));
 }
 
-const consumerKeysOf = async (configured: Configured, { name, secrets }: EnvironmentConfig): Promise<SigningKeys> =>
-  keysOf(
-    configured,
-    name,
-    Object.values(secrets).flatMap((secret) => secret.consumers),
+/** By secret: two of one environment may have consumers of one name, with keys of their own. */
+async function consumerKeysOf(configured: Configured, { name, secrets }: EnvironmentConfig): Promise<SigningKeys> {
+  const keys = await Promise.all(
+    Object.values(secrets).map(({ id, consumers }) => keysOf(configured, name, consumers, id)),
   );
+  return new Map(keys.flatMap((each) => [...each]));
+}
 
 /** Asks what is asked while a canary soaks, with one adapter for each environment as well. */
 export function checksOf({ variables, config }: Pick<Configured, 'variables' | 'config'>): Bound<ChecksPort> {
@@ -87,6 +93,7 @@ async function keysOf(
   configured: Configured,
   environment: string,
   holders: readonly { readonly name: string; readonly key: string | null }[],
+  of = environment,
 ): Promise<SigningKeys> {
   const { variables, config } = configured;
   const read = referenceResolver({ variables, folder: config.folder });
@@ -95,7 +102,7 @@ async function keysOf(
     if (key === null) continue;
     const stored = storedIn(key);
     const own = stored === undefined ? undefined : secretOf(config, environment, stored.path);
-    keys.set(keyName(environment, name), own === undefined ? await read(key) : () => storedKeys(configured, own, key));
+    keys.set(keyName(of, name), own === undefined ? await read(key) : () => storedKeys(configured, own, key));
   }
   return keys;
 }

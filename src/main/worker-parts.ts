@@ -71,11 +71,14 @@ export async function openWorkerParts({ variables, urls, config, concurrency }: 
     const stores = await openStores({ config, pool, keyring });
     closers.push(async () => stores.close());
     const configured = { variables, config, pool, stores };
-    const challenges = postgresChallenges({ pool, keyring });
-    const [consumers, sender] = await Promise.all([consumersOf(configured, challenges), senderOf(configured)]);
-    await register(config, pool);
-    // What rotators are given and give is looked for in every line.
+    // What rotators are given and give is looked for in every line, and in what consumers say.
     const scrubber = new Scrubber();
+    const challenges = postgresChallenges({ pool, keyring });
+    const [consumers, sender] = await Promise.all([
+      consumersOf(configured, { challenges, scrubber }),
+      senderOf(configured),
+    ]);
+    await register(config, pool);
     const log = createLog({ level, stream: process.stderr, seen: scrubber });
     tellWarnings(config, log);
     const own = keepOwnLogin({ config, urls, stores, log });

@@ -53,7 +53,8 @@ export interface Challenges {
    * What this rotation was told of this phase and version by acks, the oldest challenge first: what no worker has looked
    * over, proofs whose challenge is young, and refusals for a minute from when they were looked over.
    *
-   * What the keyring does not open now is left out and stays for the next look: no ack may fail one.
+   * What was tampered with is left out. *Errors*: those of a keyring that is away: what was said is not known then, and it may
+   * be a refusal.
    */
   late(scope: Scope, about: ChallengeSubject): Promise<readonly LateAck[]>;
   /** Counts them, puts what is wrong into the audit trail, and forgets what they said. *Repeat*: harmless. */
@@ -79,12 +80,16 @@ export interface Acks {
   /** *Returns* null for a nonce that nobody issued, or so long ago that it is forgotten. *Errors* `STATE_UNAVAILABLE`. */
   find(nonce: string): Promise<KnownChallenge | null>;
   /**
-   * Takes one ack of a nonce, sealed, for a worker to look over. `replayed`: it was answered before. `expired`: it is older
+   * Takes one ack of a nonce, sealed, for a worker to look over, which is to look now. A refusal changes what guards rely on:
+   * what was looked at before it allows nothing any more. `replayed`: it was answered before. `expired`: it is older
    * than 60 s, or its rotation has ended. Both are counted, and in the audit trail once for each nonce.
    *
    * *Errors* `STATE_UNAVAILABLE`, and those of the keyring.
    */
-  take(challenge: KnownChallenge, said: Secret): Promise<'received' | 'replayed' | 'expired'>;
+  take(
+    challenge: KnownChallenge,
+    ack: { readonly said: Secret; readonly isRefusal: boolean },
+  ): Promise<'received' | 'replayed' | 'expired'>;
   /** Counts an ack that its consumer has not signed, with an entry in the audit trail once for each nonce. */
   unsigned(challenge: KnownChallenge): Promise<void>;
 }

@@ -21,7 +21,19 @@ export const plantedAckClauses: readonly PlantedClause[] = [
     'WHERE nonce = $1`',
   ),
   clause('a nonce that ends meanwhile is taken', acks, "if (!found.isYoung) return 'expired';", ''),
-  clause('an ack of a rotation that has ended is taken', acks, 'AND closed_at IS NULL FOR SHARE', 'FOR SHARE'),
+  clause(
+    'an ack of a rotation that has ended is taken',
+    acks,
+    "return isClosed ? 'expired' : 'open';",
+    "return isClosed ? 'open' : 'open';",
+  ),
+  clause(
+    'a refusal changes nothing that guards rely on',
+    acks,
+    'SET guard_seq = guard_seq + 1',
+    'SET guard_seq = guard_seq',
+  ),
+  clause('an ack has nobody look', acks, 'SET due_at = clock_timestamp(), rung_at', 'SET due_at = due_at, rung_at'),
   clause('what is turned away is audited each time', acks, 'AND $2::text <> ALL (turned_away)', ''),
   clause(
     'what was answered in the response may be acked',

@@ -18,9 +18,9 @@ const proof = randomBytes(32).toString('base64url');
 async function serve(acks: Acks, change: Partial<AcksOptions> = {}) {
   const verify = verifier(
     new Map<string, Secret | (() => Promise<readonly Secret[]>)>([
-      [keyName('prod', 'web'), Secret.fromText(webKey)],
-      [keyName('prod', 'job'), Secret.fromText(jobKey)],
-      [keyName('prod', 'moving'), async () => [Secret.fromText(webKey), Secret.fromText(oldKey)]],
+      [keyName('prod:/asked', 'web'), Secret.fromText(webKey)],
+      [keyName('prod:/asked', 'job'), Secret.fromText(jobKey)],
+      [keyName('prod:/asked', 'moving'), async () => [Secret.fromText(webKey), Secret.fromText(oldKey)]],
     ]),
   );
   const declared = new Set(['web', 'job', 'moving', 'bare']);
@@ -29,8 +29,7 @@ async function serve(acks: Acks, change: Partial<AcksOptions> = {}) {
     port: 0,
     acks,
     isDeclared: ({ consumer }) => declared.has(consumer),
-    verify: async ({ environment, consumer, nowMs }, message) =>
-      verify(keyName(environment, consumer), { ...message, nowMs }),
+    verify: async ({ secret, consumer, nowMs }, message) => verify(keyName(secret, consumer), { ...message, nowMs }),
     onUnknown: () => (seen.unknown += 1),
     onTrouble: (code) => seen.trouble.push(code),
     ...change,

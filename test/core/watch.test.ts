@@ -26,10 +26,11 @@ describe('watch', () => {
     expect(judge({}, {}, lookedMs - watchMs + 1)).toMatchObject({ kind: 'wait', why: 'watching', againInMs: 1 });
   });
 
-  it('looks again no later than the policy polls, and within five seconds', () => {
+  it('looks again no later than the policy polls, and within five seconds where consumers are asked', () => {
     expect(judge({}, {}, lookedMs)).toMatchObject({ kind: 'wait', againInMs: 1_000 });
-    const held = judge({}, { held: true }, lookedMs, 60_000);
-    expect(held).toMatchObject({ kind: 'wait', againInMs: 5_000 });
+    const held = (facts: Partial<WatchFacts>) => judge(facts, { held: true }, lookedMs, 60_000);
+    expect(held({ consumers: [aProof()] })).toMatchObject({ kind: 'wait', againInMs: 5_000 });
+    expect(held({})).toMatchObject({ kind: 'wait', againInMs: 60_000 });
   });
 
   it.each([

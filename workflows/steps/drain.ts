@@ -21,7 +21,8 @@ export const drain: Gate<Before, DrainFacts, Drain> = {
     const consumers = yield* challenge(plan, 'drain', before.stage.version, moment.nowMs, previous?.consumers ?? []);
     const seen = yield* lookAtNew(logInWithListed({ plan, before, rewound }));
     const old = yield* lookAtOld(before.preflight.old, previous?.lastOpenedMs ?? null);
-    return { ...seen, ...old, consumers };
+    // What a consumer has said since it was asked comes with a change of this: it must not be taken for seen.
+    return { ...seen, ...old, consumers, guardSeq: moment.guardSeq };
   },
   judge: ({ plan, before, moment }, facts) =>
     judgeDrain(

@@ -34,7 +34,9 @@ export const watch: Gate<Before, WatchFacts, Watch> = {
     // Whoever has proved is asked again: who cannot work without the old credential finds that out only now.
     const asked = previous?.consumers ?? previous?.again?.consumers ?? before.drain.consumers;
     const consumers = yield* challenge(plan, 'drain', before.stage.version, moment.nowMs, asked);
-    const seen = { ...(yield* lookAtNew(logInWithListed({ plan, before, rewound }))), consumers };
+    const looked = yield* lookAtNew(logInWithListed({ plan, before, rewound }));
+    // What a consumer has said since it was asked comes with a change of the sequence: it must not be taken for seen.
+    const seen = { ...looked, consumers, guardSeq: moment.guardSeq };
     if (old === null) return { ...seen, oldAnswers: null, again: null };
     if (blind) {
       const { usage, lastOpenedMs } = yield* lookAtOld(old, previous?.again?.lastOpenedMs ?? null);

@@ -17,21 +17,28 @@ const answerShape = z.object({
   pending: z.literal(true).optional(),
 });
 
+/** What an answer is judged by. */
+export interface Against {
+  readonly challenge: Challenge;
+  /** The credential's value alone. */
+  readonly value: Secret;
+  /** Takes other values out of words: who cannot work without the old credential may quote that one. */
+  readonly clean: (words: string) => string;
+}
+
 /**
  * Tells what an answer is worth: only who holds the value can. A wrong proof is `pending`: it shows that the value is not
  * held, not that it does not work. `body` null: there was more of it than is read.
  */
-export function judgeAnswer(
-  body: Uint8Array | null,
-  { challenge, value }: { readonly challenge: Challenge; readonly value: Secret },
-): Judged {
+export function judgeAnswer(body: Uint8Array | null, { challenge, value, clean }: Against): Judged {
   const answer = parse(body);
   if (answer === undefined || wordsWithout(value, answer.instance) === undefined) {
     return { answer: 'pending', instance: null, reason: 'its answer could not be read' };
   }
   const { instance, proof, refused, pending } = answer;
   if (refused !== undefined) {
-    const reason = wordsWithout(value, refused) ?? 'its reason held a part of the value and was dropped';
+    const words = wordsWithout(value, refused);
+    const reason = words === undefined ? 'its reason held a part of the value and was dropped' : clean(words);
     return { answer: 'refused', instance, reason };
   }
   if (pending === true) return { answer: 'pending', instance, reason: 'it does not use this version yet' };
@@ -39,6 +46,20 @@ export function judgeAnswer(
   return isProof(proof, value, { challenge, instance })
     ? { answer: 'proved', instance, reason: '' }
     : { answer: 'pending', instance, reason: 'its proof is not one of this version' };
+}
+
+/**
+ * The same where the status says that it answers later: its body names its instance, so that nobody takes what another
+ * instance behind the same address acks for its word.
+ */
+export function judgeLater(body: Uint8Array | null, against: Against): Judged & { late?: true } {
+  if (body?.length === 0) {
+    return { answer: 'pending', instance: null, reason: 'it answers later and does not say which instance it is' };
+  }
+  const judged = judgeAnswer(body, against);
+  const { proof, refused } = parse(body) ?? {};
+  if (judged.instance === null || proof !== undefined || refused !== undefined) return judged;
+  return { ...judged, reason: 'it has not answered yet', late: true };
 }
 
 function parse(body: Uint8Array | null): z.infer<typeof answerShape> | undefined {

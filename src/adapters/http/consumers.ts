@@ -3,7 +3,7 @@ import { parseCredential } from '../../core/credential.js';
 import type { PlannedConsumer } from '../../core/plan.js';
 import type { Challenges } from '../../ports/challenges.js';
 import type { Bound, ConsumerAnswer, ConsumersPort, Scope } from '../../ports/step-ports.js';
-import { judgeAnswer } from './consumer-answer.js';
+import { type Against, judgeAnswer, judgeLater } from './consumer-answer.js';
 import type { Challenge } from './consumer-proof.js';
 import { type Asked, lateAnswers, withLate } from './late-answers.js';
 import { type Answered, type OutboundOptions, outbound } from './outbound.js';
@@ -15,6 +15,8 @@ export interface HttpConsumersOptions extends OutboundOptions {
   readonly keys: SigningKeys;
   /** For one consumer; never more than the step has left. Default 10 s. */
   readonly timeoutMs?: number;
+  /** Takes values that this process has seen out of what a consumer says. Default: leaves it as it is. */
+  readonly clean?: (words: string) => string;
   /** Where nonces are kept for who answers later. Absent: nobody can. */
   readonly challenges?: Challenges | undefined;
 }
@@ -24,16 +26,20 @@ const RESERVE_MS = 500;
 
 /**
  * Asks consumers over HTTP, all at once: a signed POST to each, answered by a proof in the body of a 2xx. With
- * `challenges` one may answer 202 without a body, and later by an ack, which counts at the next looks.
+ * `challenges` one may answer 202 with no more than its instance, and later by an ack, which counts at the next looks.
  *
- * A dead consumer costs its time-out and no more; the others' answers stand.
+ * A dead consumer costs its time-out and no more; the others' answers stand. Once one has refused nobody is waited for.
  */
 export function httpConsumers(options: HttpConsumersOptions): Bound<ConsumersPort> {
-  const { keys, timeoutMs = 10_000, challenges, ...reach } = options;
+  const { keys, timeoutMs = 10_000, clean = (words) => words, challenges, ...reach } = options;
   const sign = signer(keys);
   const post = outbound(reach);
 
-  async function ask(scope: Scope, { consumer, nonce }: Addressed, asked: Asked): Promise<ConsumerAnswer> {
+  async function ask(
+    scope: Scope,
+    { consumer, nonce }: Addressed,
+    { refused, ...asked }: Asked & { readonly refused: AbortController },
+  ): Promise<ConsumerAnswer> {
     if (consumer.url === null) {
       return { consumer: consumer.name, instance: null, answer: 'pending', reason: 'it has no address' };
     }
@@ -41,15 +47,18 @@ export function httpConsumers(options: HttpConsumersOptions): Bound<ConsumersPor
     const message = { id: `challenge_${nonce}`, atMs: scope.nowMs, body: bodyOf(scope, challenge) };
     const posted = await post({
       url: consumer.url,
-      headers: (await sign(keyName(challenge.environment, consumer.name), message)) ?? {
+      headers: (await sign(keyName(challenge.secret, consumer.name), message)) ?? {
         'content-type': 'application/json',
         'webhook-id': message.id,
       },
       body: message.body,
       timeoutMs: Math.max(1, Math.min(timeoutMs, scope.deadlineMs - RESERVE_MS)),
-      signal: scope.signal,
+      signal: AbortSignal.any([scope.signal, refused.signal]),
     });
-    return { consumer: consumer.name, ...judge(posted, { challenge, value: asked.value }) };
+    const judged = judge(posted, { challenge, value: asked.value, clean });
+    // It changes what is done next: who hangs must not keep the old credential off for whoever needs it.
+    if (judged.answer === 'refused') refused.abort();
+    return { consumer: consumer.name, ...judged };
   }
 
   /** Before anything is sent: an answer may be back before the request is over. */
@@ -64,12 +73,13 @@ export function httpConsumers(options: HttpConsumersOptions): Bound<ConsumersPor
     challenge: async (scope, phase, version, document) => {
       const { plan } = scope;
       const { value } = parseCredential(document, plan.fields, plan.secret);
-      const asked = { phase, version, value };
+      const asked = { phase, version, value, clean };
       const consumers = plan.consumers.filter(({ canary }) => phase === 'drain' || canary);
       const addressed = consumers.map((consumer) => ({ consumer, nonce: randomBytes(24).toString('base64url') }));
       try {
         await issue(scope, addressed, asked);
-        const direct = await Promise.all(addressed.map((each) => ask(scope, each, asked)));
+        const refused = new AbortController();
+        const direct = await Promise.all(addressed.map((each) => ask(scope, each, { ...asked, refused })));
         if (challenges === undefined) return direct;
         await challenges.answered(addressed.filter((_, index) => isFinal(direct[index])).map(({ nonce }) => nonce));
         return withLate(direct, await lateAnswers(challenges, scope, asked), consumers);
@@ -110,14 +120,12 @@ function bodyOf({ nowMs }: Scope, challenge: Challenge): string {
   });
 }
 
-function judge(posted: Answered, against: Parameters<typeof judgeAnswer>[1]): Omit<ConsumerAnswer, 'consumer'> {
+function judge(posted: Answered, against: Against): Omit<ConsumerAnswer, 'consumer'> {
   if (posted.kind === 'unreachable') return { instance: null, answer: 'unreachable', reason: posted.reason };
   const { status, body } = posted;
   if (status < 200 || status > 299) {
     return { instance: null, answer: 'unreachable', reason: `it answered ${status}` };
   }
-  if (status === 202 && body?.length === 0) {
-    return { instance: null, answer: 'pending', reason: 'it has not answered yet', late: true };
-  }
+  if (status === 202) return judgeLater(body, against);
   return judgeAnswer(body, against);
 }

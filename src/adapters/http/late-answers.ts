@@ -2,8 +2,7 @@ import type { PlannedConsumer } from '../../core/plan.js';
 import { type Secret, openSecret } from '../../core/secret.js';
 import type { Challenges, Judgement, LateAck } from '../../ports/challenges.js';
 import type { ConsumerAnswer, Scope } from '../../ports/step-ports.js';
-import { judgeAnswer } from './consumer-answer.js';
-import type { Challenge } from './consumer-proof.js';
+import { type Against, judgeAnswer } from './consumer-answer.js';
 
 /** What was asked, and the value that tells what an answer to it is worth. */
 export interface Asked {
@@ -11,6 +10,7 @@ export interface Asked {
   readonly version: number;
   /** The credential's value alone. */
   readonly value: Secret;
+  readonly clean: Against['clean'];
 }
 
 /** What acks say of one instance of a consumer. */
@@ -24,7 +24,7 @@ type LateAnswer = ConsumerAnswer & { readonly late: true };
 export async function lateAnswers(
   challenges: Challenges,
   scope: Scope,
-  { phase, version, value }: Asked,
+  { phase, version, value, clean }: Asked,
 ): Promise<readonly LateAnswer[]> {
   const acks = await challenges.late(scope, { phase, version });
   const { environment, secret, rotationId: rotation } = scope.plan;
@@ -32,7 +32,7 @@ export async function lateAnswers(
     if (ack.kind === 'judged') return { ack, judgement: ack };
     // Made of what this rotation asks now, not of what the ack says: one of anything else does not fit.
     const challenge = { phase, nonce: ack.nonce, environment, secret, rotation, version };
-    return { ack, judgement: { nonce: ack.nonce, ...judge(ack.said, { challenge, value }) } };
+    return { ack, judgement: { nonce: ack.nonce, ...judge(ack.said, { challenge, value, clean }) } };
   });
   await challenges.judged(
     judged.flatMap(({ ack, judgement: { nonce, outcome, instance, reason } }) =>
@@ -50,9 +50,8 @@ export async function lateAnswers(
 }
 
 /**
- * The answers of a look, with what came late. A late proof stands in place of what its instance says now, unless that is a
- * proof or a refusal; a late refusal stands in place of anything its instance says. That a consumer answers later is said
- * only where nothing of it counts.
+ * The answers of a look, with what came late. A late proof stands in place of the word of its own instance that it answers
+ * later, and of nothing else: what it says now is newer. A late refusal stands in place of anything its instance says.
  */
 export function withLate(
   direct: readonly ConsumerAnswer[],
@@ -61,14 +60,9 @@ export function withLate(
 ): readonly ConsumerAnswer[] {
   const counting = late.filter(({ consumer }) => asked.some(({ name }) => name === consumer));
   const kept = counting.filter(
-    (each) => each.answer === 'refused' || !direct.some((other) => isSame(other, each) && other.answer !== 'pending'),
+    (each) => each.answer === 'refused' || !direct.some((other) => isSame(other, each) && other.late !== true),
   );
-  const standing = direct.filter((each) =>
-    each.late === true
-      ? !counting.some(({ consumer }) => consumer === each.consumer)
-      : !kept.some((other) => isSame(other, each)),
-  );
-  return [...standing, ...kept];
+  return [...direct.filter((each) => !kept.some((other) => isSame(other, each))), ...kept];
 }
 
 const isSame = (one: ConsumerAnswer, other: ConsumerAnswer): boolean =>
@@ -83,10 +77,7 @@ function answerOf(
   return { consumer, instance, answer: outcome, reason, atMs, late: true };
 }
 
-function judge(
-  said: Secret,
-  against: { readonly challenge: Challenge; readonly value: Secret },
-): Pick<Judgement, 'outcome' | 'instance' | 'reason'> {
+function judge(said: Secret, against: Against): Pick<Judgement, 'outcome' | 'instance' | 'reason'> {
   const { answer, instance, reason } = judgeAnswer(openSecret(said), against);
   said.wipe();
   return { outcome: answer === 'pending' ? 'wrong' : answer, instance, reason };

@@ -9,9 +9,12 @@ import { type Secret, openSecret } from '../../core/secret.js';
  */
 export type SigningKeys = ReadonlyMap<string, Secret | (() => Promise<readonly Secret[]>)>;
 
-/** Under which name the key of an endpoint or a consumer stands: names repeat over environments, keys must not. */
-export function keyName(environment: string, name: string): string {
-  return `${environment}:${name}`;
+/**
+ * Under which name a key stands, of an endpoint of an environment or of a consumer of a secret (`environment:/path`): names
+ * repeat over environments and secrets, keys must not.
+ */
+export function keyName(of: string, name: string): string {
+  return `${of}:${name}`;
 }
 
 /** What is signed: the id, the time and the body, to the byte. */

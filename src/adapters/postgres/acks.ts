@@ -1,6 +1,7 @@
 import type { Acks, KnownChallenge } from '../../ports/challenges.js';
 import { type ChallengesParts, ackContext } from './challenges.js';
 import { noteDeed } from './deed.js';
+import { lockRotation } from './operations.js';
 import { type Session, inTransaction, rowOf, rowsOf } from './statements.js';
 
 /** Why an ack of a known nonce is turned away, with the sentence of the audit trail. */
@@ -25,13 +26,14 @@ export function postgresAcks({ pool, keyring }: ChallengesParts): Acks {
         [nonce],
       )) ?? null,
 
-    async take(challenge, said) {
+    async take(challenge, { said, isRefusal }) {
       // Before the transaction: a key service may be called. What is over already is not sealed.
       const sealed = challenge.isOpen ? await keyring.seal(said, ackContext(challenge)) : null;
       return inTransaction(pool, async (session) => {
         const standing = await lock(session, challenge);
         if (standing === 'open' && sealed !== null) {
           await keep(session, challenge, sealed);
+          await urge(session, challenge, isRefusal);
           return 'received';
         }
         const cause = standing === 'open' ? 'expired' : standing;
@@ -45,7 +47,7 @@ export function postgresAcks({ pool, keyring }: ChallengesParts): Acks {
 }
 
 /**
- * Locks the challenge, so that of two acks of it one comes second, and its rotation, so that it does not end meanwhile:
+ * Locks the challenge, so that of two acks of it one comes second, and its secret, so that its rotation does not end meanwhile:
  * what is sealed for a rotation that has ended would never be deleted.
  */
 async function lock(session: Session, { nonce, rotationId }: KnownChallenge): Promise<'open' | 'replayed' | 'expired'> {
@@ -58,12 +60,8 @@ async function lock(session: Session, { nonce, rotationId }: KnownChallenge): Pr
   if (found === undefined) return 'expired';
   if (found.isAnswered) return 'replayed';
   if (!found.isYoung) return 'expired';
-  const rotation = await rowOf(
-    session,
-    'SELECT FROM keyturn.rotations WHERE rotation_id = $1 AND closed_at IS NULL FOR SHARE',
-    [rotationId],
-  );
-  return rotation === undefined ? 'expired' : 'open';
+  const { isClosed } = await lockRotation(session, rotationId);
+  return isClosed ? 'expired' : 'open';
 }
 
 async function keep(session: Session, challenge: KnownChallenge, sealed: Uint8Array): Promise<void> {
@@ -77,6 +75,20 @@ async function keep(session: Session, challenge: KnownChallenge, sealed: Uint8Ar
     ackContext(challenge).slot,
     sealed,
   ]);
+}
+
+/**
+ * The next sweep rings for it, unless it is parked. A revocation that was judged before a refusal is judged again: it must not
+ * be overtaken by destroying.
+ */
+async function urge(session: Session, { secret, rotationId }: KnownChallenge, isRefusal: boolean): Promise<void> {
+  if (isRefusal)
+    await rowsOf(session, 'UPDATE keyturn.secrets SET guard_seq = guard_seq + 1 WHERE secret = $1', [secret]);
+  await rowsOf(
+    session,
+    `UPDATE keyturn.rotations SET due_at = clock_timestamp(), rung_at = NULL WHERE rotation_id = $1 AND status <> 'parked'`,
+    [rotationId],
+  );
 }
 
 async function turnAway(session: Session, challenge: KnownChallenge, cause: Cause): Promise<void> {

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { isKeyturnError } from '../../core/errors.js';
 import type { Secret } from '../../core/secret.js';
 import type { Challenges, LateAck } from '../../ports/challenges.js';
 import type { Keyring, SealContext } from '../../ports/keyring.js';
@@ -11,7 +12,7 @@ export interface ChallengesParts {
   readonly keyring: Pick<Keyring, 'seal' | 'open'>;
 }
 
-/** How many forgotten challenges one look removes at most. */
+/** How many forgotten challenges one look removes, or twice as many as it makes where those are more. */
 const FORGET_AT_ONCE = 100;
 
 /** What the words of an ack are sealed for. */
@@ -46,7 +47,7 @@ export function postgresChallenges({ pool, keyring }: ChallengesParts): Challeng
         `WITH forgotten AS (
            DELETE FROM keyturn.challenges WHERE nonce = ANY (ARRAY(
              SELECT nonce FROM keyturn.challenges WHERE issued_at < clock_timestamp() - interval '1 day'
-             ORDER BY issued_at LIMIT ${FORGET_AT_ONCE} FOR UPDATE SKIP LOCKED)))
+             ORDER BY issued_at LIMIT greatest(${FORGET_AT_ONCE}, 2 * cardinality($1::text[])) FOR UPDATE SKIP LOCKED)))
          INSERT INTO keyturn.challenges (nonce, consumer, environment, secret, rotation_id, phase, version)
          SELECT nonce, consumer, $3, $4, $5, $6, $7 FROM unnest($1::text[], $2::text[]) AS issued (nonce, consumer)`,
         [
@@ -81,7 +82,10 @@ export function postgresChallenges({ pool, keyring }: ChallengesParts): Challeng
         [rotationId, phase, version],
       );
       const open = async (nonce: string, sealed: Uint8Array): Promise<Secret | undefined> =>
-        keyring.open(sealed, ackContext({ environment, secret, rotationId, nonce })).catch(() => undefined);
+        keyring.open(sealed, ackContext({ environment, secret, rotationId, nonce })).catch((error: unknown) => {
+          if (isKeyturnError(error) && error.code === 'KEYRING_DENIED') return undefined;
+          throw error;
+        });
       const acks = await Promise.all(
         rows.map(async ({ outcome, instance, reason, sealed, ...row }): Promise<LateAck | undefined> => {
           if (outcome !== 'waiting') {

@@ -21,7 +21,8 @@ export function postgresMetrics(pool: Session): Metrics {
         rowsOf<Read['overdue'][number]>(
           pool,
           `SELECT environment, count(*) FILTER (
-             WHERE owed_since <= now() AND coalesce(last_rotated_at, '-infinity') < owed_since)::double precision AS count
+             WHERE CASE WHEN last_rotated_at >= owed_since THEN next_due_at ELSE owed_since END
+               + overdue_after_ms * interval '1 millisecond' <= now())::double precision AS count
            FROM keyturn.secrets
            WHERE declared GROUP BY environment ORDER BY environment`,
         ),

@@ -134,8 +134,11 @@ async function knownPaths(session: Session, environment: string): Promise<string
   return rows.map(({ path }) => path).join(', ');
 }
 
-/** Two statements: read in one with the lock, the rotation would be seen as it was before the wait. */
-async function lockRotation(session: Session, rotationId: string): Promise<Found> {
+/**
+ * Locks the secret of a rotation, and reads the rotation. Two statements: read in one with the lock, the rotation would be
+ * seen as it was before the wait. *Errors* `UNKNOWN_ROTATION`.
+ */
+export async function lockRotation(session: Session, rotationId: string): Promise<Found> {
   await rowsOf(
     session,
     `SELECT FROM keyturn.secrets WHERE secret = (SELECT secret FROM keyturn.rotations WHERE rotation_id = $1)

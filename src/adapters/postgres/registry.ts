@@ -128,7 +128,8 @@ async function declareSecrets(
        next_due_at = CASE WHEN (s.cron, s.timezone) IS DISTINCT FROM (excluded.cron, excluded.timezone) THEN NULL ELSE s.next_due_at END,
        owed_since = CASE WHEN (s.cron, s.timezone) IS DISTINCT FROM (excluded.cron, excluded.timezone) THEN NULL ELSE s.owed_since END,
        overdue_at = CASE WHEN (s.cron, s.timezone) IS DISTINCT FROM (excluded.cron, excluded.timezone) THEN NULL
-         ELSE s.owed_since + excluded.overdue_after_ms * interval '1 millisecond' END,
+         WHEN s.overdue_after_ms = excluded.overdue_after_ms THEN s.overdue_at
+         ELSE greatest(s.owed_since, s.overdue_told_at) + excluded.overdue_after_ms * interval '1 millisecond' END,
        overdue_after_ms = excluded.overdue_after_ms,
        guard_seq = s.guard_seq + (s.target <> excluded.target)::integer
      WHERE (s.target, s.cron, s.timezone, s.overdue_after_ms, s.declared)

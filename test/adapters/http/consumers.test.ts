@@ -26,7 +26,7 @@ function scope(consumers: readonly PlannedConsumer[], changes: Partial<Scope> = 
 }
 
 const keys = (...names: readonly string[]) =>
-  new Map(names.map((name) => [keyName('prod', name), Secret.fromText(key)]));
+  new Map(names.map((name) => [keyName('prod:/billing/db', name), Secret.fromText(key)]));
 const asking = (...names: readonly string[]) =>
   httpConsumers({ keys: keys(...names), allowPrivate: true, timeoutMs: 5_000 });
 

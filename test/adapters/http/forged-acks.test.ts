@@ -29,7 +29,7 @@ async function drainOfTwo() {
   const server = async (consumer: string) =>
     receiver(({ body }, response) => {
       sent.push({ consumer, data: (JSON.parse(body) as { readonly data: Data }).data });
-      response.writeHead(202).end();
+      response.writeHead(202).end(JSON.stringify({ instance: `${consumer}-1` }));
     });
   const consumers = await Promise.all(
     ['web', 'job'].map(async (name): Promise<PlannedConsumer> => {

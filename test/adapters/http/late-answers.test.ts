@@ -5,6 +5,7 @@ import { httpConsumers } from '../../../src/adapters/http/consumers.js';
 import { keyName } from '../../../src/adapters/http/signing.js';
 import { renderCredential } from '../../../src/core/credential.js';
 import type { PlannedConsumer } from '../../../src/core/plan.js';
+import { Scrubber } from '../../../src/core/scrub.js';
 import { Secret } from '../../../src/core/secret.js';
 import type { ConsumerAnswer } from '../../../src/ports/step-ports.js';
 import { challengedState } from '../postgres/challenged.js';
@@ -19,7 +20,11 @@ type Data = Parameters<typeof createProof>[1];
 /** How an application answers in the response. */
 type Direct = (data: Data, response: ServerResponse) => void;
 
-const later: Direct = (_, response) => void response.writeHead(202).end();
+const laterAs =
+  (instance: string): Direct =>
+  (_, response) =>
+    void response.writeHead(202).end(JSON.stringify({ instance }));
+const later = laterAs('web-1');
 const says =
   (answer: (data: Data) => object): Direct =>
   (data, response) =>
@@ -27,7 +32,11 @@ const says =
 const proofOf = (data: Data, instance = 'web-1', held = value) => createProof(held, { ...data, instance });
 
 /** A state database, and applications that are asked and may ack. */
-async function askedPlace(direct: Direct = later, names: readonly string[] = ['web']) {
+async function askedPlace(
+  direct: Direct = later,
+  names: readonly string[] = ['web'],
+  clean: (words: string) => string = (words) => words,
+) {
   const state = await challengedState();
   const place = { ...state, direct, seen: [] as Data[] };
   const server = await receiver(({ body }: Received, response) => {
@@ -40,8 +49,9 @@ async function askedPlace(direct: Direct = later, names: readonly string[] = ['w
   );
   const { scope } = state;
   const port = httpConsumers({
-    keys: new Map(names.map((name) => [keyName('prod', name), Secret.fromText(freshKey())])),
+    keys: new Map(names.map((name) => [keyName('prod:/asked', name), Secret.fromText(freshKey())])),
     allowPrivate: true,
+    clean,
     challenges: state.challenges,
   });
   return Object.assign(place, {
@@ -52,8 +62,8 @@ async function askedPlace(direct: Direct = later, names: readonly string[] = ['w
   });
 }
 
-const notYet = (consumer = 'web'): ConsumerAnswer => ({
-  ...{ consumer, instance: null, answer: 'pending', reason: 'it has not answered yet', late: true },
+const notYet = (consumer = 'web', instance = 'web-1'): ConsumerAnswer => ({
+  ...{ consumer, instance, answer: 'pending', reason: 'it has not answered yet', late: true },
 });
 const proved = (instance = 'web-1') => ({ consumer: 'web', instance, answer: 'proved', reason: '' });
 const lateProof = (instance = 'web-1') => ({ ...proved(instance), late: true, atMs: expect.any(Number) });
@@ -61,7 +71,7 @@ const proves =
   (instance = 'web-1', held = value) =>
   (data: Data) => ({ instance, proof: proofOf(data, instance, held) });
 
-describe('a consumer that answers 202 without a body', () => {
+describe('a consumer that answers 202 with its instance', () => {
   test('has proved at the next look once it has acked, and again while its challenge is young', async () => {
     const place = await askedPlace();
     expect(await place.look()).toEqual([notYet()]);
@@ -184,6 +194,16 @@ describe('a consumer that answers 202 without a body', () => {
     expect(JSON.stringify(rows)).not.toContain(value);
   });
 
+  test('whose refusal quotes another value that this process knows has refused without it', async () => {
+    const known = new Scrubber();
+    known.learn([Secret.fromText('what-it-had-before')]);
+    const place = await askedPlace(later, ['web'], (words) => known.text(words));
+    await place.look();
+    await place.ack(() => ({ instance: 'web-1', refused: 'only what-it-had-before works' }));
+
+    expect(await place.look()).toMatchObject([{ answer: 'refused', reason: 'only [secret] works' }]);
+  });
+
   test('has refused, whatever else the same instance proves', async () => {
     const place = await askedPlace();
     await place.look();
@@ -210,12 +230,17 @@ describe('a consumer that answers 202 without a body', () => {
 });
 
 describe('one that answers in the response', () => {
-  test('with pending has proved once it acks the same nonce', async () => {
-    const place = await askedPlace(says(() => ({ instance: 'web-1', pending: true })));
-    expect(await place.look()).toMatchObject([{ answer: 'pending', instance: 'web-1' }]);
+  test.each<[string, (data: Data) => object]>([
+    ['with pending', () => ({ instance: 'web-1', pending: true })],
+    ['with a proof of an older value', (data) => proves('web-1', 'an-older-value-of-this-one')(data)],
+  ])('%s does not hold what it proved by an ack before', async (_, answer) => {
+    const place = await askedPlace();
+    await place.look();
     await place.ack(proves());
-
     expect(await place.look()).toEqual([lateProof()]);
+    place.direct = says(answer);
+
+    expect(await place.look()).toMatchObject([{ instance: 'web-1', answer: 'pending' }]);
   });
 
   test('with pending of one instance is not proved by the ack of another', async () => {
@@ -252,7 +277,7 @@ describe('one that answers in the response', () => {
   });
 
   test.each<[string, Direct]>([
-    ['202 and a body that says nothing', (_, response) => void response.writeHead(202).end('accepted')],
+    ['202 and a body that names nobody', (_, response) => void response.writeHead(202).end('accepted')],
     ['200 without a body', (_, response) => void response.writeHead(200).end()],
     ['204', (_, response) => void response.writeHead(204).end()],
   ])('%s is not one that answers later', async (_, direct) => {
@@ -265,6 +290,40 @@ describe('one that answers in the response', () => {
       lateProof(),
     ]);
   });
+});
+
+test('202 without a body says that it answers later and not who: whatever is acked, it has proved nothing', async () => {
+  const place = await askedPlace((_, response) => void response.writeHead(202).end());
+  await place.look();
+  await place.ack(proves());
+
+  expect(await place.look()).toMatchObject([
+    { instance: null, answer: 'pending', reason: 'it answers later and does not say which instance it is' },
+    lateProof(),
+  ]);
+});
+
+test('of two instances behind one address the ack of one is not the word of the other', async () => {
+  const place = await askedPlace();
+  await place.look();
+  await place.ack(proves());
+  place.direct = laterAs('web-2');
+
+  expect(await place.look()).toEqual([notYet('web', 'web-2'), lateProof()]);
+});
+
+test('once one has refused nobody is waited for', async () => {
+  const place = await askedPlace(() => undefined, ['web', 'job']);
+  let count = 0;
+  place.direct = (_, response) => {
+    count += 1;
+    // The other one never answers.
+    if (count === 2) response.writeHead(200).end(JSON.stringify({ instance: 'web-1', refused: 'no login' }));
+  };
+
+  const answers = await place.look();
+
+  expect(answers.map(({ answer }) => answer).toSorted()).toEqual(['refused', 'unreachable']);
 });
 
 test('a nonce is known before it is sent, and only those that are sent', async () => {

@@ -15,7 +15,10 @@ export const drainOf7: ChallengeSubject = { phase: 'drain', version: 7 };
 export const freshNonce = (): string => randomBytes(24).toString('base64url');
 
 /** What an ack says. */
-export const saying = (words: object): Secret => Secret.fromText(JSON.stringify(words));
+export const saying = (words: object): { readonly said: Secret; readonly isRefusal: boolean } => ({
+  said: Secret.fromText(JSON.stringify(words)),
+  isRefusal: 'refused' in words,
+});
 
 /** A state database with one open rotation, whose consumers are asked. Everything works by the grants of a worker. */
 export async function challengedState() {

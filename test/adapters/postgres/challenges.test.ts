@@ -243,3 +243,23 @@ test('issuing forgets what is older than a day, and no figure goes down', async 
   expect(await state.acks.find(newer)).not.toBeNull();
   expect(await state.counted()).toEqual({ proved: 1 });
 });
+
+test('an ack has a worker look now, and a refusal changes what guards rely on', async () => {
+  const state = await challengedState();
+  const standing = async () => {
+    const [row] = await state.rowsOf(
+      `SELECT s.guard_seq AS seq, r.due_at <= clock_timestamp() AS "isDue" FROM keyturn.rotations r JOIN keyturn.secrets s USING (secret)`,
+    );
+    return { seq: Number(row?.['seq']), isDue: row?.['isDue'] };
+  };
+  const later = async () =>
+    state.admin.query("UPDATE keyturn.rotations SET due_at = clock_timestamp() + interval '1 hour'");
+  await later();
+  const { seq } = await standing();
+
+  await state.acked(await state.issued());
+  expect(await standing()).toEqual({ seq, isDue: true });
+  await later();
+  await state.acked(await state.issued(), { instance: 'web-1', refused: 'no login' });
+  expect(await standing()).toEqual({ seq: seq + 1, isDue: true });
+});

@@ -80,18 +80,23 @@ test('a rotation that was due and has not completed in the time it may take is t
   expect((await sent(state)).map(({ data }) => data.sequence)).toEqual([1, 2]);
 });
 
-test('is counted while it is owed', async () => {
+test('is counted once it is overdue, whether anybody has asked for it or not', async () => {
   const state = await freshState();
   await declare(state);
   const overdue = async () => (await state.metrics.read()).overdue;
   const nowMs = await databaseMs(state);
   await state.sweep.reschedule(secret, null, nowMs - hourMs);
+  expect(await overdue()).toEqual([{ environment, count: 0 }]);
+  await pass(state, hourMs);
   expect(await overdue()).toEqual([{ environment, count: 1 }]);
   // It has been begun, which is not yet a rotation that has completed.
-  await state.sweep.reschedule(secret, nowMs - hourMs, nowMs + hourMs);
+  await state.sweep.reschedule(secret, nowMs - 2 * hourMs, nowMs + hourMs);
   expect(await overdue()).toEqual([{ environment, count: 1 }]);
   await state.admin.query('UPDATE keyturn.secrets SET last_rotated_at = clock_timestamp()');
   expect(await overdue()).toEqual([{ environment, count: 0 }]);
+  // Nobody asks for the next one.
+  await pass(state, 3 * hourMs);
+  expect(await overdue()).toEqual([{ environment, count: 1 }]);
 });
 
 test('another time that it may take counts from the due time, which stays', async () => {
@@ -102,6 +107,21 @@ test('another time that it may take counts from the due time, which stays', asyn
   expect(await state.sweep.overdue(10)).toEqual([]);
   await declare(state, { ops: undefined }, hourMs);
   expect(await state.sweep.overdue(10)).toEqual([{ secret, dueAtMs: dueMs }]);
+});
+
+test('what is declared anew is not told of again before its time', async () => {
+  const state = await freshState();
+  await declare(state);
+  await state.sweep.reschedule(secret, null, (await databaseMs(state)) - 3 * hourMs);
+  expect(await state.sweep.overdue(10)).toHaveLength(1);
+  await state.admin.query("UPDATE keyturn.secrets SET target = 'another'");
+  await declare(state);
+  expect(await state.sweep.overdue(10)).toEqual([]);
+  await declare(state, { ops: undefined }, hourMs);
+  expect(await state.sweep.overdue(10)).toEqual([]);
+  await pass(state, hourMs);
+  await state.admin.query("UPDATE keyturn.secrets SET overdue_told_at = overdue_told_at - interval '1 hour'");
+  expect(await state.sweep.overdue(10)).toHaveLength(1);
 });
 
 test('of many workers one tells', async () => {

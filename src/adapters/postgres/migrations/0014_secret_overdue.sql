@@ -4,7 +4,9 @@ ALTER TABLE keyturn.secrets
   -- The oldest due time after which no rotation has been seen to complete; null: it has no schedule.
   ADD COLUMN owed_since timestamptz,
   -- When it is looked at whether what is owed is there.
-  ADD COLUMN overdue_at timestamptz;
+  ADD COLUMN overdue_at timestamptz,
+  -- When somebody was last told.
+  ADD COLUMN overdue_told_at timestamptz;
 UPDATE keyturn.secrets SET owed_since = next_due_at, overdue_at = next_due_at + overdue_after_ms * interval '1 millisecond'
  WHERE next_due_at IS NOT NULL;
 CREATE INDEX secrets_overdue ON keyturn.secrets (overdue_at) WHERE declared AND overdue_at IS NOT NULL;
@@ -31,7 +33,7 @@ BEGIN
     END IF;
     v_at := clock_timestamp();
     v_id := 'msg_' || replace(gen_random_uuid()::text, '-', '');
-    UPDATE secrets AS s SET overdue_at = v_at + v_after, webhook_seq = s.webhook_seq + 1
+    UPDATE secrets AS s SET overdue_at = v_at + v_after, overdue_told_at = v_at, webhook_seq = s.webhook_seq + 1
      WHERE s.secret = v_secret.secret RETURNING s.* INTO v_secret;
     INSERT INTO audit (environment, secret, principal, action, facts)
     VALUES (v_secret.environment, v_secret.secret, 'keyturn', 'secret.overdue', jsonb_build_object('dueAt', v_secret.owed_since));
