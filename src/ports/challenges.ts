@@ -80,8 +80,8 @@ export interface Acks {
   /** *Returns* null for a nonce that nobody issued, or so long ago that it is forgotten. *Errors* `STATE_UNAVAILABLE`. */
   find(nonce: string): Promise<KnownChallenge | null>;
   /**
-   * Takes one ack of a nonce, sealed, for a worker to look over, which is to look now. A refusal changes what guards rely on:
-   * what was looked at before it allows nothing any more. `replayed`: it was answered before. `expired`: it is older
+   * Takes one ack of a nonce, sealed, for a worker to look over. A refusal changes what guards rely on, so that what was looked
+   * at before it allows nothing any more, and is to be looked at now. `replayed`: it was answered before. `expired`: it is older
    * than 60 s, or its rotation has ended. Both are counted, and in the audit trail once for each nonce.
    *
    * *Errors* `STATE_UNAVAILABLE`, and those of the keyring.

@@ -33,7 +33,7 @@ export const plantedAckClauses: readonly PlantedClause[] = [
     'SET guard_seq = guard_seq + 1',
     'SET guard_seq = guard_seq',
   ),
-  clause('an ack has nobody look', acks, 'SET due_at = clock_timestamp(), rung_at', 'SET due_at = due_at, rung_at'),
+  clause('a refusal has nobody look', acks, 'SET due_at = clock_timestamp(), rung_at', 'SET due_at = due_at, rung_at'),
   clause('what is turned away is audited each time', acks, 'AND $2::text <> ALL (turned_away)', ''),
   clause(
     'what was answered in the response may be acked',

@@ -59,7 +59,7 @@ export function judgeLater(body: Uint8Array | null, against: Against): Judged & 
   const judged = judgeAnswer(body, against);
   const { proof, refused } = parse(body) ?? {};
   if (judged.instance === null || proof !== undefined || refused !== undefined) return judged;
-  return { ...judged, reason: 'it has not answered yet', late: true };
+  return { ...judged, reason: 'it answered 202 and has not acked yet', late: true };
 }
 
 function parse(body: Uint8Array | null): z.infer<typeof answerShape> | undefined {

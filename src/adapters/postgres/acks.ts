@@ -33,7 +33,7 @@ export function postgresAcks({ pool, keyring }: ChallengesParts): Acks {
         const standing = await lock(session, challenge);
         if (standing === 'open' && sealed !== null) {
           await keep(session, challenge, sealed);
-          await urge(session, challenge, isRefusal);
+          if (isRefusal) await urge(session, challenge);
           return 'received';
         }
         const cause = standing === 'open' ? 'expired' : standing;
@@ -78,12 +78,12 @@ async function keep(session: Session, challenge: KnownChallenge, sealed: Uint8Ar
 }
 
 /**
- * The next sweep rings for it, unless it is parked. A revocation that was judged before a refusal is judged again: it must not
- * be overtaken by destroying.
+ * A refusal: a revocation that was judged before it is judged again, because it must not be overtaken by destroying, and the
+ * next sweep rings for the rotation, unless that is parked. A proof waits for the look that comes anyway: consumers are asked
+ * at every look, and each would have them answer, and each answer would bring the next.
  */
-async function urge(session: Session, { secret, rotationId }: KnownChallenge, isRefusal: boolean): Promise<void> {
-  if (isRefusal)
-    await rowsOf(session, 'UPDATE keyturn.secrets SET guard_seq = guard_seq + 1 WHERE secret = $1', [secret]);
+async function urge(session: Session, { secret, rotationId }: KnownChallenge): Promise<void> {
+  await rowsOf(session, 'UPDATE keyturn.secrets SET guard_seq = guard_seq + 1 WHERE secret = $1', [secret]);
   await rowsOf(
     session,
     `UPDATE keyturn.rotations SET due_at = clock_timestamp(), rung_at = NULL WHERE rotation_id = $1 AND status <> 'parked'`,

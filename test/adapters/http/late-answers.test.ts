@@ -63,7 +63,7 @@ async function askedPlace(
 }
 
 const notYet = (consumer = 'web', instance = 'web-1'): ConsumerAnswer => ({
-  ...{ consumer, instance, answer: 'pending', reason: 'it has not answered yet', late: true },
+  ...{ consumer, instance, answer: 'pending', reason: 'it answered 202 and has not acked yet', late: true },
 });
 const proved = (instance = 'web-1') => ({ consumer: 'web', instance, answer: 'proved', reason: '' });
 const lateProof = (instance = 'web-1') => ({ ...proved(instance), late: true, atMs: expect.any(Number) });
