@@ -52,6 +52,9 @@ const SOON_MS = 25;
 /** Less than the 30 s that supervisors give a process before they kill it. */
 const STOP_WITHIN_MS = 25_000;
 
+/** A ring may come so much before or after its time; what is lost by that the sweep makes good within a second or two. */
+const EARLY_MS = 1_000;
+
 /** Advances in one wakeup before the queue gets its turn again. */
 const MAX_ADVANCES = 50;
 
@@ -62,6 +65,8 @@ export class Worker {
   /** Rotations in hand, and whether it rang for them again meanwhile. */
   readonly #inHand = new Map<string, { again: boolean }>();
   readonly #sweep: Sweep;
+  /** When the ring comes that it has asked for, on this process's clock. Milliseconds. */
+  readonly #rungFor = new Map<string, number>();
   #stopping = false;
   #rings = 0;
 
@@ -145,9 +150,23 @@ export class Worker {
     }
   }
 
-  /** A hint: when it is lost, the due time in the database is what counts. */
+  /**
+   * A hint: when it is lost, the due time in the database is what counts.
+   *
+   * Where a ring is on its way that comes soon enough there is no other: every wakeup ends with a ring, so that one by the
+   * sweep or a person would begin a further row of looks beside the first, which ends as late.
+   */
   async #ringAgain(rotationId: string, advanced: Advanced): Promise<void> {
-    if (advanced.kind === 'lost' || advanced.kind === 'unknown-rotation' || advanced.againInMs === null) return;
+    if (advanced.kind === 'lost' || advanced.kind === 'unknown-rotation' || advanced.againInMs === null) {
+      this.#rungFor.delete(rotationId);
+      return;
+    }
+    const nowMs = performance.now();
+    const comesMs = this.#rungFor.get(rotationId) ?? 0;
+    const wantedMs = nowMs + advanced.againInMs;
+    if (comesMs - nowMs > EARLY_MS && comesMs <= wantedMs + EARLY_MS) return;
+    for (const [other, pastMs] of this.#rungFor) if (pastMs < nowMs) this.#rungFor.delete(other);
+    this.#rungFor.set(rotationId, wantedMs);
     this.#rings += 1;
     const key = `${this.#parts.options.holder}-${this.#rings}`;
     await this.#parts.wakeups

@@ -100,6 +100,13 @@ describe('a worker', () => {
     await worker.stop();
   });
 
+  it('begins no further row of looks with a further ring, as long as one is on its way', async () => {
+    const { worker, rings } = aWorker({}, aPlan({ policy: { ...promptPolicy, graceMs: 60_000, pollMs: 20_000 } }));
+    for (let times = 0; times < 5; times += 1) await worker.handlers.rotation('r1');
+    expect(rings.map(({ delayMs }) => delayMs)).toEqual([20_000]);
+    await worker.stop();
+  });
+
   it('answers a second ring after the first, and not beside it', async () => {
     const { worker, memory, status } = aWorker();
     await Promise.all([worker.handlers.rotation('r1'), worker.handlers.rotation('r1'), worker.handlers.rotation('r1')]);
