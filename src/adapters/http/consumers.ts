@@ -28,7 +28,8 @@ const RESERVE_MS = 500;
  * Asks consumers over HTTP, all at once: a signed POST to each, answered by a proof in the body of a 2xx. With
  * `challenges` one may answer 202 with no more than its instance, and later by an ack, which counts at the next looks.
  *
- * A dead consumer costs its time-out and no more; the others' answers stand. Once one has refused nobody is waited for.
+ * A dead consumer costs its time-out and no more; the others' answers stand. Once one has refused after the promotion
+ * nobody is waited for.
  */
 export function httpConsumers(options: HttpConsumersOptions): Bound<ConsumersPort> {
   const { keys, timeoutMs = 10_000, clean = (words) => words, challenges, ...reach } = options;
@@ -56,8 +57,9 @@ export function httpConsumers(options: HttpConsumersOptions): Bound<ConsumersPor
       signal: AbortSignal.any([scope.signal, refused.signal]),
     });
     const judged = judge(posted, { challenge, value: asked.value, clean });
-    // It changes what is done next: who hangs must not keep the old credential off for whoever needs it.
-    if (judged.answer === 'refused') refused.abort();
+    // Who hangs must not keep the old credential off for whoever needs it. Canaries are waited for: one that is just trying the
+    // pending version would meet it switched off.
+    if (judged.answer === 'refused' && asked.phase === 'drain') refused.abort();
     return { consumer: consumer.name, ...judged };
   }
 
