@@ -312,7 +312,7 @@ test('of two instances behind one address the ack of one is not the word of the 
   expect(await place.look()).toEqual([notYet('web', 'web-2'), lateProof()]);
 });
 
-test('once one has refused nobody is waited for', async () => {
+test('once one has refused after the promotion nobody is waited for', async () => {
   const place = await askedPlace(() => undefined, ['web', 'job']);
   let count = 0;
   place.direct = (_, response) => {
@@ -324,6 +324,26 @@ test('once one has refused nobody is waited for', async () => {
   const answers = await place.look();
 
   expect(answers.map(({ answer }) => answer).toSorted()).toEqual(['refused', 'unreachable']);
+});
+
+test('canaries are waited for though one has refused: one may just be trying the version', async () => {
+  const place = await askedPlace(() => undefined, ['web', 'job']);
+  let second: (() => void) | undefined;
+  place.direct = (data, response) => {
+    if (second === undefined) {
+      second = () => void response.writeHead(200).end(JSON.stringify(proves('job-1')(data)));
+      return;
+    }
+    // The other one answers when the refusal has arrived and much else could have.
+    response.once('finish', () => {
+      void Promise.all(Array.from({ length: 50 }, async () => place.rowsOf('SELECT 1'))).then(second);
+    });
+    response.writeHead(200).end(JSON.stringify({ instance: 'web-1', refused: 'no login' }));
+  };
+
+  const answers = await place.look('canary');
+
+  expect(answers.map(({ answer }) => answer).toSorted()).toEqual(['proved', 'refused']);
 });
 
 test('a nonce is known before it is sent, and only those that are sent', async () => {
