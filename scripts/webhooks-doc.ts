@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { ackShape } from '../src/api/ack-shape.js';
+import { instanceShape } from '../src/api/instance-shape.js';
 
 /** The folder that holds the schemas. */
 export const folder = fileURLToPath(new URL('../docs/webhooks/', import.meta.url));
@@ -129,6 +130,7 @@ export const webhookSchemas = {
   challenge,
   overdue,
   ack: ackShape,
+  instance: instanceShape,
   parameter: parameterWebhook,
   change,
   ping,

@@ -5,6 +5,7 @@ import { Secret } from '../core/secret.js';
 import type { Acks, KnownChallenge } from '../ports/challenges.js';
 import { readAck } from './ack-shape.js';
 import { type HttpServer, httpServer, listen } from './http-server.js';
+import { type InstancesOptions, serveInstances } from './instances.js';
 
 /** What acks are taken with. */
 export interface AcksOptions {
@@ -24,6 +25,8 @@ export interface AcksOptions {
   readonly onUnknown: () => void;
   /** Told of an error of ours: its code, never what was sent. */
   readonly onTrouble: (code: string) => void;
+  /** Serves `POST /v1/instances` too. */
+  readonly instances?: InstancesOptions;
 }
 
 /** Of a body, which holds a reason of 4,096 characters at most. */
@@ -65,6 +68,7 @@ export async function startAcksServer(options: AcksOptions): Promise<HttpServer>
       return reply.code(503).header('retry-after', '1').send({ error: notNow });
     }
   });
+  if (options.instances !== undefined) serveInstances(server, options.instances, options.onTrouble);
   return listen(server, { address, port, setting: 'the address for acks' });
 }
 

@@ -2,7 +2,7 @@ import type { Rotator } from '../contract/rotator.js';
 import type { Capabilities } from '../core/capabilities.js';
 import type { Json } from '../core/json.js';
 import { shadowSuffix } from '../core/parameter-path.js';
-import type { PlannedCheck } from '../core/plan.js';
+import type { PlannedCheck, PlannedConsumer } from '../core/plan.js';
 import type { Policy } from '../core/policy.js';
 import type { Schedule } from '../ports/operations.js';
 
@@ -128,12 +128,7 @@ export interface SecretConfig {
 }
 
 /** See {@link Config}. */
-export interface ConsumerConfig {
-  readonly name: string;
-  readonly url: string | null;
-  readonly canary: boolean;
-  readonly required: boolean;
-  readonly cacheTtlMs: number;
+export interface ConsumerConfig extends PlannedConsumer {
   /** The reference of its key; null: its challenges are not signed. */
   readonly key: string | null;
 }

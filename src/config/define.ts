@@ -155,6 +155,8 @@ export interface PolicyInput {
   readonly maxSessionAge?: Duration;
   /** How long draining may take before the rotation parks. Default `1d`. */
   readonly drainMax?: Duration;
+  /** What becomes of it then: `extend` waits on. It never revokes by time. Default `park`. */
+  readonly onDrainMax?: 'park' | 'extend';
   /** How long the old credential stays disabled before it is destroyed. Default `5m`. */
   readonly watch?: Duration;
   /** How often a waiting gate looks again. Default `10s`. */
@@ -179,6 +181,11 @@ export interface ConsumerInput {
   readonly required?: boolean;
   /** How long it may serve a value from its cache. Default `0s`. */
   readonly cacheTtl?: Duration;
+  /**
+   * How many instances must have proved, told apart by name: so many, or those that have `registered`. Default: those that
+   * answer.
+   */
+  readonly instances?: number | 'registered';
   /** What its challenges are signed with. Default: they are not. */
   readonly key?: Reference;
 }

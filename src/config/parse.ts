@@ -3,8 +3,6 @@ import type { ZodError } from 'zod';
 import { CONTRACT } from '../contract/rotator.js';
 import type { Rotator } from '../contract/rotator.js';
 import { isKeyturnError, keyturnError } from '../core/errors.js';
-import type { Policy } from '../core/policy.js';
-import { defaultPolicy } from '../core/policy.js';
 import type { Calendar } from '../ports/operations.js';
 import {
   type Config,
@@ -17,10 +15,12 @@ import {
   parameterNames,
 } from './config.js';
 import { canaryFaults } from './canary-faults.js';
+import { instanceFaults } from './instance-faults.js';
 import { type IsolatedRotators, isolationKey } from './isolated.js';
 import { isName } from './name.js';
 import { namesakes } from './namesakes.js';
-import type { ShapedConfig, ShapedPolicy, ShapedSecret } from './schema.js';
+import { policyOf } from './policy.js';
+import type { ShapedConfig, ShapedSecret } from './schema.js';
 import { configSchema } from './schema.js';
 import { pathFault } from '../core/parameter-path.js';
 import { sharedParameters } from './shared-parameters.js';
@@ -176,6 +176,8 @@ function checkSecret(
   if (input.schedule !== undefined) checkSchedule(input.schedule, [...at, 'schedule'], checking);
   refuseTwice(input.consumers, [...at, 'consumers'], problems);
   refuseKeys(input.consumers, [...at, 'consumers'], { fieldsOf, problems });
+  for (const fault of instanceFaults(input.consumers))
+    problems.push(problem([...at, 'consumers', ...fault.at], fault.sentence));
   refuseTwice(input.checks, [...at, 'checks'], problems);
   const target = targets[input.target];
   if (target === undefined) {
@@ -207,8 +209,9 @@ function checkSecret(
     workflow,
     schedule: input.schedule ?? null,
     policy: policyOf(input.policy),
-    consumers: input.consumers.map(({ cacheTtl, url, key, ...rest }) => ({
+    consumers: input.consumers.map(({ cacheTtl, url, key, instances, ...rest }) => ({
       ...rest,
+      ...(instances === undefined ? {} : { instances }),
       url: url ?? null,
       key: key ?? null,
       cacheTtlMs: cacheTtl,
@@ -324,28 +327,6 @@ function refuseTwice(list: readonly { readonly name: string }[], at: readonly st
 function refuseOtherContract({ name, contract }: Rotator): void {
   if (contract === CONTRACT) return;
   throw keyturnError('CONTRACT_MISMATCH', { rotator: name, contract, spoken: CONTRACT });
-}
-
-function policyOf(written: ShapedPolicy): Policy {
-  const { retry } = written;
-  return {
-    soakMs: written.soak ?? defaultPolicy.soakMs,
-    canaryMaxMs: written.canaryMax ?? defaultPolicy.canaryMaxMs,
-    canaries: written.canaries ?? 'all',
-    unknownChecks: written.unknownChecks ?? 'undo',
-    graceMs: written.grace ?? defaultPolicy.graceMs,
-    quietMs: written.quiet ?? defaultPolicy.quietMs,
-    maxSessionAgeMs: written.maxSessionAge ?? defaultPolicy.maxSessionAgeMs,
-    drainMaxMs: written.drainMax ?? defaultPolicy.drainMaxMs,
-    watchMs: written.watch ?? defaultPolicy.watchMs,
-    pollMs: written.poll ?? defaultPolicy.pollMs,
-    retry: {
-      firstMs: retry?.first ?? defaultPolicy.retry.firstMs,
-      maxMs: retry?.max ?? defaultPolicy.retry.maxMs,
-      attemptsPerCycle: retry?.attemptsPerCycle ?? defaultPolicy.retry.attemptsPerCycle,
-      cycles: retry?.cycles ?? defaultPolicy.retry.cycles,
-    },
-  };
 }
 
 type Issue = ZodError['issues'][number];

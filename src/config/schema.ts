@@ -84,6 +84,7 @@ const policy = z.strictObject({
   quiet: duration.optional(),
   maxSessionAge: duration.optional(),
   drainMax: duration.optional(),
+  onDrainMax: z.enum(['park', 'extend']).optional(),
   watch: duration.optional(),
   poll: duration.optional(),
   retry: z
@@ -96,12 +97,22 @@ const policy = z.strictObject({
     .optional(),
 });
 
+/** Each is a challenge at every look, to one address. */
+const MOST_INSTANCES = 50;
+
+const instances = z.custom<number | 'registered'>(
+  (value) =>
+    value === 'registered' || (Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MOST_INSTANCES),
+  `expected a number from 1 to ${MOST_INSTANCES}, or 'registered'`,
+);
+
 const consumer = z.strictObject({
   name,
   url: url.optional(),
   canary: z.boolean().default(false),
   required: z.boolean().default(true),
   cacheTtl: duration.default(0),
+  instances: instances.optional(),
   key: reference.optional(),
 });
 

@@ -35,5 +35,6 @@ export {
   type Reading,
   createCachedReader,
 } from './cached-reader.js';
+export { type Registration, type RegistrationOptions, registerInstance } from './register-instance.js';
 export { ParameterReadError } from './parameter-read-error.js';
 export { type ReaderLimits, cachedReaderDefaults } from './reader-limits.js';

@@ -99,7 +99,7 @@ export function canaryLacking(plan: Plan, consumers: readonly ConsumerFact[]): s
   const needed = canariesNeeded(plan.policy.canaries ?? 'all', canaries.length);
   if (proved >= needed) return undefined;
   const count = needed === canaries.length ? '' : `${proved} of ${needed} canary consumers have proved; `;
-  return `${count}${noProofFrom(unproved[0]?.name ?? 'a canary consumer', consumers)}`;
+  return `${count}${noProofFrom({ name: unproved[0]?.name ?? 'a canary consumer' }, consumers)}`;
 }
 
 /** True where everybody who goes first has proved and no check is bad: what is lacking is that one is not known. */

@@ -214,8 +214,9 @@ function lookAgain(
   reopened: Extract<RotationEvent, { kind: 'GateReopened' }>,
 ): Move {
   const { attempt, openedMs } = stepState(state, reopened.step);
-  const { drainMaxMs, watchMs } = state.plan.policy;
-  if (attempt === 0 || facts.nowMs - openedMs < drainMaxMs + watchMs) return record(reopened);
+  const { drainMaxMs, watchMs, onDrainMax } = state.plan.policy;
+  const isExtended = reopened.step === 'drain' && onDrainMax === 'extend';
+  if (attempt === 0 || isExtended || facts.nowMs - openedMs < drainMaxMs + watchMs) return record(reopened);
   const found = { ...naming(state.plan), maxMs: drainMaxMs, finding: reopened.why };
   return record(reopened, { kind: 'Parked', code: 'DRAIN_TIMED_OUT', facts: found });
 }

@@ -1,9 +1,8 @@
-import { noProofFrom } from './consumer-facts.js';
+import { PROOF_MAX_AGE_MS, noProofFrom } from './consumer-facts.js';
 import type { Moment, Verdict } from './decide.js';
 import {
   type EvidenceFacts,
   type Expected,
-  PROOF_MAX_AGE_MS,
   type Pending,
   type QuietFacts,
   contradiction,
@@ -38,13 +37,14 @@ export function judgeDrain(
     : missingEvidence(plan, moment, at.promotedMs, facts);
   if (pending === undefined) return { kind: 'pass', output: facts };
   // A hold stops the clock: what a person stopped does not time out.
-  if (!moment.held && moment.nowMs - moment.openedMs >= plan.policy.drainMaxMs) {
+  const isOver = !moment.held && moment.nowMs - moment.openedMs >= plan.policy.drainMaxMs;
+  if (isOver && plan.policy.onDrainMax !== 'extend') {
     return { kind: 'park', code: 'DRAIN_TIMED_OUT', facts: { maxMs: plan.policy.drainMaxMs, finding: pending.why } };
   }
   return {
     kind: 'wait',
     facts,
-    why: pending.why,
+    why: isOver ? `${pending.why}; it has had its time, which is extended` : pending.why,
     againInMs: Math.max(1, Math.min(pending.againInMs, nextLookMs(plan, facts.consumers))),
   };
 }

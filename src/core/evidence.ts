@@ -1,14 +1,13 @@
 import type { ConsumerFact } from './canary.js';
+import { provedInstances } from './consumer-facts.js';
 import type { ErrorCode, ErrorFacts } from './errors.js';
 import { type EndpointAnswer, type Usage, whereAnswered } from './observation.js';
-import type { Plan } from './plan.js';
+import type { Plan, PlannedConsumer } from './plan.js';
 
 /** I2 (a): the label was read at most this long before the old credential is touched. Milliseconds. */
 export const ALIAS_MAX_AGE_MS = 5_000;
 /** I2 (b): the new credential was accepted on every endpoint at most this long ago. Milliseconds. */
 export const VERIFIED_MAX_AGE_MS = 60_000;
-/** I2 (c): every required consumer was challenged at most this long ago. Milliseconds. */
-export const PROOF_MAX_AGE_MS = 60_000;
 /**
  * How soon a gate looks again, at the latest, where a consumer answers by acks: what it answered to one look counts at
  * the next, and must be young then. Milliseconds.
@@ -83,7 +82,10 @@ export function nextLookMs({ policy: { pollMs } }: Plan, consumers: readonly Con
   return consumers.some((each) => each.late === true) ? Math.min(pollMs, LATE_LOOK_MS) : pollMs;
 }
 
-/** The first required consumer of which any instance lacks a proof that is young enough, without a waiver. */
+/**
+ * The first required consumer of which any instance lacks a proof that is young enough, or of which fewer have proved than
+ * there must be, without a waiver.
+ */
 export function unprovedConsumer(
   plan: Plan,
   at: {
@@ -92,12 +94,14 @@ export function unprovedConsumer(
     readonly nowMs: number;
     readonly maxAgeMs: number;
   },
-): string | undefined {
+): PlannedConsumer | undefined {
   return plan.consumers.find((consumer) => {
     if (!consumer.required || at.waived.includes(consumer.name)) return false;
     const facts = at.consumers.filter((each) => each.consumer === consumer.name);
-    return facts.length === 0 || facts.some((each) => each.answer !== 'proved' || at.nowMs - each.atMs > at.maxAgeMs);
-  })?.name;
+    if (facts.length === 0) return true;
+    if (facts.some((each) => each.answer !== 'proved' || at.nowMs - each.atMs > at.maxAgeMs)) return true;
+    return typeof consumer.instances === 'number' && provedInstances(facts) < consumer.instances;
+  });
 }
 
 /**

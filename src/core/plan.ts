@@ -18,6 +18,11 @@ export interface PlannedConsumer {
   readonly required: boolean;
   /** How long it may serve a value from its cache. Milliseconds. */
   readonly cacheTtlMs: number;
+  /**
+   * How many instances must have proved, told apart by name; `registered`: those that have said that they are there.
+   * Absent: those that answer, as in every journal from before it could be said.
+   */
+  readonly instances?: number | 'registered';
 }
 
 /**

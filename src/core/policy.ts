@@ -19,6 +19,8 @@ export interface Policy {
   readonly maxSessionAgeMs: number;
   /** How long draining may take before the rotation parks. It never revokes by time. */
   readonly drainMaxMs: number;
+  /** What becomes of a rotation whose drain has had its time: `extend` waits on. Absent: it parks. */
+  readonly onDrainMax?: 'park' | 'extend';
   /** How long the old credential stays disabled, and reversible, before it is destroyed. */
   readonly watchMs: number;
   /** How often a waiting gate looks again. */

@@ -1,11 +1,11 @@
 import type { ConsumerFact } from './canary.js';
+import { PROOF_MAX_AGE_MS } from './consumer-facts.js';
 import type { GuardVerdict, Moment } from './decide.js';
 import type { DrainFacts } from './drain.js';
 import {
   ALIAS_MAX_AGE_MS,
   type EvidenceFacts,
   type Expected,
-  PROOF_MAX_AGE_MS,
   type QuietFacts,
   VERIFIED_MAX_AGE_MS,
   graceMs,
@@ -34,7 +34,7 @@ export function guardDisable(evidence: Evidence<DrainFacts> & { readonly promote
   if (broken !== undefined) return stale(broken);
   // (c) young proofs, or named waivers.
   const unproved = unprovedConsumer(plan, { ...moment, consumers: facts.consumers, maxAgeMs: PROOF_MAX_AGE_MS });
-  if (unproved !== undefined) return stale(`no proof from ${unproved}`);
+  if (unproved !== undefined) return stale(`no proof from ${unproved.name}`);
   // (d) grace since promote.
   if (moment.nowMs - promotedMs < graceMs(plan)) return stale('grace is not over');
   // (e) quiet at the target, where it can tell.
@@ -64,7 +64,7 @@ export function guardDestroy(
       ? { consumers, maxAgeMs: Number.POSITIVE_INFINITY }
       : { consumers: again.consumers, maxAgeMs: PROOF_MAX_AGE_MS };
   const unproved = unprovedConsumer(plan, { ...moment, ...proofs });
-  if (unproved !== undefined) return stale(`no proof from ${unproved}`);
+  if (unproved !== undefined) return stale(`no proof from ${unproved.name}`);
   if (disabledMs !== null && moment.nowMs - disabledMs < plan.policy.watchMs)
     return stale('the watch window is not over');
   // What was never switched off needs the quiet of both gates.

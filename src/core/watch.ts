@@ -1,10 +1,9 @@
 import type { ConsumerFact } from './canary.js';
-import { noProofFrom } from './consumer-facts.js';
+import { PROOF_MAX_AGE_MS, noProofFrom } from './consumer-facts.js';
 import type { Moment, Verdict } from './decide.js';
 import {
   type EvidenceFacts,
   type Expected,
-  PROOF_MAX_AGE_MS,
   type QuietFacts,
   contradiction,
   unprovedConsumer,

@@ -1,12 +1,14 @@
+import { refusalOf } from '../adapters/http/outbound.js';
 import { keyName } from '../adapters/http/signing.js';
 import { postgresAcks } from '../adapters/postgres/acks.js';
 import { createPool } from '../adapters/postgres/connection.js';
+import { postgresInstanceRegister } from '../adapters/postgres/instances.js';
 import { startAcksServer } from '../api/acks.js';
 import type { Config } from '../config/config.js';
 import type { KnownChallenge } from '../ports/challenges.js';
 import { createLog } from '../telemetry/log.js';
 import { openKeyring } from './keyring.js';
-import { verifierOf } from './outside.js';
+import { reachOf, verifierOf } from './outside.js';
 import { levelOf, variableOf } from './settings.js';
 import { assertUsable } from './state.js';
 import type { Served, StartedServer } from './store-server.js';
@@ -15,7 +17,7 @@ import { openStores } from './stores.js';
 /** How many sessions with the state database the server may open. */
 const sessions = 10;
 
-/** Takes what consumers answer to challenges later. */
+/** Takes what consumers answer to challenges later, and that their instances are there. */
 export async function serveAcks({ variables, urls, config }: Served, port: number): Promise<StartedServer> {
   const pool = createPool(urls.database, { sessions });
   const closers: (() => Promise<unknown>)[] = [() => pool.end()];
@@ -43,6 +45,16 @@ export async function serveAcks({ variables, urls, config }: Served, port: numbe
         if (Number.isInteger(Math.log2(unknown))) log.warn({ unknown }, 'acks with a nonce that nobody knows');
       },
       onTrouble: (code) => log.warn({ code }, 'acks trouble'),
+      instances: {
+        register: postgresInstanceRegister(pool),
+        isDeclared: ({ secret, consumer }) =>
+          isDeclared(config, { environment: environmentIn(secret), secret, consumer }),
+        verify: ({ secret, consumer }, message) => verify(keyName(secret, consumer), message),
+        refusalOf: async (secret, url) => {
+          const environment = config.environments[environmentIn(secret)];
+          return environment === undefined ? undefined : refusalOf(url, reachOf(environment));
+        },
+      },
     });
     closers.push(() => server.close());
     return { url: `${server.url}/v1/acks`, stop };
@@ -52,7 +64,12 @@ export async function serveAcks({ variables, urls, config }: Served, port: numbe
   }
 }
 
-function isDeclared({ environments }: Config, { environment, secret, consumer }: KnownChallenge): boolean {
+const environmentIn = (secret: string): string => secret.slice(0, secret.indexOf(':'));
+
+function isDeclared(
+  { environments }: Config,
+  { environment, secret, consumer }: Pick<KnownChallenge, 'environment' | 'secret' | 'consumer'>,
+): boolean {
   const secrets = Object.values(environments[environment]?.secrets ?? {});
   return secrets.some(({ id, consumers }) => id === secret && consumers.some(({ name }) => name === consumer));
 }

@@ -13,6 +13,7 @@ import { keyturnError } from '../core/errors.js';
 import type { Scrubber } from '../core/scrub.js';
 import type { Secret } from '../core/secret.js';
 import type { Challenges } from '../ports/challenges.js';
+import type { Instances } from '../ports/instances.js';
 import type { WebhookSender } from '../ports/operations.js';
 import type { Bound, ChecksPort, ConsumersPort } from '../ports/step-ports.js';
 import type { Variables } from './settings.js';
@@ -39,13 +40,17 @@ export const reachOf = ({ allowPrivateAddresses, allowHosts }: EnvironmentConfig
 /** Asks consumers: one adapter for each environment, because each says for itself where it may speak to. */
 export async function consumersOf(
   configured: Configured,
-  { challenges, scrubber }: { readonly challenges: Challenges; readonly scrubber: Scrubber },
+  {
+    challenges,
+    instances,
+    scrubber,
+  }: { readonly challenges: Challenges; readonly instances: Instances; readonly scrubber: Scrubber },
 ): Promise<Bound<ConsumersPort>> {
   const clean = (words: string): string => scrubber.text(words);
   const ports = new Map<string, Bound<ConsumersPort>>();
   for (const environment of Object.values(configured.config.environments)) {
     const keys = await consumerKeysOf(configured, environment);
-    ports.set(environment.name, httpConsumers({ keys, challenges, clean, ...reachOf(environment) }));
+    ports.set(environment.name, httpConsumers({ keys, challenges, instances, clean, ...reachOf(environment) }));
   }
   return {
     challenge: (scope, phase, version, value) =>

@@ -7,6 +7,7 @@ import { calendar } from '../adapters/cron/calendar.js';
 import { postgresChallenges } from '../adapters/postgres/challenges.js';
 import { createPool, loginOf } from '../adapters/postgres/connection.js';
 import { postgresDeliveries } from '../adapters/postgres/deliveries.js';
+import { postgresInstances } from '../adapters/postgres/instances.js';
 import { postgresIntake } from '../adapters/postgres/intake.js';
 import { postgresJournal } from '../adapters/postgres/journal.js';
 import { postgresLeases } from '../adapters/postgres/leases.js';
@@ -75,7 +76,7 @@ export async function openWorkerParts({ variables, urls, config, concurrency }: 
     const scrubber = new Scrubber();
     const challenges = postgresChallenges({ pool, keyring });
     const [consumers, sender] = await Promise.all([
-      consumersOf(configured, { challenges, scrubber }),
+      consumersOf(configured, { challenges, instances: postgresInstances(pool), scrubber }),
       senderOf(configured),
     ]);
     await register(config, pool);

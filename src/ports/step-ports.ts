@@ -99,6 +99,10 @@ export interface ConsumerAnswer {
   readonly atMs?: number;
   /** It answers after the look that asks it, by an ack; also said of one that has not yet. */
   readonly late?: true;
+  /** It has registered and did not answer at this look: another one behind its address may have. */
+  readonly unheard?: true;
+  /** It has said that it goes: what was heard of it before counts no more. */
+  readonly gone?: true;
 }
 
 /** The applications that read the secret. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ConsumerFact } from '../../src/core/canary.js';
-import { factsAfter, noProofFrom } from '../../src/core/consumer-facts.js';
+import { PROOF_MAX_AGE_MS, factsAfter, noProofFrom } from '../../src/core/consumer-facts.js';
 import { aProof, lookedMs } from '../support/evidence.js';
 
 const forgetAfterMs = 20_000;
@@ -90,19 +90,72 @@ it('an instance that has proved is not kept: its proof grows old', () => {
   expect(after([says('b')], [fact('a')])).toEqual([fact('b', 'proved', { atMs })]);
 });
 
+describe('an instance of those that are counted', () => {
+  const counting = (answers: Parameters<typeof factsAfter>[0], previous: readonly ConsumerFact[], nowMs = atMs) =>
+    factsAfter(answers, previous, { atMs: nowMs, forgetAfterMs, counted: ['app'] });
+  const unheard = {
+    ...says('a', 'unreachable'),
+    reason: 'it is registered and did not answer',
+    unheard: true,
+  } as const;
+
+  it('keeps its proof while that is young, whoever answers in its place', () => {
+    const oldMs = lookedMs + PROOF_MAX_AGE_MS;
+    expect(counting([says('b')], [fact('a')], oldMs - 1)).toEqual([
+      fact('b', 'proved', { atMs: oldMs - 1 }),
+      fact('a'),
+    ]);
+    expect(counting([says('b')], [fact('a')], oldMs)).toEqual([fact('b', 'proved', { atMs: oldMs })]);
+    expect(counting([], [fact(null), fact('a', 'proved', { consumer: 'batch' })])).toEqual([]);
+  });
+
+  it('loses it by what it says itself', () => {
+    expect(counting([says('a', 'pending')], [fact('a')])).toEqual([fact('a', 'pending', { atMs, sinceMs: atMs })]);
+    expect(counting([says('a', 'unreachable')], [fact('a')])).toMatchObject([{ answer: 'unreachable' }]);
+  });
+
+  it('that is registered and was not heard is waited for, unless its proof is young', () => {
+    expect(counting([unheard], [fact('a')])).toEqual([fact('a')]);
+    const waitedFor = fact('a', 'unreachable', { reason: unheard.reason, atMs, sinceMs: atMs });
+    expect(counting([unheard], [])).toEqual([waitedFor]);
+    expect(counting([unheard], [fact('a', 'pending')])).toEqual([waitedFor]);
+    const laterMs = lookedMs + PROOF_MAX_AGE_MS;
+    expect(counting([unheard], [fact('a')], laterMs)).toEqual([{ ...waitedFor, atMs: laterMs, sinceMs: laterMs }]);
+  });
+});
+
+it('an instance that has gone is not waited for, whatever it said before', () => {
+  const gone = { ...says('a', 'unreachable'), gone: true } as const;
+  const left = (previous: readonly ConsumerFact[]) =>
+    factsAfter([gone, says('b')], previous, { atMs, forgetAfterMs, counted: ['app'] });
+  const b = fact('b', 'proved', { atMs, sinceMs: atMs });
+  expect(left([])).toEqual([b]);
+  expect(left([fact('a', 'pending')])).toEqual([b]);
+  expect(left([fact('a')])).toMatchObject([{ instance: 'b', answer: 'proved' }]);
+});
+
 describe('a proof that is waited for', () => {
   const silent = fact('b', 'unreachable', { reason: 'no answer' });
 
   it('is named with the reason that its consumer gave', () => {
     const other = fact(null, 'pending', { consumer: 'batch', reason: 'it does not use this version yet' });
-    expect(noProofFrom('app', [other, fact('a'), silent, fact('c', 'pending', { reason: 'later' })])).toBe(
+    expect(noProofFrom({ name: 'app' }, [other, fact('a'), silent, fact('c', 'pending', { reason: 'later' })])).toBe(
       'no proof from app (no answer)',
     );
   });
 
   it('is named alone where nobody was heard of, gave a reason, or all have proved and it is too old', () => {
-    expect(noProofFrom('app', [])).toBe('no proof from app');
-    expect(noProofFrom('app', [fact('a', 'pending')])).toBe('no proof from app');
-    expect(noProofFrom('app', [fact('a', 'proved', { reason: 'of another time' })])).toBe('no proof from app');
+    expect(noProofFrom({ name: 'app' }, [])).toBe('no proof from app');
+    expect(noProofFrom({ name: 'app' }, [fact('a', 'pending')])).toBe('no proof from app');
+    expect(noProofFrom({ name: 'app' }, [fact('a', 'proved', { reason: 'of another time' })])).toBe(
+      'no proof from app',
+    );
+  });
+
+  it('is counted where so many instances must prove', () => {
+    const app = { name: 'app', instances: 3 };
+    const proved = [fact('a'), fact('b'), fact('b'), fact(null), fact('c', 'proved', { consumer: 'batch' })];
+    expect(noProofFrom(app, proved)).toBe('no proof from app (2 of 3 instances have proved)');
+    expect(noProofFrom(app, [fact('a'), silent])).toBe('no proof from app (no answer)');
   });
 });

@@ -155,6 +155,15 @@ describe('going forth', () => {
     guards.verdict = { kind: 'pass', notBeforeMs: 0, notAfterMs: 99 };
   });
 
+  it('looks on where the time of drain is extended', () => {
+    guards.verdict = { kind: 'stale', why: 'the label was read too long ago' };
+    const reopened = { kind: 'GateReopened', step: 'drain', why: 'the label was read too long ago' } as const;
+    const policy = { ...promptPolicy, drainMaxMs: 50_000, watchMs: 10_000, onDrainMax: 'extend' as const };
+    const again = [...toOff, reopened, ...passed('drain').slice(1)];
+    expect(decideAfter(again, { policy }, { nowMs: requestedMs + 60_000 })).toEqual(records(reopened));
+    guards.verdict = { kind: 'pass', notBeforeMs: 0, notAfterMs: 99 };
+  });
+
   const standing = { held: false, guardSeq: 7, waived: [] };
 
   it('hands on to the commit what the guard relied on, and writes down what people had said', () => {

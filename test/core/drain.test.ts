@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Moment } from '../../src/core/decide.js';
 import { type DrainFacts, judgeDrain } from '../../src/core/drain.js';
-import { LATE_LOOK_MS, PROOF_MAX_AGE_MS } from '../../src/core/evidence.js';
+import { PROOF_MAX_AGE_MS } from '../../src/core/consumer-facts.js';
+import { LATE_LOOK_MS } from '../../src/core/evidence.js';
 import type { Plan } from '../../src/core/plan.js';
 import { aConsumer, aMoment, aProof, answers, drainFacts, expected, lookedMs } from '../support/evidence.js';
 import { aPlan, ableCapabilities, promptPolicy } from '../support/plans.js';
@@ -121,6 +122,12 @@ describe('drain', () => {
       code: 'DRAIN_TIMED_OUT',
       facts: { maxMs: drainMaxMs, finding: 'no proof from app' },
     });
+  });
+
+  it('waits on where its time is extended, and says so', () => {
+    const plan = { policy: { ...policy, onDrainMax: 'extend' as const } };
+    expect(judge({ consumers: [] }, { moment: late, plan })).toEqual(waits(/no proof from app; it has had/));
+    expect(judge({ consumers: [] }, { moment: { openedMs: lookedMs }, plan })).toEqual(waits(/no proof from app$/));
   });
 
   it('waits while it is held, however long that takes and whatever the evidence', () => {

@@ -62,7 +62,7 @@ describe('a missing proof', () => {
     consumers: [aConsumer({ name: 'optional', required: false }), aConsumer(), aConsumer({ name: 'batch' })],
   });
   const of = (consumers: Parameters<typeof unprovedConsumer>[1]['consumers'], waived: readonly string[] = []) =>
-    unprovedConsumer(plan, { waived, consumers, nowMs: lookedMs, maxAgeMs: 1_000 });
+    unprovedConsumer(plan, { waived, consumers, nowMs: lookedMs, maxAgeMs: 1_000 })?.name;
 
   it('is named by the first required consumer that lacks it', () => {
     expect(of([])).toBe('app');
@@ -81,6 +81,22 @@ describe('a missing proof', () => {
       aProof({ instance: 'b', answer: 'unreachable' }),
     ];
     expect(of(consumers)).toBe('app');
+  });
+
+  it('is one of fewer instances than there must be, told apart by name', () => {
+    const two = aPlan({ consumers: [aConsumer({ instances: 2 })] });
+    const lacks = (...instances: readonly (string | null)[]) =>
+      unprovedConsumer(two, {
+        waived: [],
+        consumers: instances.map((instance) => aProof({ instance })),
+        nowMs: lookedMs,
+        maxAgeMs: 1_000,
+      })?.name;
+    expect(lacks('a')).toBe('app');
+    expect(lacks('a', 'a')).toBe('app');
+    expect(lacks('a', null)).toBe('app');
+    expect(lacks('a', 'b')).toBeUndefined();
+    expect(lacks('a', 'b', 'c')).toBeUndefined();
   });
 
   it('is one that is a millisecond too old', () => {

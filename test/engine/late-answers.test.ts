@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { LATE_LOOK_MS, PROOF_MAX_AGE_MS } from '../../src/core/evidence.js';
+import { PROOF_MAX_AGE_MS } from '../../src/core/consumer-facts.js';
+import { LATE_LOOK_MS } from '../../src/core/evidence.js';
 import type { ConsumerAnswer } from '../../src/ports/step-ports.js';
 import { promptPolicy } from '../support/plans.js';
 import { aScenario, bothLive, planned } from './driven.js';

@@ -85,14 +85,21 @@ export class SimulatedConsumer {
     return this.#temper !== 'lying';
   }
 
-  /** Answers a challenge: each copy of it for itself. */
+  /** Answers a challenge: each copy of it for itself, or where they are counted who happens to be asked behind one address. */
   answer(declared: PlannedConsumer, phase: 'canary' | 'drain', version: number): readonly ConsumerAnswer[] {
     this.ttlMs = declared.cacheTtlMs;
-    const answers = this.instances.map((each, index) => {
-      const instance = this.instances.length === 1 ? null : `${index + 1}`;
-      return { consumer: this.name, instance, ...this.#answerOf(each, phase, version) };
+    const { instances } = declared;
+    const answers = this.instances.flatMap((each, index): readonly ConsumerAnswer[] => {
+      const isNamed = instances !== undefined || this.instances.length > 1;
+      const said = { consumer: this.name, instance: isNamed ? `${index + 1}` : null };
+      if (instances === undefined || this.#chance.happens(0.7))
+        return [{ ...said, ...this.#answerOf(each, phase, version) }];
+      if (instances !== 'registered') return [];
+      return [{ ...said, answer: 'unreachable', reason: 'it is registered and did not answer', unheard: true }];
     });
-    if (phase === 'canary' && answers.every(({ answer }) => answer === 'proved')) this.proved.add(version);
+    const heard = answers.filter(({ unheard }) => unheard !== true);
+    const isTried = heard.length > 0 && heard.every(({ answer }) => answer === 'proved');
+    if (phase === 'canary' && isTried) this.proved.add(version);
     return answers;
   }
 

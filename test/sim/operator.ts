@@ -8,7 +8,7 @@ import type { DatabaseFaults } from './database.js';
 import type { Profile } from './profile.js';
 import type { Queue } from './queue.js';
 import { drawChecks } from './checks.js';
-import { type SimulatedSecret, claimsOf, drawCanaries, drawPolicy, planOf } from './population.js';
+import { type SimulatedSecret, claimsOf, drawCanaries, drawInstances, drawPolicy, planOf } from './population.js';
 import type { Trace } from './trace.js';
 import type { VirtualTime } from './virtual-time.js';
 
@@ -135,9 +135,10 @@ export class Operator {
   #planned(secret: SimulatedSecret, rotationId: string, repair: boolean): Plan {
     const own = this.#chance.split(rotationId);
     const edited = own.happens(0.2);
-    const consumers = secret.consumers.map((each) =>
-      edited ? { ...each, canary: own.happens(0.4), required: own.happens(0.7) } : each,
-    );
+    const isCounted = this.#parts.profile.mayStrike('consumer-instances');
+    const consumers = secret.consumers
+      .map((each) => (edited ? { ...each, canary: own.happens(0.4), required: own.happens(0.7) } : each))
+      .map((each) => (isCounted ? { ...each, ...drawInstances(own.split(each.name)) } : each));
     const checks = drawChecks(own.split('checks'));
     const policy = { ...drawPolicy(own.split('policy')), canaries: drawCanaries(own.split('canaries'), consumers) };
     const plan = planOf(secret, { rotationId, policy, consumers, checks, repair });

@@ -10,6 +10,7 @@ export interface PlantedBug {
 const decide = 'src/core/decide.ts';
 const outcome = 'src/core/outcome.ts';
 const evidence = 'src/core/evidence.ts';
+const facts = 'src/core/consumer-facts.ts';
 const guard = 'src/core/revoke-guard.ts';
 const watch = 'src/core/watch.ts';
 const state = 'src/adapters/memory/state.ts';
@@ -48,6 +49,21 @@ export const plantedBugs: readonly PlantedBug[] = [
     evidence,
     'facts.some((each) => each.answer',
     'facts.every((each) => each.answer',
+  ]),
+  bug('(c) fewer instances than there must be will do', [
+    evidence,
+    "return typeof consumer.instances === 'number' && provedInstances(facts) < consumer.instances;",
+    'return false;',
+  ]),
+  bug('(c) who has registered and was not heard is not waited for', [
+    facts,
+    '.map(({ unheard: _unheard, gone: _gone, ...each }) => each);',
+    '.filter(({ unheard }) => unheard !== true);',
+  ]),
+  bug('(c) the proof of an instance that is not heard grows no older', [
+    facts,
+    'atMs - each.atMs < PROOF_MAX_AGE_MS &&',
+    '',
   ]),
   bug('(d) no grace', [
     evidence,

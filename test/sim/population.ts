@@ -67,6 +67,9 @@ function drawConsumers(chance: Chance): readonly PlannedConsumer[] {
   }));
 }
 
+/** Of one consumer. */
+export const MOST_INSTANCES = 2;
+
 /** Draws how long rotations of a secret wait; seconds rather than hours, so that a run has many of them. */
 export function drawPolicy(chance: Chance): Policy {
   return {
@@ -91,6 +94,12 @@ export function drawCanaries(chance: Chance, consumers: readonly PlannedConsumer
     { count: chance.between(1, count) },
     { percent: chance.between(1, 100) },
   ]);
+}
+
+/** Draws how the instances of a consumer are counted. Never fewer than there are: nothing could protect who is not declared. */
+export function drawInstances(chance: Chance): Pick<PlannedConsumer, 'instances'> {
+  const instances = chance.pick([undefined, 'registered', 'registered', MOST_INSTANCES] as const);
+  return instances === undefined ? {} : { instances };
 }
 
 /** The snapshot that a rotation of this secret runs on. */

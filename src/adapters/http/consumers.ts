@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { parseCredential } from '../../core/credential.js';
-import type { PlannedConsumer } from '../../core/plan.js';
 import type { Challenges } from '../../ports/challenges.js';
+import type { Instances } from '../../ports/instances.js';
 import type { Bound, ConsumerAnswer, ConsumersPort, Scope } from '../../ports/step-ports.js';
+import { type Addressee, addresseesOf, answersOf } from './addressees.js';
 import { type Against, judgeAnswer, judgeLater } from './consumer-answer.js';
 import type { Challenge } from './consumer-proof.js';
 import { type Asked, lateAnswers, withLate } from './late-answers.js';
@@ -19,6 +19,8 @@ export interface HttpConsumersOptions extends OutboundOptions {
   readonly clean?: (words: string) => string;
   /** Where nonces are kept for who answers later. Absent: nobody can. */
   readonly challenges?: Challenges | undefined;
+  /** Who has registered. Absent: nobody can. */
+  readonly instances?: Instances | undefined;
 }
 
 /** What of the step's time is kept for writing down the answers. */
@@ -32,22 +34,22 @@ const RESERVE_MS = 500;
  * nobody is waited for.
  */
 export function httpConsumers(options: HttpConsumersOptions): Bound<ConsumersPort> {
-  const { keys, timeoutMs = 10_000, clean = (words) => words, challenges, ...reach } = options;
+  const { keys, timeoutMs = 10_000, clean = (words) => words, challenges, instances, ...reach } = options;
   const sign = signer(keys);
   const post = outbound(reach);
 
   async function ask(
     scope: Scope,
-    { consumer, nonce }: Addressed,
+    { consumer, nonce, url }: Addressee,
     { refused, ...asked }: Asked & { readonly refused: AbortController },
   ): Promise<ConsumerAnswer> {
-    if (consumer.url === null) {
+    if (url === null) {
       return { consumer: consumer.name, instance: null, answer: 'pending', reason: 'it has no address' };
     }
     const challenge = challengeOf(scope, nonce, asked);
     const message = { id: `challenge_${nonce}`, atMs: scope.nowMs, body: bodyOf(scope, challenge) };
     const posted = await post({
-      url: consumer.url,
+      url,
       headers: (await sign(keyName(challenge.secret, consumer.name), message)) ?? {
         'content-type': 'application/json',
         'webhook-id': message.id,
@@ -64,9 +66,9 @@ export function httpConsumers(options: HttpConsumersOptions): Bound<ConsumersPor
   }
 
   /** Before anything is sent: an answer may be back before the request is over. */
-  async function issue(scope: Scope, addressed: readonly Addressed[], { phase, version }: Asked): Promise<void> {
-    const nonces = addressed.flatMap(({ consumer, nonce }) =>
-      consumer.url === null ? [] : [{ nonce, consumer: consumer.name }],
+  async function issue(scope: Scope, addressed: readonly Addressee[], { phase, version }: Asked): Promise<void> {
+    const nonces = addressed.flatMap(({ consumer, nonce, url }) =>
+      url === null ? [] : [{ nonce, consumer: consumer.name }],
     );
     if (nonces.length > 0) await challenges?.issue(scope, { phase, version }, nonces);
   }
@@ -77,14 +79,19 @@ export function httpConsumers(options: HttpConsumersOptions): Bound<ConsumersPor
       const { value } = parseCredential(document, plan.fields, plan.secret);
       const asked = { phase, version, value, clean };
       const consumers = plan.consumers.filter(({ canary }) => phase === 'drain' || canary);
-      const addressed = consumers.map((consumer) => ({ consumer, nonce: randomBytes(24).toString('base64url') }));
       try {
+        const isCounted = consumers.some((each) => each.instances === 'registered');
+        const registered = isCounted ? ((await instances?.registered(scope)) ?? []) : [];
+        const addressed = addresseesOf(consumers, registered);
         await issue(scope, addressed, asked);
         const refused = new AbortController();
-        const direct = await Promise.all(addressed.map((each) => ask(scope, each, { ...asked, refused })));
-        if (challenges === undefined) return direct;
-        await challenges.answered(addressed.filter((_, index) => isFinal(direct[index])).map(({ nonce }) => nonce));
-        return withLate(direct, await lateAnswers(challenges, scope, asked), consumers);
+        const directs = await Promise.all(
+          addressed.map(async (each) => ({ ...each, answer: await ask(scope, each, { ...asked, refused }) })),
+        );
+        const answers = answersOf(directs, registered);
+        if (challenges === undefined) return answers;
+        await challenges.answered(directs.filter(({ answer }) => isFinal(answer)).map(({ nonce }) => nonce));
+        return withLate(answers, await lateAnswers(challenges, scope, asked), consumers);
       } finally {
         value.wipe();
       }
@@ -92,15 +99,8 @@ export function httpConsumers(options: HttpConsumersOptions): Bound<ConsumersPor
   };
 }
 
-/** Each consumer has a nonce of its own each time, so that no proof serves twice or for another. */
-interface Addressed {
-  readonly consumer: PlannedConsumer;
-  readonly nonce: string;
-}
-
 /** Nothing that comes later can add to it. */
-const isFinal = (answer: ConsumerAnswer | undefined): boolean =>
-  answer?.answer === 'proved' || answer?.answer === 'refused';
+const isFinal = ({ answer }: ConsumerAnswer): boolean => answer === 'proved' || answer === 'refused';
 
 function challengeOf({ plan }: Scope, nonce: string, { phase, version }: Asked): Challenge {
   return {

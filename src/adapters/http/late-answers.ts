@@ -60,10 +60,13 @@ export function withLate(
 ): readonly ConsumerAnswer[] {
   const counting = late.filter(({ consumer }) => asked.some(({ name }) => name === consumer));
   const kept = counting.filter(
-    (each) => each.answer === 'refused' || !direct.some((other) => isSame(other, each) && other.late !== true),
+    (each) => each.answer === 'refused' || !direct.some((other) => isSame(other, each) && hasSpoken(other)),
   );
   return [...direct.filter((each) => !kept.some((other) => isSame(other, each))), ...kept];
 }
+
+const hasSpoken = ({ late, unheard, gone }: ConsumerAnswer): boolean =>
+  late !== true && unheard !== true && gone !== true;
 
 const isSame = (one: ConsumerAnswer, other: ConsumerAnswer): boolean =>
   one.consumer === other.consumer && one.instance === other.instance;

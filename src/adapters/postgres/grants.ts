@@ -2,7 +2,7 @@
  * What the role of a worker may do, as one script.
  *
  * Everything written once is only inserted: not even a worker that was taken over can change the journal, the audit
- * trail, a decision, a command or a waiver. It may delete sealed values, and challenges, which are of no use after a minute.
+ * trail, a decision, a command or a waiver. It may delete sealed values, challenges, which are of no use after a minute, and instances that are gone.
  */
 export function grants(quotedRole: string): string {
   return `
@@ -12,7 +12,7 @@ export function grants(quotedRole: string): string {
       keyturn.keyring, keyturn.versions, keyturn.label_moves, keyturn.accesses, keyturn.delivery_attempts FROM ${quotedRole};
     REVOKE INSERT, UPDATE ON keyturn.migrations FROM ${quotedRole};
     REVOKE INSERT ON keyturn.installation FROM ${quotedRole};
-    GRANT DELETE ON keyturn.sealed_values, keyturn.challenges TO ${quotedRole};
+    GRANT DELETE ON keyturn.sealed_values, keyturn.challenges, keyturn.consumer_instances TO ${quotedRole};
     GRANT USAGE, SELECT ON SEQUENCE keyturn.epoch_seq TO ${quotedRole};
     GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA keyturn TO ${quotedRole};
   `;

@@ -27,10 +27,11 @@ export const consumers: Register = (program, action) => {
           each.consumer,
           each.canary ? 'tries first' : '',
           each.required ? 'must prove' : '',
+          each.instances === null ? '' : String(each.instances),
           showDuration(each.cacheTtlMs),
           each.url ?? 'is not asked',
         ]);
-        const heading = ['SECRET', 'CONSUMER', 'CANARY', 'REQUIRED', 'CACHE', 'ADDRESS'];
+        const heading = ['SECRET', 'CONSUMER', 'CANARY', 'REQUIRED', 'INSTANCES', 'CACHE', 'ADDRESS'];
         output.answer(declared, rows.length === 0 ? 'No consumer is declared.' : table([heading, ...rows]));
         return exit.done;
       }),
@@ -92,11 +93,12 @@ export const consumers: Register = (program, action) => {
 };
 
 const declaredOf = ({ id, consumers: declared }: SecretConfig) =>
-  declared.map(({ name, url, canary, required, cacheTtlMs }) => ({
+  declared.map(({ name, url, canary, required, cacheTtlMs, instances = null }) => ({
     secret: id,
     consumer: name,
     canary,
     required,
+    instances,
     cacheTtlMs,
     url,
   }));

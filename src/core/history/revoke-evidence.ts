@@ -118,9 +118,10 @@ function* unproved(
   maxAgeMs: number,
 ): Iterable<string> {
   const waived = listIn(standing, 'waived');
-  for (const { name, required } of past.plan.consumers) {
+  for (const { name, required, instances } of past.plan.consumers) {
     if (!required || waived.includes(name)) continue;
     let count = 0;
+    const named = new Set<unknown>();
     for (const fact of facts) {
       if (field(fact, 'consumer') !== name) continue;
       count += 1;
@@ -130,8 +131,12 @@ function* unproved(
         yield `(c) ${name} had not proved that it holds the new credential`;
         break;
       }
+      const instance = field(fact, 'instance');
+      if (typeof instance === 'string') named.add(instance);
     }
     if (count === 0) yield `(c) ${name} was not asked`;
+    else if (typeof instances === 'number' && !(named.size >= instances))
+      yield `(c) ${named.size} of ${instances} instances of ${name} had proved`;
   }
 }
 

@@ -66,6 +66,11 @@ const wrong: Wrong = [
     /^I2 disable is meant: \(c\) batch had not proved/,
   ],
   [
+    '(c) fewer instances than there must be',
+    staged.planned(({ consumers }) => ({ consumers: consumers.map((each) => ({ ...each, instances: 2 })) })),
+    /^I2 disable is meant: \(c\) [01] of 2 instances of app had proved/,
+  ],
+  [
     '(c) a refusal while the old one was off',
     staged.output('watch', { consumers: [appProof, proof({ answer: 'refused' })] }),
     /^I2 destroy is meant: \(c\) a consumer refused/,
