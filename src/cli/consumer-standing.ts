@@ -1,7 +1,7 @@
 import type { ConsumerFact } from '../core/canary.js';
 import type { ErrorFacts } from '../core/errors.js';
 import type { Json } from '../core/json.js';
-import type { Recorded } from '../core/rotation.js';
+import type { Recorded } from '../core/rotation-event.js';
 import { fold, stepState } from '../core/rotation.js';
 import type { WaiverRow } from '../ports/operations.js';
 
@@ -43,7 +43,7 @@ export function consumersOf(events: readonly Recorded[], waivers: readonly Waive
     if (event.kind === 'StepDone' && promotions.includes(event.step)) facts = [];
     if (event.kind === 'GateWaiting') facts = saidIn(event.facts) ?? facts;
     if (event.kind === 'StepDone') facts = saidIn(event.output) ?? facts;
-    if (event.kind === 'RollbackDecided' && refusals.includes(event.code))
+    if ('code' in event && refusals.includes(event.code))
       facts = withRefusal(facts, event.facts, atMs);
   }
   return state.plan.consumers.map(({ name, canary, required }) => ({
@@ -64,7 +64,7 @@ export function consumersOf(events: readonly Recorded[], waivers: readonly Waive
 }
 
 /** A gate that is refused writes down who did, and not what the others have said. */
-const refusals: readonly string[] = ['CANARY_REFUSED', 'CONSUMER_REFUSED'];
+const refusals: readonly string[] = ['CANARY_REFUSED', 'CONSUMER_REFUSED', 'OLD_STILL_NEEDED'];
 
 function withRefusal(
   facts: readonly ConsumerFact[],

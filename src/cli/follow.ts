@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { keyturnError } from '../core/errors.js';
-import type { Recorded } from '../core/rotation.js';
+import type { Recorded } from '../core/rotation-event.js';
 import type { RotationRow, Views } from '../ports/operations.js';
 import type { Terminal } from './doors.js';
 import { exitCodeOf } from './output.js';

@@ -1,5 +1,6 @@
 import { sentenceOf } from '../core/errors.js';
-import type { Recorded, RotationState } from '../core/rotation.js';
+import type { RotationState } from '../core/rotation.js';
+import type { Recorded } from '../core/rotation-event.js';
 import { fold, isOpen, stepState } from '../core/rotation.js';
 
 /** What an open rotation waits for. */

@@ -1,5 +1,5 @@
 import { cureOf, parkedCureOf, sentenceOf } from '../core/errors.js';
-import type { Recorded, RotationEvent } from '../core/rotation.js';
+import type { Recorded, RotationEvent } from '../core/rotation-event.js';
 import { plain, showDuration } from './table.js';
 
 /** Makes lines for people of one rotation's events in order; nothing for a gate that only goes on waiting as before. */
@@ -63,6 +63,8 @@ function describe(event: RotationEvent): { readonly step: string; readonly what:
       };
     case 'DestroyDecided':
       return { step: '', what: 'all evidence is there; from here the only way is forward' };
+    case 'TakeBackDecided':
+      return { step: event.step, what: `is taken back, ${event.code}: ${sentenceOf(event.code, event.facts)}` };
     case 'UndoIntended':
       return { step: event.step, what: event.attempt > 1 ? `is undone, attempt ${event.attempt}` : 'is undone' };
     case 'UndoDone':

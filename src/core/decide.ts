@@ -2,7 +2,8 @@ import { contextOf } from './context.js';
 import type { ErrorCode, ErrorFacts } from './errors.js';
 import type { Json } from './json.js';
 import { naming } from './plan.js';
-import type { CommandKind, RotationEvent, RotationState } from './rotation.js';
+import type { RotationState, TakingBack } from './rotation.js';
+import type { CommandKind, RotationEvent } from './rotation-event.js';
 import { isOpen, servedUntil, stepState } from './rotation.js';
 import { lostUntilMs, outstanding } from './settle.js';
 
@@ -28,7 +29,8 @@ export type Verdict<Facts extends Json, Output extends Json> =
   /** Looks again; `facts` are kept for the next look. */
   | { readonly kind: 'wait'; readonly facts: Facts; readonly why: string; readonly againInMs: number }
   | { readonly kind: 'fail'; readonly code: ErrorCode; readonly facts: ErrorFacts }
-  | { readonly kind: 'park'; readonly code: ErrorCode; readonly facts: ErrorFacts };
+  /** `takingBack`: the act that is taken back before a person is asked, so that nobody is kept out until one comes. */
+  | { readonly kind: 'park'; readonly code: ErrorCode; readonly facts: ErrorFacts; readonly takingBack?: string };
 
 /** How a guard judges. */
 export type GuardVerdict =
@@ -122,7 +124,8 @@ export function decide(workflow: WorkflowShape, state: RotationState, facts: Fac
     if (dueMs > facts.nowMs) return { kind: 'rest', untilMs: dueMs };
     return { kind: 'raise', step: raise, direction: state.status === 'rolling_back' ? 'undo' : 'do' };
   }
-  return state.status === 'rolling_back' ? back(workflow, state, facts) : forth(workflow, state, facts);
+  if (state.status === 'rolling_back') return back(workflow, state, facts);
+  return state.takingBack === null ? forth(workflow, state, facts) : takeBack(workflow, state, state.takingBack, facts);
 }
 
 function takeCommand(state: RotationState, command: Command): Move {
@@ -219,6 +222,23 @@ function lookAgain(
   if (attempt === 0 || isExtended || facts.nowMs - openedMs < drainMaxMs + watchMs) return record(reopened);
   const found = { ...naming(state.plan), maxMs: drainMaxMs, finding: reopened.why };
   return record(reopened, { kind: 'Parked', code: 'DRAIN_TIMED_OUT', facts: found });
+}
+
+/** Takes one act back, as on the way back, and then waits for a person. */
+function takeBack(
+  workflow: WorkflowShape,
+  state: RotationState,
+  { step, code, facts: found }: TakingBack,
+  facts: Facts,
+): Move {
+  const { phase, doneMs, dueMs, attempt } = stepState(state, step);
+  const settledMs = settleTime(workflow, state, facts, step);
+  if (phase === 'undone' && doneMs >= settledMs) return record({ kind: 'Parked', code, facts: found });
+  if (dueMs > facts.nowMs) return { kind: 'rest', untilMs: dueMs };
+  if (isMine(state, step, 'undo', facts)) return { kind: 'undo', step };
+  if (state.intent?.failed === true && state.intent.epoch === facts.epoch) return { kind: 'handover' };
+  if (phase === 'undone' && settledMs > facts.nowMs) return { kind: 'rest', untilMs: settledMs };
+  return record({ kind: 'UndoIntended', step, attempt: attempt + 1 });
 }
 
 function back(workflow: WorkflowShape, state: RotationState, facts: Facts): Move {

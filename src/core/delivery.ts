@@ -1,4 +1,5 @@
-import type { RotationEvent, RotationState } from './rotation.js';
+import type { RotationState } from './rotation.js';
+import type { RotationEvent } from './rotation-event.js';
 import { stepState } from './rotation.js';
 
 /** The kinds of webhook about a rotation. */

@@ -1,12 +1,6 @@
 import { type WebhookType, webhookType } from './delivery.js';
-import {
-  type FinalStatus,
-  type RotationEvent,
-  type RotationState,
-  type Status,
-  evolve,
-  stepState,
-} from './rotation.js';
+import { type RotationState, type Status, evolve, stepState } from './rotation.js';
+import type { FinalStatus, RotationEvent } from './rotation-event.js';
 
 /** What a commit changes beside the journal, in the same transaction. A function of the state and the events alone. */
 export interface Derived {

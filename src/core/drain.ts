@@ -30,7 +30,9 @@ export function judgeDrain(
   if (harm !== undefined) return { kind: 'park', ...harm };
   const refused = facts.consumers.find((each) => each.answer === 'refused');
   if (refused !== undefined) {
-    return { kind: 'fail', code: 'CONSUMER_REFUSED', facts: { consumer: refused.consumer, finding: refused.reason } };
+    const facts = { consumer: refused.consumer, finding: refused.reason };
+    if (plan.policy.onRefusal !== 'park') return { kind: 'fail', code: 'CONSUMER_REFUSED', facts };
+    return { kind: 'park', code: 'OLD_STILL_NEEDED', facts: { ...facts, standing: 'still works' } };
   }
   const pending = moment.held
     ? { why: 'held', againInMs: plan.policy.pollMs }

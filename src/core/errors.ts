@@ -132,6 +132,16 @@ export const catalogue = {
     sentence: 'the old credential of {secret} could not be proved unused within {maxMs} ms: {finding}',
     cure: 'Move the consumers named, or accept that one has not proved: keyturn consumers waive {rotation} CONSUMER --reason TEXT; then: keyturn resume {rotation}; or go back: keyturn rollback {rotation}',
   },
+  OLD_STILL_NEEDED: {
+    class: 'park',
+    sentence: 'consumer {consumer} does not work without the old credential of {secret}, which {standing}: {finding}',
+    cure: 'Mend the consumer, then: keyturn resume {rotation}; or go back: keyturn rollback {rotation}',
+  },
+  NOT_TURNED_BACK: {
+    class: 'park',
+    sentence: 'the rotation of {secret} does not turn back by itself to a credential that is exposed: {finding}',
+    cure: 'Mend that, then: keyturn resume {rotation}; or go back to the exposed credential all the same: keyturn rollback {rotation}',
+  },
   OLD_ALIVE_AGAIN: { class: 'park', sentence: 'the old credential of {secret} is accepted again at {endpoint} after it was disabled', cure: 'Find who enabled it and switch it off again, then: keyturn resume {rotation}; or go back: keyturn rollback {rotation}' },
   UNDONE_STILL_ALIVE: { class: 'park', sentence: 'the new credential of {secret} is still accepted at {endpoint} after it was destroyed', cure: 'Kill it at the target by hand, then: keyturn resume {rotation}' },
   OLD_STILL_ALIVE: { class: 'park', sentence: 'the old credential of {secret} is still accepted at {endpoint} after it was destroyed', cure: 'Kill it at the target by hand, then: keyturn resume {rotation}' },

@@ -4,7 +4,7 @@ import { unreadable } from './history/journaled-value.js';
 import { Past } from './history/past.js';
 import type { HistoryOptions, Violation } from './history/violation.js';
 import type { Plan } from './plan.js';
-import type { Recorded, RotationEvent } from './rotation.js';
+import type { Recorded, RotationEvent } from './rotation-event.js';
 
 /** What judging one rotation has found. */
 export interface Judged {

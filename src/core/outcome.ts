@@ -1,10 +1,11 @@
 import type { Verdict, WorkflowShape } from './decide.js';
 import type { ErrorClass, ErrorCode, ErrorFacts } from './errors.js';
-import { catalogue, isKeyTrouble } from './errors.js';
+import { catalogue, isKeyTrouble, sentenceOf } from './errors.js';
 import type { Json } from './json.js';
 import { naming } from './plan.js';
 import { endlessRetryDelayMs, retryDelayMs } from './retry.js';
-import type { RotationEvent, RotationState } from './rotation.js';
+import type { RotationState } from './rotation.js';
+import type { RotationEvent } from './rotation-event.js';
 import { stepState } from './rotation.js';
 
 /** How often a value that the target rejects is replaced before the rotation gives up. */
@@ -61,7 +62,7 @@ export function onError(
       const exhausted = { ...facts, attempts: failures, last: code };
       if (step.kind === 'gate' && step.whenBlind === 'park')
         return [failed(null), { kind: 'Parked', code, facts: exhausted }];
-      return [failed(null), { kind: 'RollbackDecided', code: 'RETRIES_EXHAUSTED', facts: exhausted }];
+      return [failed(null), turnBack(state, 'RETRIES_EXHAUSTED', exhausted)];
     }
     case 'undo':
       if (
@@ -72,12 +73,22 @@ export function onError(
       ) {
         return [{ kind: 'ValueReplaced', step: at.step, code }];
       }
-      return [failed(null), { kind: 'RollbackDecided', code, facts }];
+      return [failed(null), turnBack(state, code, facts)];
     case 'park':
       return [failed(null), park];
     default:
       return whatNext satisfies never;
   }
+}
+
+/**
+ * The rotation turns back, unless that would be towards a credential that strangers have: once the new one is promoted
+ * only a person decides that.
+ */
+function turnBack(state: RotationState, code: ErrorCode, facts: ErrorFacts): RotationEvent {
+  const isPromoted = ['promote', 'swap'].some((step) => stepState(state, step).touched);
+  if (state.plan.exposed !== true || !isPromoted) return { kind: 'RollbackDecided', code, facts };
+  return { kind: 'Parked', code: 'NOT_TURNED_BACK', facts: { ...facts, finding: sentenceOf(code, facts) } };
 }
 
 /** Not before the target has said that it will listen again. */
@@ -124,12 +135,18 @@ export function onVerdict(
       return [{ kind: 'StepDone', step, output: verdict.output, tookMs }];
     case 'wait':
       return [{ kind: 'GateWaiting', step, facts: verdict.facts, why: verdict.why, againInMs: verdict.againInMs }];
-    case 'fail':
-      if (state.decision === 'destroy')
-        return [{ kind: 'Parked', code: verdict.code, facts: { ...naming(state.plan), ...verdict.facts } }];
-      return [{ kind: 'RollbackDecided', code: verdict.code, facts: { ...naming(state.plan), ...verdict.facts } }];
-    case 'park':
-      return [{ kind: 'Parked', code: verdict.code, facts: { ...naming(state.plan), ...verdict.facts } }];
+    case 'fail': {
+      const facts = { ...naming(state.plan), ...verdict.facts };
+      if (state.decision === 'destroy') return [{ kind: 'Parked', code: verdict.code, facts }];
+      return [turnBack(state, verdict.code, facts)];
+    }
+    case 'park': {
+      const { code, takingBack } = verdict;
+      const facts = { ...naming(state.plan), ...verdict.facts };
+      // After destroying was decided the only way is forward.
+      if (takingBack === undefined || state.decision === 'destroy') return [{ kind: 'Parked', code, facts }];
+      return [{ kind: 'TakeBackDecided', step: takingBack, gate: step, code, facts }];
+    }
     default:
       return verdict satisfies never;
   }

@@ -86,6 +86,11 @@ export interface Plan {
   readonly requestedBy: string;
   /** A current credential that is already refused is a recorded fact, not a stop. */
   readonly repair: boolean;
+  /**
+   * Strangers have the current credential: once the new one is promoted nothing turns back towards it but a person's
+   * decision. Absent: false.
+   */
+  readonly exposed?: boolean;
   /** The first credential of this secret was made outside and carries no tag: `destroy` may remove it untagged. */
   readonly adopted: boolean;
 }

@@ -21,6 +21,8 @@ export interface Policy {
   readonly drainMaxMs: number;
   /** What becomes of a rotation whose drain has had its time: `extend` waits on. Absent: it parks. */
   readonly onDrainMax?: 'park' | 'extend';
+  /** What a refusal by a consumer does after promote, while the old credential works. Absent: it turns back. */
+  readonly onRefusal?: 'undo' | 'park';
   /** How long the old credential stays disabled, and reversible, before it is destroyed. */
   readonly watchMs: number;
   /** How often a waiting gate looks again. */

@@ -32,8 +32,8 @@ const ASKED_EVERY_MS = 5_000;
 export type Watch = WatchFacts;
 
 /**
- * Does everything still work without the old credential? It is off, and can be switched on again: whatever contradicts
- * turns the rotation back, so that it is switched on first and looked at afterwards.
+ * Does everything still work without the old credential? It is off, and can be switched on again: where the world
+ * contradicts the rotation turns back; where somebody needs it, or nobody can tell, it is switched on and a person asked.
  */
 export function judgeWatch(
   { plan, moment }: { readonly plan: Plan; readonly moment: Moment },
@@ -44,12 +44,20 @@ export function judgeWatch(
   if (harm !== undefined) return { kind: harm.code === 'TARGET_CHANGED' ? 'park' : 'fail', ...harm };
   const refused = facts.consumers?.find((each) => each.answer === 'refused');
   if (refused !== undefined) {
-    return { kind: 'fail', code: 'CONSUMER_REFUSED', facts: { consumer: refused.consumer, finding: refused.reason } };
+    const { consumer, reason: finding } = refused;
+    // Whoever needs it has it again before anybody is asked, unless strangers would have it too.
+    const standing = plan.exposed === true ? 'stays off, because it is exposed' : 'was switched on again';
+    return { kind: 'park', code: 'OLD_STILL_NEEDED', facts: { consumer, finding, standing }, ...onAgain(plan) };
   }
   const wait = (why: string, againInMs: number): Verdict<WatchFacts, Watch> => {
     const blind = moment.nowMs - moment.openedMs >= plan.policy.drainMaxMs + plan.policy.watchMs;
     if (blind && !moment.held)
-      return { kind: 'park', code: 'DRAIN_TIMED_OUT', facts: { maxMs: plan.policy.drainMaxMs, finding: why } };
+      return {
+        kind: 'park',
+        code: 'DRAIN_TIMED_OUT',
+        facts: { maxMs: plan.policy.drainMaxMs, finding: why },
+        ...onAgain(plan),
+      };
     const asked = (facts.consumers ?? []).length > 0 ? ASKED_EVERY_MS : Number.POSITIVE_INFINITY;
     return { kind: 'wait', facts, why, againInMs: Math.max(1, Math.min(againInMs, plan.policy.pollMs, asked)) };
   };
@@ -75,4 +83,9 @@ export function judgeWatch(
   const watched = facts.atMs - at.disabledMs;
   if (watched < plan.policy.watchMs) return wait('watching', plan.policy.watchMs - watched);
   return { kind: 'pass', output: facts };
+}
+
+/** While a person is asked both credentials work, unless strangers have the old one. */
+function onAgain({ exposed }: Plan): { readonly takingBack?: string } {
+  return exposed === true ? {} : { takingBack: 'disable' };
 }

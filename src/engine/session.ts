@@ -1,7 +1,8 @@
 import type { Facts } from '../core/decide.js';
 import { derive } from '../core/derive.js';
 import { naming } from '../core/plan.js';
-import { type Recorded, type RotationEvent, type RotationState, evolve, fold, isOpen } from '../core/rotation.js';
+import { type RotationState, evolve, fold, isOpen } from '../core/rotation.js';
+import type { Recorded, RotationEvent } from '../core/rotation-event.js';
 import type { Append, Appended, SealedValue, Surroundings } from '../ports/journal.js';
 import type { FenceToken } from '../core/fence.js';
 

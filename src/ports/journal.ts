@@ -1,7 +1,7 @@
 import type { Derived } from '../core/derive.js';
 import type { FenceToken } from '../core/fence.js';
 import type { Plan } from '../core/plan.js';
-import type { CommandKind, Recorded, RotationEvent } from '../core/rotation.js';
+import type { CommandKind, Recorded, RotationEvent } from '../core/rotation-event.js';
 import type { Standing } from './step-ports.js';
 
 /** A command of a person that the rotation has not taken yet. */

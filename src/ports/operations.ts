@@ -1,6 +1,7 @@
 import type { ParameterNotice } from '../core/delivery.js';
 import type { Standing } from './step-ports.js';
-import type { CommandKind, Recorded, Status } from '../core/rotation.js';
+import type { Status } from '../core/rotation.js';
+import type { CommandKind, Recorded } from '../core/rotation-event.js';
 
 /** When a secret rotates by itself. */
 export interface Schedule {

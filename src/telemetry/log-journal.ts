@@ -1,5 +1,5 @@
 import { parkedCureOf } from '../core/errors.js';
-import type { Failure, Recorded, RotationEvent } from '../core/rotation.js';
+import type { Failure, Recorded, RotationEvent } from '../core/rotation-event.js';
 import type { Log, LogLevel } from './log.js';
 
 /** Told of what was appended to a journal, after the commit. */
@@ -55,6 +55,10 @@ function lineOf(event: RotationEvent): Line {
       return { level: 'info', message: 'roll-back decided', facts: { code: event.code, facts: event.facts } };
     case 'DestroyDecided':
       return { level: 'info', message: 'destroy decided', facts: {} };
+    case 'TakeBackDecided': {
+      const { step, code, facts } = event;
+      return { level: 'warn', message: 'take-back decided', facts: { step, code, facts } };
+    }
     case 'UndoIntended':
       return { level: 'debug', message: 'undo intended', facts: { step: event.step, attempt: event.attempt } };
     case 'UndoDone':

@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
-import type { FinalStatus } from '../core/rotation.js';
+import type { FinalStatus } from '../core/rotation-event.js';
 import type { Metrics } from '../ports/operations.js';
 
 type Read = Awaited<ReturnType<Metrics['read']>>;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { RotationEvent } from '../core/rotation.js';
+import type { RotationEvent } from '../core/rotation-event.js';
 import { Executor, type JournalCase, type JournalHarness, planFor, ttlMs } from './journal-harness.js';
 import { leaseCases } from './lease-cases.js';
 import { operationsCases } from './operations-cases.js';

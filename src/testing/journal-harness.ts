@@ -1,7 +1,8 @@
 import { derive } from '../core/derive.js';
 import type { Plan } from '../core/plan.js';
 import { defaultPolicy } from '../core/policy.js';
-import { type RotationEvent, type RotationState, fold } from '../core/rotation.js';
+import { type RotationState, fold } from '../core/rotation.js';
+import type { RotationEvent } from '../core/rotation-event.js';
 import type { Append, Appended, Async, Journal, Lease, Leases, RotationIntake } from '../ports/journal.js';
 import type { Operations, SweepQueries } from '../ports/operations.js';
 

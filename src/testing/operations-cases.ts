@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { isKeyturnError } from '../core/errors.js';
-import type { RotationEvent } from '../core/rotation.js';
+import type { RotationEvent } from '../core/rotation-event.js';
 import { Executor, type JournalCase, planFor, ttlMs } from './journal-harness.js';
 
 const by = 'local:case';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { consumersOf } from '../../src/cli/consumer-standing.js';
 import type { ConsumerFact } from '../../src/core/canary.js';
-import type { RotationEvent } from '../../src/core/rotation.js';
+import type { RotationEvent } from '../../src/core/rotation-event.js';
 import { planFor } from '../../src/testing/journal-harness.js';
 
 const plan = {

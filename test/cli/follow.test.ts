@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { follow } from '../../src/cli/follow.js';
 import { processTerminal } from '../../src/cli/terminal.js';
-import type { RotationEvent } from '../../src/core/rotation.js';
+import type { RotationEvent } from '../../src/core/rotation-event.js';
 import { Executor, planFor } from '../../src/testing/journal-harness.js';
 import { freshState, harnessOf } from '../adapters/postgres/state.js';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { RotationEvent } from '../../src/core/rotation.js';
+import type { RotationEvent } from '../../src/core/rotation-event.js';
 import { Executor, planFor } from '../../src/testing/journal-harness.js';
 import { freshState, harnessOf } from '../adapters/postgres/state.js';
 import { temporaryFolder } from '../support/temporary-folder.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { contextOf } from '../../src/core/context.js';
-import type { RotationEvent } from '../../src/core/rotation.js';
+import type { RotationEvent } from '../../src/core/rotation-event.js';
 import { type Written, done, stateAfter } from '../support/journal.js';
 import { facts, rollback } from './small-workflow.js';
 

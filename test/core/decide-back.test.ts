@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Command, type Facts, type WorkflowShape, decide } from '../../src/core/decide.js';
 import type { Plan } from '../../src/core/plan.js';
-import type { RotationEvent } from '../../src/core/rotation.js';
+import type { RotationEvent } from '../../src/core/rotation-event.js';
 import { type Written, done, passed, requestedMs, stateAfter } from '../support/journal.js';
 import {
   begun,

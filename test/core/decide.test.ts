@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { contextOf } from '../../src/core/context.js';
 import { type WorkflowShape, decide } from '../../src/core/decide.js';
 import type { Plan } from '../../src/core/plan.js';
-import type { RotationEvent, RotationState } from '../../src/core/rotation.js';
+import type { RotationState } from '../../src/core/rotation.js';
+import type { RotationEvent } from '../../src/core/rotation-event.js';
 import { done, passed, requestedMs, stateAfter } from '../support/journal.js';
 import { promptPolicy } from '../support/plans.js';
 import {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { redeliverInMs, webhookType } from '../../src/core/delivery.js';
-import { type RotationEvent, evolve } from '../../src/core/rotation.js';
+import { evolve } from '../../src/core/rotation.js';
+import type { RotationEvent } from '../../src/core/rotation-event.js';
 import { done, stateAfter } from '../support/journal.js';
 
 const minuteMs = 60_000;

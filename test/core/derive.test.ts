@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { derive, newVersion, oldVersion } from '../../src/core/derive.js';
 import type { Plan } from '../../src/core/plan.js';
-import { type RotationEvent, fold } from '../../src/core/rotation.js';
+import { fold } from '../../src/core/rotation.js';
+import type { RotationEvent } from '../../src/core/rotation-event.js';
 import { aJournal, done, passed, stateAfter } from '../support/journal.js';
 import { aPlan, ableCapabilities } from '../support/plans.js';
 

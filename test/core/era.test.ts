@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { Capabilities } from '../../src/core/capabilities.js';
 import type { Facts } from '../../src/core/decide.js';
 import type { Plan } from '../../src/core/plan.js';
-import { type RotationEvent, fold, stepState } from '../../src/core/rotation.js';
+import { fold, stepState } from '../../src/core/rotation.js';
+import type { RotationEvent } from '../../src/core/rotation-event.js';
 import { type Written, aJournal, passed, requestedMs, stateAfter } from '../support/journal.js';
 import { ableCapabilities, aPlan } from '../support/plans.js';
 import {

@@ -1,16 +1,8 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  type Recorded,
-  type RotationEvent,
-  type RotationState,
-  evolve,
-  fold,
-  isOpen,
-  orphaned,
-  stepState,
-} from '../../src/core/rotation.js';
+import { type RotationState, evolve, fold, isOpen, orphaned, stepState } from '../../src/core/rotation.js';
+import type { Recorded, RotationEvent } from '../../src/core/rotation-event.js';
 import inPlaceRotation from '../../workflows/in-place-rotation.js';
 import stagedRotation from '../../workflows/staged-rotation.js';
 import { aJournal, done, passed, requestedMs, stateAfter } from '../support/journal.js';
@@ -44,6 +36,7 @@ const oneOfEach: { readonly [Kind in RotationEvent['kind']]: Extract<RotationEve
   ValueReplaced: { kind: 'ValueReplaced', step: 'create', code: 'VALUE_REJECTED' },
   RollbackDecided: { kind: 'RollbackDecided', code: 'CANCELLED', facts },
   DestroyDecided: { kind: 'DestroyDecided' },
+  TakeBackDecided: { kind: 'TakeBackDecided', step: 'disable', gate: 'watch', code: 'OLD_STILL_NEEDED', facts },
   UndoIntended: { kind: 'UndoIntended', step: 'create', attempt: 1 },
   UndoDone: { kind: 'UndoDone', step: 'create', tookMs: 0 },
   UndoFailed: { kind: 'UndoFailed', step: 'create', code: 'STEP_FAILED', facts, certain: true, retryInMs: 5_000 },
@@ -115,6 +108,7 @@ describe('a journal of an earlier release folds to the state it always had', () 
       unsettled: ['promote of 1'],
       steps: allDone,
     },
+    'staged-rotation-1-taken-back': { ...completed, seq: 33, steps: allDone },
     'staged-rotation-1-rolled-back': {
       ...rolledBack,
       seq: 25,

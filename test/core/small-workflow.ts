@@ -1,6 +1,6 @@
 import { type Facts, type GuardVerdict, type WorkflowShape, decide } from '../../src/core/decide.js';
 import type { Plan } from '../../src/core/plan.js';
-import type { RotationEvent } from '../../src/core/rotation.js';
+import type { RotationEvent } from '../../src/core/rotation-event.js';
 import { type Written, done, passed, requestedMs, stateAfter } from '../support/journal.js';
 import { ableCapabilities } from '../support/plans.js';
 

@@ -3,7 +3,7 @@ import type { WorkflowShape } from '../../src/core/decide.js';
 import { onError, onVerdict, saysNothingNew } from '../../src/core/outcome.js';
 import type { ErrorCode } from '../../src/core/errors.js';
 import type { Plan } from '../../src/core/plan.js';
-import type { RotationEvent } from '../../src/core/rotation.js';
+import type { RotationEvent } from '../../src/core/rotation-event.js';
 import { done, passed, stateAfter } from '../support/journal.js';
 import { ableCapabilities, promptPolicy } from '../support/plans.js';
 

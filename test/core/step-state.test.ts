@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ErrorCode } from '../../src/core/errors.js';
-import { type RotationEvent, type RotationState, orphaned, servedUntil, stepState } from '../../src/core/rotation.js';
+import { type RotationState, orphaned, servedUntil, stepState } from '../../src/core/rotation.js';
+import type { RotationEvent } from '../../src/core/rotation-event.js';
 import { aConsumer } from '../support/evidence.js';
 import { type Written, done, passed, requestedMs, stateAfter } from '../support/journal.js';
 

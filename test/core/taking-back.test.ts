@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { contextOf } from '../../src/core/context.js';
 import { type Facts, type WorkflowShape, decide } from '../../src/core/decide.js';
 import type { Plan } from '../../src/core/plan.js';
-import type { RotationEvent } from '../../src/core/rotation.js';
+import type { RotationEvent } from '../../src/core/rotation-event.js';
 import { type Written, done, passed, requestedMs, stateAfter } from '../support/journal.js';
 import { ableCapabilities } from '../support/plans.js';
 
@@ -134,5 +134,48 @@ describe('what a step is told of the steps before it', () => {
     const state = stateAfter([...passed('look', 'seen'), ...proposed, meant('make'), replaced, rollback]);
     const moment = { nowMs: requestedMs, held: false, waived: [], guardSeq: 7 };
     expect(contextOf(state, moment, 'propose').before).toEqual({ look: 'seen', propose: { identity: 'b' } });
+  });
+});
+
+describe('a guarded act that is taken back before a person is asked', () => {
+  const asked = { code: 'OLD_STILL_NEEDED', facts: { consumer: 'app' } } as const;
+  const decided: RotationEvent = { kind: 'TakeBackDecided', step: 'off', gate: 'drain', ...asked };
+  const off = [...drained, meant('off'), ...done('off').slice(1), decided];
+  const parks = { kind: 'record', events: [{ kind: 'Parked', ...asked }] };
+
+  it('is taken back first, by whoever goes on, and asked about afterwards', () => {
+    expect(decideAt(1, off)).toEqual(intends('UndoIntended', 'off', 2));
+    const undoing = [...off, taken('UndoIntended', 'off')];
+    expect(decideAt(1, undoing)).toEqual({ kind: 'undo', step: 'off' });
+    expect(decideAt(2, [...undoing, raised(2)])).toEqual(intends('UndoIntended', 'off', 3));
+    expect(decideAt(1, [...undoing, taken('UndoDone', 'off')])).toEqual(parks);
+  });
+
+  it('is handed over where nobody knows how taking it back ended', () => {
+    expect(decideAt(1, [...off, taken('UndoIntended', 'off'), taken('UndoFailed', 'off')])).toEqual({
+      kind: 'handover',
+    });
+  });
+
+  it('is taken back once more where an older request may still land, and waits for that', () => {
+    const plan = { capabilities: { ...ableCapabilities, fence: false, settleMs: 8_000 } };
+    const late = [...drained, meant('off', 1), meant('off', 2), ...done('off').slice(1), decided];
+    const undone = [...late, taken('UndoIntended', 'off', 2), taken('UndoDone', 'off', 2)];
+    expect(decideAt(2, undone, { plan })).toEqual({ kind: 'rest', untilMs: requestedMs + 8_000 });
+    expect(decideAt(2, undone, { plan, nowMs: requestedMs + 8_000 })).toEqual(intends('UndoIntended', 'off', 3));
+  });
+
+  it('begins anew with its gate once the person has said so', () => {
+    const resumed: RotationEvent = { kind: 'CommandTaken', command: 'resume', commandId: 1, by: 'kim', reason: '' };
+    const parked: RotationEvent = { kind: 'Parked', ...asked };
+    const back = [...off, taken('UndoIntended', 'off'), taken('UndoDone', 'off'), parked, resumed];
+    expect(decideAt(1, back)).toMatchObject({ events: [{ kind: 'GateOpened', step: 'drain' }] });
+  });
+
+  it('stays to be taken back where that parks for a reason of its own, and ends with turning back', () => {
+    const other: RotationEvent = { kind: 'Parked', code: 'ADMIN_REFUSED', facts: {} };
+    const resumed: RotationEvent = { kind: 'CommandTaken', command: 'resume', commandId: 1, by: 'kim', reason: '' };
+    expect(decideAt(1, [...off, other, resumed])).toEqual(intends('UndoIntended', 'off', 2));
+    expect(stateAfter([...off, rollback]).takingBack).toBeNull();
   });
 });

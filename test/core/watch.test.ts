@@ -64,13 +64,14 @@ describe('watch', () => {
     expect(judge({ answers: answers('unknown') })).toMatchObject({ kind: 'wait', why: 'no answer to our own login' });
   });
 
-  it('turns back where any consumer refuses, held or not, whatever else is not known', () => {
+  it('has the old one switched on and a person asked where any consumer refuses, held or not, whatever else is not known', () => {
     const refused = aProof({ consumer: 'report', answer: 'refused', reason: 'it does not work' });
     const facts = { consumers: [aProof(), refused], answers: answers('unknown') };
     const wanted = {
-      kind: 'fail',
-      code: 'CONSUMER_REFUSED',
-      facts: { consumer: 'report', finding: 'it does not work' },
+      kind: 'park',
+      code: 'OLD_STILL_NEEDED',
+      facts: { consumer: 'report', finding: 'it does not work', standing: 'was switched on again' },
+      takingBack: 'disable',
     };
     expect(judge(facts)).toEqual(wanted);
     expect(judge(facts, { held: true })).toEqual(wanted);
@@ -95,6 +96,7 @@ describe('watch', () => {
       kind: 'park',
       code: 'DRAIN_TIMED_OUT',
       facts: { maxMs: drainMaxMs, finding: 'no answer to our own login' },
+      takingBack: 'disable',
     });
   });
 

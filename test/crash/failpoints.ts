@@ -1,4 +1,4 @@
-import type { RotationEvent } from '../../src/core/rotation.js';
+import type { RotationEvent } from '../../src/core/rotation-event.js';
 import type { WorkerParts } from '../../src/engine/worker.js';
 import type { Append, Appended } from '../../src/ports/journal.js';
 import type { Scope } from '../../src/ports/step-ports.js';

@@ -1,4 +1,4 @@
-import type { FinalStatus } from '../../src/core/rotation.js';
+import type { FinalStatus } from '../../src/core/rotation-event.js';
 import type { Kind } from './installation.js';
 
 /** How a rotation goes where nobody is killed. Between them every effect and every compensation occurs. */

@@ -1,4 +1,4 @@
-import type { Recorded } from '../../src/core/rotation.js';
+import type { Recorded } from '../../src/core/rotation-event.js';
 import type { Rig } from './rig.js';
 import type { WorkerProcess } from './worker-process.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { keyturnError } from '../../src/core/errors.js';
-import type { RotationEvent } from '../../src/core/rotation.js';
+import type { RotationEvent } from '../../src/core/rotation-event.js';
 import { advance } from '../../src/engine/advance.js';
 import type { EngineRequest } from '../../src/engine/request.js';
 import type { Appended } from '../../src/ports/journal.js';

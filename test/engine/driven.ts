@@ -1,6 +1,6 @@
 import type { Capabilities } from '../../src/core/capabilities.js';
 import type { Plan } from '../../src/core/plan.js';
-import type { CommandKind, RotationEvent } from '../../src/core/rotation.js';
+import type { CommandKind, RotationEvent } from '../../src/core/rotation-event.js';
 import { ableCapabilities } from '../support/plans.js';
 import type { Scenario } from './scenarios.js';
 import type { World } from './world.js';

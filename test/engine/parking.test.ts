@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { type ErrorCode, catalogue, cureOf, keyturnError } from '../../src/core/errors.js';
-import type { CommandKind, Status } from '../../src/core/rotation.js';
+import type { Status } from '../../src/core/rotation.js';
+import type { CommandKind } from '../../src/core/rotation-event.js';
 import { Secret } from '../../src/core/secret.js';
 import type { EngineRequest } from '../../src/engine/request.js';
 import stagedRotation from '../../workflows/staged-rotation.js';
 import { answers } from '../support/evidence.js';
 import { promptPolicy } from '../support/plans.js';
-import { aScenario, bothLive, command } from './driven.js';
+import { aScenario, bothLive, command, planned } from './driven.js';
 import type { Scenario } from './scenarios.js';
 import { World } from './world.js';
 
@@ -38,6 +39,11 @@ const unseen: Partial<Scenario> = {
     checks: [{ name: 'page', failAfter: 2, kind: 'http', url: 'https://a.example', expectStatus: 200 }],
   },
 };
+/** A consumer finds that it cannot work without the old credential once that is off. */
+const exposed: Partial<Scenario> = planned({ exposed: true });
+const refusesInWatch = at('watch', 'challenge', () => [
+  { consumer: 'batch', instance: null, answer: 'refused', reason: 'a login was refused' },
+]);
 const undoing = (request: EngineRequest, world: World, step: string, method: string): boolean =>
   world.state.status === 'rolling_back' && is(request, step, method);
 
@@ -115,6 +121,23 @@ const parkings: readonly Parking[] = [
     ends: 'completed',
     late: true,
   },
+  { code: 'OLD_STILL_NEEDED', scenario: {}, trouble: refusesInWatch, command: 'resume', ends: 'completed' },
+  { code: 'OLD_STILL_NEEDED', scenario: {}, trouble: refusesInWatch, command: 'rollback', ends: 'rolled_back' },
+  {
+    code: 'OLD_STILL_NEEDED',
+    scenario: exposed,
+    trouble: refusesInWatch,
+    command: 'rollback',
+    ends: 'rolled_back',
+    late: true,
+  },
+  {
+    code: 'OLD_STILL_NEEDED',
+    scenario: { ...refusing, ...planned({ policy: { ...promptPolicy, onRefusal: 'park' } }) },
+    command: 'rollback',
+    ends: 'rolled_back',
+  },
+  { code: 'NOT_TURNED_BACK', scenario: { ...refusing, ...exposed }, command: 'rollback', ends: 'rolled_back' },
   {
     code: 'REFERENCE_UNRESOLVED',
     scenario: {},

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type RotationEvent, stepState } from '../../src/core/rotation.js';
+import { stepState } from '../../src/core/rotation.js';
+import type { RotationEvent } from '../../src/core/rotation-event.js';
 import { Session } from '../../src/engine/session.js';
 import type { Surroundings } from '../../src/ports/journal.js';
 import { aJournal, done, passed, requestedMs } from '../support/journal.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Json } from '../../src/core/json.js';
 import type { PlannedCheck } from '../../src/core/plan.js';
-import type { RotationEvent } from '../../src/core/rotation.js';
+import type { RotationEvent } from '../../src/core/rotation-event.js';
 import type { CheckSight } from '../../src/core/soak-check.js';
 import { promptPolicy } from '../support/plans.js';
 import { aScenario, bothLive, planned, told } from './driven.js';

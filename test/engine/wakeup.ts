@@ -1,6 +1,6 @@
 import { type Steps, type Workflow, ask, workflow } from '../../src/contract/workflow.js';
 import type { Json } from '../../src/core/json.js';
-import type { Recorded, RotationEvent } from '../../src/core/rotation.js';
+import type { Recorded, RotationEvent } from '../../src/core/rotation-event.js';
 import { type Advanced, advance } from '../../src/engine/advance.js';
 import type { EngineRequest } from '../../src/engine/request.js';
 import type { Append, Appended } from '../../src/ports/journal.js';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { RotationState, StepState } from '../../src/core/rotation.js';
-import type { Recorded } from '../../src/core/rotation.js';
+import type { Recorded } from '../../src/core/rotation-event.js';
 import { isKeyturnError } from '../../src/core/errors.js';
 import { Secret } from '../../src/core/secret.js';
 import { digestOf } from './label-store.js';

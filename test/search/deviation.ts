@@ -1,4 +1,4 @@
-import type { CommandKind } from '../../src/core/rotation.js';
+import type { CommandKind } from '../../src/core/rotation-event.js';
 
 /** Something that happens instead of the next thing in the default schedule. */
 export type Deviation =

@@ -1,4 +1,5 @@
-import { type Recorded, type Status, fold, isOpen } from '../../src/core/rotation.js';
+import { type Status, fold, isOpen } from '../../src/core/rotation.js';
+import type { Recorded } from '../../src/core/rotation-event.js';
 import type { Append } from '../../src/ports/journal.js';
 import type { SimulatedSecret } from './population.js';
 

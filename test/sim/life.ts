@@ -1,6 +1,6 @@
 import type { OldCredential } from '../../src/core/preflight.js';
 import type { Plan } from '../../src/core/plan.js';
-import type { Recorded, RotationEvent } from '../../src/core/rotation.js';
+import type { Recorded, RotationEvent } from '../../src/core/rotation-event.js';
 import type { Append } from '../../src/ports/journal.js';
 
 /** What the commits of one rotation have said so far, kept as they are carried out: no journal is folded. */

@@ -1,7 +1,8 @@
 import type { MemoryState } from '../../src/adapters/memory/state.js';
 import { type ErrorCode, catalogue, isKeyturnError } from '../../src/core/errors.js';
 import type { Plan } from '../../src/core/plan.js';
-import { type CommandKind, fold } from '../../src/core/rotation.js';
+import { fold } from '../../src/core/rotation.js';
+import type { CommandKind } from '../../src/core/rotation-event.js';
 import type { Book, Entry } from './book.js';
 import type { Chance } from './chance.js';
 import type { DatabaseFaults } from './database.js';
@@ -141,7 +142,9 @@ export class Operator {
       .map((each) => (isCounted ? { ...each, ...drawInstances(own.split(each.name)) } : each));
     const checks = drawChecks(own.split('checks'));
     const policy = { ...drawPolicy(own.split('policy')), canaries: drawCanaries(own.split('canaries'), consumers) };
-    const plan = planOf(secret, { rotationId, policy, consumers, checks, repair });
+    // What is exposed is rotated like anything else, and nothing turns back towards it by itself.
+    const exposed = this.#parts.profile.mayStrike('secret-exposed') && own.split('exposed').happens(0.5);
+    const plan = planOf(secret, { rotationId, policy, consumers, checks, repair, exposed });
     return { ...plan, workflow: { name: secret.workflow, number: own.happens(0.3) ? 2 : 1 } };
   }
 

@@ -3,7 +3,7 @@ import { MemoryState } from '../../src/adapters/memory/state.js';
 import { MemoryStore } from '../../src/adapters/memory/store.js';
 import { renderCredential } from '../../src/core/credential.js';
 import type { Plan } from '../../src/core/plan.js';
-import type { RotationEvent } from '../../src/core/rotation.js';
+import type { RotationEvent } from '../../src/core/rotation-event.js';
 import { Secret } from '../../src/core/secret.js';
 import type { Append } from '../../src/ports/journal.js';
 import type { Scope } from '../../src/ports/step-ports.js';

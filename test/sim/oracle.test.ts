@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { renderCredential } from '../../src/core/credential.js';
-import type { RotationEvent } from '../../src/core/rotation.js';
+import type { RotationEvent } from '../../src/core/rotation-event.js';
 import { Secret } from '../../src/core/secret.js';
 import type { Scope } from '../../src/ports/step-ports.js';
 import { promptPolicy } from '../support/plans.js';

@@ -3,7 +3,7 @@ import type { MemoryState } from '../../src/adapters/memory/state.js';
 import { judgeHistory } from '../../src/core/history.js';
 import { parkedCureOf } from '../../src/core/errors.js';
 import type { Plan } from '../../src/core/plan.js';
-import type { RotationEvent } from '../../src/core/rotation.js';
+import type { RotationEvent } from '../../src/core/rotation-event.js';
 import type { Append } from '../../src/ports/journal.js';
 import type { Complaint, SimulatedConsumer } from './consumers.js';
 import { type Broken, judgeEffect, judgeSent, lookBefore } from './effect-truth.js';

@@ -105,7 +105,7 @@ export function drawInstances(chance: Chance): Pick<PlannedConsumer, 'instances'
 /** The snapshot that a rotation of this secret runs on. */
 export function planOf(
   secret: SimulatedSecret,
-  rotation: Pick<Plan, 'rotationId' | 'policy' | 'consumers' | 'checks' | 'repair'>,
+  rotation: Pick<Plan, 'rotationId' | 'policy' | 'consumers' | 'checks' | 'repair' | 'exposed'>,
 ): Plan {
   return {
     ...rotation,

@@ -1,5 +1,6 @@
 import type { Plan } from '../../src/core/plan.js';
-import { type Recorded, type RotationEvent, type RotationState, fold } from '../../src/core/rotation.js';
+import { type RotationState, fold } from '../../src/core/rotation.js';
+import type { Recorded, RotationEvent } from '../../src/core/rotation-event.js';
 import { aPlan } from './plans.js';
 
 /** The database's time of the request. Milliseconds since 1970. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { RotationEvent } from '../../src/core/rotation.js';
+import type { RotationEvent } from '../../src/core/rotation-event.js';
 import { logJournal } from '../../src/telemetry/log-journal.js';
 import { capturedLog } from './log-lines.js';
 

@@ -1,5 +1,6 @@
 import type { Plan } from '../../core/plan.js';
-import type { Recorded, Status } from '../../core/rotation.js';
+import type { Status } from '../../core/rotation.js';
+import type { Recorded } from '../../core/rotation-event.js';
 import type { PendingCommand } from '../../ports/journal.js';
 
 /** A rotation, as the journal keeps it. */

@@ -1,6 +1,7 @@
 import { type ErrorCode, keyturnError } from '../../core/errors.js';
 import type { Plan } from '../../core/plan.js';
-import { type Recorded, type RotationEvent, isOpen } from '../../core/rotation.js';
+import { isOpen } from '../../core/rotation.js';
+import type { Recorded, RotationEvent } from '../../core/rotation-event.js';
 import type { Accepted, Append, Appended, Lease, PendingCommand, Surroundings } from '../../ports/journal.js';
 import type { MemoryClock } from './clock.js';
 import { type LeaseRow, type RotationRow, type SecretRow, type TargetRow, copied, copiedRotation } from './rows.js';

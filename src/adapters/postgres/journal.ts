@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { Append, Appended, Async, Journal, Surroundings } from '../../ports/journal.js';
-import type { Recorded } from '../../core/rotation.js';
+import type { Recorded } from '../../core/rotation-event.js';
 import { jsonText } from './json-text.js';
 import { type Session, answerOf, rowOf } from './statements.js';
 

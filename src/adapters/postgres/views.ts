@@ -1,5 +1,5 @@
 import type { RotationRow, SecretRow, Views, WaiverRow } from '../../ports/operations.js';
-import type { Recorded } from '../../core/rotation.js';
+import type { Recorded } from '../../core/rotation-event.js';
 import { type Session, rowOf, rowsOf } from './statements.js';
 
 const rotationColumns = `

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Recorded } from '../../core/rotation.js';
+import type { Recorded } from '../../core/rotation-event.js';
 import type { RotationRow, SecretRow } from '../../ports/operations.js';
 import { environmentOf, secretOf } from '../../config/plan.js';
 import { cureOf, keyturnError, parkedCureOf, sentenceOf } from '../../core/errors.js';

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { secretOf } from '../../config/plan.js';
 import { keyturnError } from '../../core/errors.js';
-import type { CommandKind, Status } from '../../core/rotation.js';
+import type { Status } from '../../core/rotation.js';
+import type { CommandKind } from '../../core/rotation-event.js';
 import { findRotation, follow } from '../follow.js';
 import { exit, exitCodeOf } from '../output.js';
 import type { Register } from '../program.js';

@@ -1,7 +1,7 @@
 import { catalogue } from '../errors.js';
-import type { Recorded, RotationEvent } from '../rotation.js';
+import type { Recorded, RotationEvent } from '../rotation-event.js';
 import { numberIn } from './journaled-value.js';
-import type { Past, PastStep } from './past.js';
+import { type Past, type PastStep, asked } from './past.js';
 import { unprovedClauses } from './revoke-evidence.js';
 import { judgeLook, judgeOutput } from './step-output.js';
 
@@ -38,6 +38,8 @@ export function judgeEvent(past: Past, recorded: Recorded, tell: Tell): void {
     case 'EraEntered':
       if (!(event.era > past.era)) tell('I9', `era ${event.era} follows era ${past.era}`);
       return;
+    case 'Parked':
+      return judgeParked(past, event, tell);
     case 'RollbackDecided':
       if (past.decision !== null) tell('I12', `it turns back after ${past.decision} was decided`);
       return;
@@ -78,6 +80,8 @@ function judgeOfStep(past: Past, recorded: Recorded, step: PastStep, tell: Tell)
       return;
     case 'UndoDone':
       return judgeResult(past, recorded, step, 'undo', tell);
+    case 'TakeBackDecided':
+      return judgeTakeBack(past, step, event.gate, tell);
     case 'StepFailed':
       if (past.status !== 'running') tell('I12', `${event.step} fails forwards while it turns back`);
       if (isRaiseFailed(past, epoch, event.step)) return;
@@ -97,6 +101,7 @@ function judgeOfStep(past: Past, recorded: Recorded, step: PastStep, tell: Tell)
 /** Forwards: in the order of the workflow, and each on what is still true of those before it. */
 function judgeForward(past: Past, step: PastStep, kind: 'gate' | 'effect', tell: Tell): void {
   const { name } = step.shape;
+  if (past.takingBack !== null) tell('I13', `${name} begins while ${past.takingBack.step} is taken back`);
   if ((step.shape.kind === 'gate') !== (kind === 'gate')) tell('I10', `${name} is a ${step.shape.kind}`);
   if (past.status !== 'running') tell('I12', `${name} begins while it turns back`);
   let seq = 0;
@@ -155,6 +160,7 @@ function judgeUndoIntended(past: Past, recorded: Recorded, step: PastStep, tell:
   if (past.status === 'running') {
     // Half-done, and its gate may wait for as long as it likes.
     const isHalf = step.phase === 'intended' || step.phase === 'undoing';
+    if (past.takingBack?.step === name) return;
     if (step.shape.guard === undefined || !past.touches(name, 'target') || !isHalf)
       tell('I13', `${name} is taken back and nobody has decided to turn back`);
     return;
@@ -167,6 +173,16 @@ function judgeUndoIntended(past: Past, recorded: Recorded, step: PastStep, tell:
     tell('I9', `${name} is taken back and the fence was not raised for it`);
   if (step.shape.guard === undefined && past.touches(name, 'target') && mayStillHappen(past, recorded, step))
     tell('I11', `${name} is taken back while it may still happen`);
+}
+
+/** Only what takes something away at the target is taken back by itself, after it was done and before anything is destroyed. */
+function judgeTakeBack(past: Past, step: PastStep, gate: string, tell: Tell): void {
+  const { name, kind } = step.shape;
+  if (past.status !== 'running' || past.decision !== null) tell('I12', `${name} is taken back after its time`);
+  if (kind !== 'act' || step.shape.guard === undefined || !past.touches(name, 'target') || step.phase !== 'done')
+    tell('I13', `${name} is taken back, which takes nothing away`);
+  if (past.steps.get(gate)?.phase !== 'open') tell('I10', `${name} is taken back for ${gate}, which is not open`);
+  if (past.plan.exposed === true) tell('I18', `${name} is taken back by itself, and the old credential is exposed`);
 }
 
 /** What holds for an intent in either direction. */
@@ -213,6 +229,7 @@ function judgeReopened(past: Past, step: PastStep, tell: Tell): void {
   const { name } = step.shape;
   if (step.shape.kind !== 'gate' || step.phase !== 'done') tell('I10', `${name} is opened again and had not passed`);
   if (past.status !== 'running') tell('I12', `${name} is opened again while it turns back`);
+  if (past.takingBack !== null) tell('I13', `${name} is opened again while ${past.takingBack.step} is taken back`);
   const half = past.order.find(
     ({ place, shape, phase }) =>
       place > step.place &&
@@ -222,6 +239,17 @@ function judgeReopened(past: Past, step: PastStep, tell: Tell): void {
       (shape.guard?.gate !== name || past.touches(shape.name, 'target')),
   );
   if (half !== undefined) tell('I10', `${name} is opened again while ${half.shape.name} is half done`);
+}
+
+/** What was taken back before a person is asked is off, or on, when that person comes; and the question is the one that was found. */
+function judgeParked({ takingBack, steps }: Past, event: Of<'Parked'>, tell: Tell): void {
+  if (takingBack === null) return;
+  const isUndone = steps.get(takingBack.step)?.phase === 'undone';
+  if (isUndone !== (takingBack.asks === asked(event)))
+    tell(
+      'L2',
+      `a person is asked ${event.code}, and ${takingBack.step} was taken back for something else, or is not yet`,
+    );
 }
 
 function judgeRaise(past: Past, epoch: number, tell: Tell): void {

@@ -1,4 +1,4 @@
-import type { RotationEvent } from '../rotation.js';
+import type { RotationEvent } from '../rotation-event.js';
 
 // A journal that is to be judged may hold anything: nothing is believed of a value but what is asked here.
 
@@ -38,6 +38,7 @@ const carried: { readonly [Kind in RotationEvent['kind']]: Readonly<Record<strin
   ValueReplaced: { step: 'string', code: 'string' },
   RollbackDecided: { code: 'string', facts: 'object' },
   DestroyDecided: {},
+  TakeBackDecided: { step: 'string', gate: 'string', code: 'string', facts: 'object' },
   UndoIntended: { step: 'string', attempt: 'number' },
   UndoDone: { step: 'string', tookMs: 'number' },
   UndoFailed: { step: 'string', code: 'string', facts: 'object', certain: 'boolean' },

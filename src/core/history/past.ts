@@ -1,6 +1,6 @@
 import type { StepShape } from '../decide.js';
 import type { Plan } from '../plan.js';
-import type { Recorded } from '../rotation.js';
+import type { Recorded } from '../rotation-event.js';
 import { field, numberIn } from './journaled-value.js';
 import type { KnownWorkflow } from './violation.js';
 
@@ -41,6 +41,8 @@ export class Past {
   readonly order: readonly PastStep[];
   status: 'running' | 'rolling_back' | 'parked' | 'closed' = 'running';
   decision: 'roll-back' | 'destroy' | null = null;
+  /** The act that is being taken back before a person is asked, and what is to be asked. */
+  takingBack: { readonly step: string; readonly asks: string } | null = null;
   /** Why it turned back. */
   turnedFor = '';
   intent: PastIntent | null = null;
@@ -185,10 +187,18 @@ export class Past {
         this.decision = 'roll-back';
         this.turnedFor = event.code;
         this.status = 'rolling_back';
+        this.takingBack = null;
         for (const each of this.order) each.attempt = 0;
         return;
+      case 'TakeBackDecided': {
+        this.takingBack = { step: event.step, asks: asked(event) };
+        const gate = this.steps.get(event.gate);
+        if (gate !== undefined) gate.phase = 'idle';
+        return;
+      }
       case 'Parked':
         this.status = 'parked';
+        if (this.takingBack?.asks === asked(event)) this.takingBack = null;
         return;
       case 'CommandTaken':
         this.commandId = Math.max(this.commandId, event.commandId);
@@ -215,4 +225,9 @@ export class Past {
       if (openedMs > step.sessionMs) step.sessionMs = openedMs;
     }
   }
+}
+
+/** What a person is asked, to be compared: the order of keys says nothing. */
+export function asked({ code, facts }: { readonly code: string; readonly facts: object }): string {
+  return JSON.stringify([code, Object.entries(facts).sort(([one], [other]) => (one < other ? -1 : 1))]);
 }

@@ -1,5 +1,6 @@
 import { type Judged, judgeRotation } from '../history.js';
-import { type Recorded, isOpen } from '../rotation.js';
+import { isOpen } from '../rotation.js';
+import type { Recorded } from '../rotation-event.js';
 import type { HistoryOptions, Violation } from './violation.js';
 
 /** One rotation as the tables have it, each of which says some of the same. */

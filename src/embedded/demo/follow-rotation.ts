@@ -1,4 +1,4 @@
-import type { Recorded } from '../../core/rotation.js';
+import type { Recorded } from '../../core/rotation-event.js';
 import { isOpen } from '../../core/rotation.js';
 import type { RotationRow, Views } from '../../ports/operations.js';
 import { type WaitOptions, until } from './waiting.js';

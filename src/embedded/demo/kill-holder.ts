@@ -1,4 +1,4 @@
-import type { Recorded } from '../../core/rotation.js';
+import type { Recorded } from '../../core/rotation-event.js';
 import type { Views } from '../../ports/operations.js';
 import { isDone } from './follow-rotation.js';
 import { type DemoState, type DemoStore, names } from './parts.js';

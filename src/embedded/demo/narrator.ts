@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import { styleText } from 'node:util';
-import type { Recorded } from '../../core/rotation.js';
+import type { Recorded } from '../../core/rotation-event.js';
 import { tellEvent } from './tell-event.js';
 import { WaitingLines } from './waiting-lines.js';
 

@@ -1,4 +1,4 @@
-import type { RotationEvent } from '../../core/rotation.js';
+import type { RotationEvent } from '../../core/rotation-event.js';
 
 /** A line of the timeline. */
 export interface Told {
@@ -58,6 +58,8 @@ export function tellEvent(event: RotationEvent, hasOld: boolean): Told | undefin
       return { step: '', text: 'the state database was older than it had been: every step is looked at again' };
     case 'RollbackDecided':
       return { step: '', text: `turns back (${event.code})` };
+    case 'TakeBackDecided':
+      return { step: event.step, text: `is taken back (${event.code})` };
     case 'DestroyDecided':
       return { step: '', text: 'all evidence is there: from here the only way is forward' };
     case 'Parked':

@@ -1,6 +1,6 @@
 import type { ConsumerFact } from '../../core/canary.js';
 import type { Json } from '../../core/json.js';
-import type { RotationEvent } from '../../core/rotation.js';
+import type { RotationEvent } from '../../core/rotation-event.js';
 
 /**
  * What the gates of one rotation say on their way, a line for each thing that is new: who has proved, and what is waited

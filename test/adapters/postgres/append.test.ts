@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { createPool } from '../../../src/adapters/postgres/connection.js';
 import { postgresJournal } from '../../../src/adapters/postgres/journal.js';
-import type { RotationEvent } from '../../../src/core/rotation.js';
+import type { RotationEvent } from '../../../src/core/rotation-event.js';
 import { Executor, planFor, ttlMs } from '../../../src/testing/journal-harness.js';
 import { startTcpProxy } from '../../support/tcp-proxy.js';
 import { type State, freshState, harnessOf } from './state.js';

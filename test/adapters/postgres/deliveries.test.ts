@@ -1,6 +1,6 @@
 import type { WebhookBody } from '../../../src/core/delivery.js';
 import { expect, test } from 'vitest';
-import type { RotationEvent } from '../../../src/core/rotation.js';
+import type { RotationEvent } from '../../../src/core/rotation-event.js';
 import { Executor, planFor } from '../../../src/testing/journal-harness.js';
 import { type State, freshState, harnessOf } from './state.js';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { isKeyturnError } from '../../../src/core/errors.js';
-import type { RotationEvent } from '../../../src/core/rotation.js';
+import type { RotationEvent } from '../../../src/core/rotation-event.js';
 import type { Delivery } from '../../../src/ports/operations.js';
 import { Executor, planFor } from '../../../src/testing/journal-harness.js';
 import { type State, freshState, harnessOf } from './state.js';

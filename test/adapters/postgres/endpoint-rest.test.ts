@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { RotationEvent } from '../../../src/core/rotation.js';
+import type { RotationEvent } from '../../../src/core/rotation-event.js';
 import type { Delivery } from '../../../src/ports/operations.js';
 import { Executor, planFor } from '../../../src/testing/journal-harness.js';
 import { type State, freshState, harnessOf } from './state.js';

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { expect, test } from 'vitest';
 import { postgresJournal } from '../../../src/adapters/postgres/journal.js';
-import type { RotationEvent } from '../../../src/core/rotation.js';
+import type { RotationEvent } from '../../../src/core/rotation-event.js';
 import type { Appended } from '../../../src/ports/journal.js';
 import { Executor, planFor, ttlMs } from '../../../src/testing/journal-harness.js';
 import { eventually } from '../../support/eventually.js';

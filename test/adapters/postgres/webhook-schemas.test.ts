@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { folder, schemaFiles, webhookSchemas } from '../../../scripts/webhooks-doc.js';
-import type { FinalStatus, RotationEvent } from '../../../src/core/rotation.js';
+import type { FinalStatus, RotationEvent } from '../../../src/core/rotation-event.js';
 import { Executor, planFor } from '../../../src/testing/journal-harness.js';
 import { freshState, harnessOf } from './state.js';
 

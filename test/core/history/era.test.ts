@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { RotationEvent } from '../../../src/core/rotation.js';
+import type { RotationEvent } from '../../../src/core/rotation-event.js';
 import type { Journal } from './wrong-journal.js';
 import { judge, staged } from './wrong-journal.js';
 

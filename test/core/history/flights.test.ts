@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Plan } from '../../../src/core/plan.js';
-import type { RotationEvent } from '../../../src/core/rotation.js';
+import type { RotationEvent } from '../../../src/core/rotation-event.js';
 import { Journal, judge, staged } from './wrong-journal.js';
 
 // A life without evidence, which would have to be as young as it.

@@ -1,6 +1,6 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import type { HistoryOptions } from '../../../src/core/history/violation.js';
-import type { Recorded } from '../../../src/core/rotation.js';
+import type { Recorded } from '../../../src/core/rotation-event.js';
 import inPlaceRotation from '../../../workflows/in-place-rotation.js';
 import stagedRotation from '../../../workflows/staged-rotation.js';
 

@@ -6,6 +6,8 @@ import { Journal, type Wrong, judge, staged } from './wrong-journal.js';
 const rolledBack = Journal.of('staged-rotation-1-rolled-back');
 const takenOver = Journal.of('staged-rotation-1-taken-over');
 const inPlace = Journal.of('in-place-rotation-1-completed');
+const takenBack = Journal.of('staged-rotation-1-taken-back');
+const takingBack = takenBack.at('TakeBackDecided');
 const disabling = staged.at('StepIntended', 'disable');
 const promoting = staged.at('StepIntended', 'promote');
 const standing = { held: false, guardSeq: 0, waived: [] };
@@ -48,6 +50,37 @@ const wrong: Wrong = [
     /^I1 the canary passed and its check errors was not/,
   ],
   ['another check', checked({ check: 'page' }), /^I1 the canary passed and its check errors was not good/],
+  // What is taken back before a person is asked.
+  [
+    'an exposed credential that is switched on again by itself',
+    takenBack.planned(() => ({ exposed: true })),
+    /^I18 disable is taken back by itself, and the old credential is exposed/,
+  ],
+  [
+    'a label that is taken back so',
+    takenBack.change(takingBack, { event: { step: 'promote' } }),
+    /^I13 promote is taken back, which takes nothing away/,
+  ],
+  [
+    'a take-back for a gate that has passed',
+    takenBack.change(takingBack, { event: { gate: 'drain' } }),
+    /^I10 disable is taken back for drain, which is not open/,
+  ],
+  [
+    'a take-back after destroying was decided',
+    takenBack.after(takingBack - 1, { kind: 'DestroyDecided' }),
+    /^I12 disable is taken back after its time/,
+  ],
+  [
+    'a take-back after which nobody is asked',
+    takenBack.drop(takenBack.at('Parked')),
+    /^I13 drain is opened again while disable is taken back/,
+  ],
+  [
+    'a take-back that nobody has decided',
+    takenBack.drop(takingBack),
+    /^I13 disable is taken back and nobody has decided to turn back/,
+  ],
   // I9.
   ['an epoch that goes back', staged.change(disabling - 1, { epoch: 1 }), /^I9 epoch 1 writes after epoch 2/],
   [

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { judgeHistory } from '../../../src/core/history.js';
-import type { Recorded } from '../../../src/core/rotation.js';
+import type { Recorded } from '../../../src/core/rotation-event.js';
 import { scenarios } from '../../engine/scenarios.js';
 import { type At, World } from '../../engine/world.js';
 import { reportFigure } from '../../support/figures.js';
@@ -15,6 +15,7 @@ const meaningless: readonly (readonly [what: RegExp, why: string])[] = [
     'words of a person; the audit row has them again',
   ],
   [/^alter RollbackDecided facts\b/, 'what a sentence names'],
+  [/^alter CommandTaken commandId$/, 'a command of another number; the audit row has it again'],
   [/^alter StepFailed /, 'another failure, after which the same was right'],
   [/^alter (GateWaiting|GateReopened) /, 'what was seen while it waited; it passed on what it saw last'],
   [/^(drop|double) GateWaiting /, 'one look less or more'],
@@ -71,11 +72,11 @@ const meaningless: readonly (readonly [what: RegExp, why: string])[] = [
   [/^swap( whole)? FenceRaised with GateReopened/, 'a gate touches nothing that the fence is there for'],
   [/^alter EraEntered era$/, 'eras in between in which nobody worked on it'],
   [
-    /^time (back|on) (RotationRequested|GateOpened|GateWaiting|GateReopened|RotationClosed|FenceRaised|EraEntered|StepFailed|StepIntended|StepDone|UndoIntended|UndoDone|RollbackDecided)/,
+    /^time (back|on) (RotationRequested|GateOpened|GateWaiting|GateReopened|RotationClosed|FenceRaised|EraEntered|StepFailed|StepIntended|StepDone|UndoIntended|UndoDone|RollbackDecided|Parked|CommandTaken)/,
     'a commit at another time at which order and ages still hold',
   ],
   [
-    /^epoch (up|down) (RotationClosed|GateWaiting|GateOpened|StepDone (preflight|canary|drain|watch)|StepIntended promote|FenceRaised|EraEntered|GateReopened|StepFailed|RollbackDecided)/,
+    /^epoch (up|down) (RotationClosed|GateWaiting|GateOpened|StepDone (preflight|canary|drain|watch)|StepIntended promote|FenceRaised|EraEntered|GateReopened|StepFailed|RollbackDecided|Parked|CommandTaken)/,
     'another executor of the same hand-over',
   ],
 ];

@@ -1,4 +1,4 @@
-import type { Recorded } from '../../../src/core/rotation.js';
+import type { Recorded } from '../../../src/core/rotation-event.js';
 
 /** A journal with one thing changed, and what was changed. */
 export interface Mutation {

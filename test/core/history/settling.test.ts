@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Capabilities } from '../../../src/core/capabilities.js';
 import type { Plan } from '../../../src/core/plan.js';
-import type { RotationEvent } from '../../../src/core/rotation.js';
+import type { RotationEvent } from '../../../src/core/rotation-event.js';
 import { Journal, judge, staged } from './wrong-journal.js';
 
 const rolledBack = Journal.of('staged-rotation-1-rolled-back');

@@ -1,6 +1,6 @@
 import { judgeHistory } from '../../../src/core/history.js';
 import type { Plan } from '../../../src/core/plan.js';
-import type { Recorded, RotationEvent } from '../../../src/core/rotation.js';
+import type { Recorded, RotationEvent } from '../../../src/core/rotation-event.js';
 import { golden, strict } from './golden-journals.js';
 
 type Change = Partial<Omit<Recorded, 'event'>> & { readonly event?: object };
