@@ -43,7 +43,7 @@ export function consumersOf(events: readonly Recorded[], waivers: readonly Waive
     if (event.kind === 'StepDone' && promotions.includes(event.step)) facts = [];
     if (event.kind === 'GateWaiting') facts = saidIn(event.facts) ?? facts;
     if (event.kind === 'StepDone') facts = saidIn(event.output) ?? facts;
-    if ('code' in event && refusals.includes(event.code))
+    if ('facts' in event && 'code' in event && refusals.includes(event.code))
       facts = withRefusal(facts, event.facts, atMs);
   }
   return state.plan.consumers.map(({ name, canary, required }) => ({
