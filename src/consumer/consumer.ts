@@ -1,4 +1,12 @@
-import { type Answer, type Held, type HeldChallenge, answerChallenge } from './answer-challenge.js';
+import {
+  type Answer,
+  type AnswerOptions,
+  type Held,
+  type HeldChallenge,
+  type OnAnswerError,
+  answerChallenge,
+  tellError,
+} from './answer-challenge.js';
 import type { HeldCredential } from './held-credential.js';
 import type { LiveCredential } from './live-credential.js';
 
@@ -30,6 +38,12 @@ export interface ConsumerOptions {
   readonly environment: string;
   /** By path: `/prod/billing/db`. */
   readonly secrets: Readonly<Record<string, ConsumedSecret>>;
+  /**
+   * Told why a challenge is answered as `pending` where something threw: the reader, `moved` or `tryPending`; and of a
+   * promotion after which the store could not be read. It comes as it was thrown and may quote a value. What it throws is
+   * dropped.
+   */
+  readonly onError?: OnAnswerError;
 }
 
 /** A request as it came. */
@@ -46,7 +60,8 @@ export interface Consumer {
 }
 
 /** Joins the credentials of a process to the webhooks of Keyturn. The HTTP side: `nodeHandler`, `fetchHandler`, `fastifyPlugin`. */
-export function createConsumer({ key, instance, environment, secrets }: ConsumerOptions): Consumer {
+export function createConsumer(options: ConsumerOptions): Consumer {
+  const { key, instance, environment, secrets, onError } = options;
   const consumed = (secret: string): ConsumedSecret | undefined => {
     const path = secret.startsWith(`${environment}:`) ? secret.slice(environment.length + 1) : '';
     return Object.hasOwn(secrets, path) ? secrets[path] : undefined;
@@ -66,15 +81,11 @@ export function createConsumer({ key, instance, environment, secrets }: Consumer
     if (!(await tryPending(pending))) return { kind: 'refuses', reason: 'the login was refused' };
     return { kind: 'uses', value: pending.get(field) };
   };
-  return {
-    answer: async ({ body, headers }) =>
-      answerChallenge({
-        ...{ body, headers, key, instance, environment, held },
-        // Where to be is asked of the store, not of the webhook: it may be late, and come twice.
-        told: ({ secret }) =>
-          void consumed(secret)
-            ?.credential.refresh()
-            .catch(() => undefined),
-      }),
-  };
+  // Where to be is asked of the store, not of the webhook: it may be late, and come twice.
+  const told: AnswerOptions['told'] = (webhook) =>
+    void consumed(webhook.secret)
+      ?.credential.refresh()
+      .catch((error: unknown) => tellError(onError, error, webhook));
+  const own = { key, instance, environment, held, told, ...(onError === undefined ? {} : { onError }) };
+  return { answer: async ({ body, headers }) => answerChallenge({ body, headers, ...own }) };
 }

@@ -4,6 +4,7 @@ export {
   type AnswerOptions,
   type Held,
   type HeldChallenge,
+  type OnAnswerError,
   type ToldWebhook,
   answerChallenge,
 } from './answer-challenge.js';

@@ -5,7 +5,14 @@ import { inspect } from 'node:util';
 import express from 'express';
 import fastify from 'fastify';
 import { Hono } from 'hono';
-import { type Consumer, createConsumer, fastifyPlugin, fetchHandler, nodeHandler } from 'keyturn/consumer';
+import {
+  type Consumer,
+  type ConsumerOptions,
+  createConsumer,
+  fastifyPlugin,
+  fetchHandler,
+  nodeHandler,
+} from 'keyturn/consumer';
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { isProof } from '../../src/adapters/http/consumer-proof.js';
@@ -115,6 +122,36 @@ describe('asked to try the pending version', () => {
   ])('it is pending where it %s', async (_, works) => {
     expect(await told(application(works).consumer, canary)).toEqual({ instance: 'web-1', pending: true });
   });
+});
+
+test('why nothing is proved is told to the application where something threw', async () => {
+  const { credential, promote } = followed(old);
+  const [unmoved, untried] = [new Error('no connection'), new Error('no route')];
+  const secrets = {
+    '/prod/billing/db': {
+      credential,
+      moved: async () => Promise.reject(unmoved),
+      tryPending: async () => Promise.reject(untried),
+    },
+  };
+  const heard: unknown[] = [];
+  const onError: ConsumerOptions['onError'] = (error, { secret }) => heard.push([error, secret]);
+  const consumer = createConsumer({ key, instance: 'web-1', environment: 'prod', secrets, onError });
+  const { secret, environment } = challenge;
+
+  await told(consumer);
+  await told(consumer, { ...challenge, phase: 'canary', version: 1 });
+  promote('no credential' as never);
+  await consumer.answer(signed({ secret, environment, rotation: 'r1', version: 2, sequence: 9 }));
+
+  const about = 'prod:/prod/billing/db';
+  await expect
+    .poll(() => heard)
+    .toEqual([
+      [unmoved, about],
+      [untried, about],
+      [expect.objectContaining({ reason: 'NoCredential' }), about],
+    ]);
 });
 
 test('a secret it does not read is pending, and names of objects are no secrets', async () => {
