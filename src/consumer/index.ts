@@ -10,6 +10,7 @@ export {
 } from './answer-challenge.js';
 export { type Acked, type Later, type LaterOptions, answerLater } from './answer-later.js';
 export {
+  type AnswersLater,
   type ConsumedSecret,
   type Consumer,
   type ConsumerOptions,

@@ -6,6 +6,7 @@ import express from 'express';
 import fastify from 'fastify';
 import { Hono } from 'hono';
 import {
+  type Acked,
   type Consumer,
   type ConsumerOptions,
   createConsumer,
@@ -17,7 +18,7 @@ import { Webhook } from 'standardwebhooks';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { isProof } from '../../src/adapters/http/consumer-proof.js';
 import { Secret } from '../../src/core/secret.js';
-import { freshKey } from '../adapters/http/receiver.js';
+import { freshKey, receiver, status } from '../adapters/http/receiver.js';
 import { followed, freshLogin } from './two-logins.js';
 
 const key = freshKey();
@@ -95,6 +96,51 @@ describe('asked for the promoted version', () => {
 
   test('it proves nothing while the store names another', async () => {
     expect(await told(application().consumer)).toEqual({ instance: 'web-1', pending: true });
+  });
+});
+
+describe('told to answer later', () => {
+  /** What it answers, and what comes of it. */
+  async function later(change: Partial<ConsumerOptions['later'] & object> = {}) {
+    const keyturn = await receiver(status(202));
+    const { credential, promote } = followed(old);
+    const acked: Acked[] = [];
+    const consumer = createConsumer({
+      ...{ key, instance: 'web-1', environment: 'prod', secrets: { '/prod/billing/db': { credential } } },
+      later: { url: keyturn.url, onAcked: (each) => acked.push(each), ...change },
+    });
+    promote(fresh);
+    return { keyturn, consumer, acked };
+  }
+
+  test('it answers 202 at once, and sends its proof when it has it', async () => {
+    const { keyturn, consumer, acked } = await later();
+
+    expect(await consumer.answer(signed())).toMatchObject({ status: 202, body: '{"instance":"web-1"}' });
+    await expect.poll(() => acked).toEqual([{ kind: 'sent', status: 202 }]);
+    const ack: unknown = JSON.parse(keyturn.received[0]?.body ?? '');
+    expect(ack).toMatchObject({ nonce: challenge.nonce, instance: 'web-1' });
+    expect(isProved(ack, challenge, fresh.password)).toBe(true);
+  });
+
+  test('it tells where Keyturn was not reached, and what a listener throws is dropped', async () => {
+    const heard: Acked[] = [];
+    const onAcked = (acked: Acked): never => {
+      heard.push(acked);
+      throw new Error('a log that fails');
+    };
+    const { consumer } = await later({ url: 'http://127.0.0.1:1/v1/acks', onAcked });
+
+    expect((await consumer.answer(signed())).status).toBe(202);
+    await expect.poll(() => heard).toMatchObject([{ kind: 'unreachable' }]);
+  });
+
+  test('what asks nothing is answered as ever', async () => {
+    const { keyturn, consumer, acked } = await later();
+
+    expect((await consumer.answer({ ...signed(), body: '{}' })).status).toBe(401);
+    await expect.poll(() => acked).toEqual([{ kind: 'nothing' }]);
+    expect(keyturn.received).toEqual([]);
   });
 });
 
