@@ -1,4 +1,5 @@
 import { sentenceOf } from '../core/errors.js';
+import { type GateLimit, gateLimit } from '../core/gate-limit.js';
 import type { Recorded, RotationState } from '../core/rotation.js';
 import { fold, isOpen, stepState } from '../core/rotation.js';
 
@@ -10,6 +11,8 @@ export interface Wait {
   readonly sinceMs: number;
   /** When it tries again; null: whenever its gate looks. Milliseconds since 1970. */
   readonly untilMs: number | null;
+  /** When it has waited long enough by its policy; null: nothing is counted. */
+  readonly limit: GateLimit | null;
 }
 
 /** What somebody who looks at a rotation wants to know next. */
@@ -23,10 +26,11 @@ export interface Outlook {
 /** What a rotation waits for and what can be said to it, from all its events. `isHeld`: a hold is on its secret. */
 export function outlookOf(events: readonly Recorded[], { isHeld }: { readonly isHeld: boolean }): Outlook {
   const state = fold(events);
-  return { waits: waitOf(events, state), commands: isOpen(state.status) ? commandsFor(state, isHeld) : [] };
+  return { waits: waitOf(events, state, isHeld), commands: isOpen(state.status) ? commandsFor(state, isHeld) : [] };
 }
 
-function waitOf(events: readonly Recorded[], { status }: RotationState): Wait | null {
+function waitOf(events: readonly Recorded[], state: RotationState, isHeld: boolean): Wait | null {
+  const { status } = state;
   const last = events.at(-1);
   if (last === undefined || !isOpen(status) || status === 'parked') return null;
   const { event, atMs } = last;
@@ -35,13 +39,15 @@ function waitOf(events: readonly Recorded[], { status }: RotationState): Wait | 
       const other = events.findLastIndex(
         ({ event: each }) => each.kind !== 'GateWaiting' || each.step !== event.step || each.why !== event.why,
       );
-      return { step: event.step, why: event.why, sinceMs: events[other + 1]?.atMs ?? atMs, untilMs: null };
+      const sinceMs = events[other + 1]?.atMs ?? atMs;
+      const limit = gateLimit(state, event.step, { isHeld });
+      return { step: event.step, why: event.why, sinceMs, untilMs: null, limit };
     }
     case 'StepFailed':
     case 'UndoFailed': {
       if (event.retryInMs === null) return null;
       const why = `${event.code}: ${sentenceOf(event.code, event.facts)}`;
-      return { step: event.step, why, sinceMs: atMs, untilMs: atMs + event.retryInMs };
+      return { step: event.step, why, sinceMs: atMs, untilMs: atMs + event.retryInMs, limit: null };
     }
     default:
       return null;

@@ -34,10 +34,17 @@ test('a rotation that waits at a gate says why, since when, and which commands f
 
   const { text, json } = await status();
 
-  expect(text).toMatch(/^waits +no proof from web \(no answer\), since 20\d\d-/m);
+  const until =
+    /^waits +no proof from web \(no answer\), since 20\S+ \S+; turns back at 20\S+ \S+ \(canaryMax 10 min 0 s\)$/m;
+  expect(text).toMatch(until);
   expect(text).toMatch(/^commands +keyturn follow gate-1\n +keyturn cancel gate-1\n$/m);
   expect(json).toMatchObject({
-    waits: { step: 'canary', why: 'no proof from web (no answer)', untilMs: null },
+    waits: {
+      step: 'canary',
+      why: 'no proof from web (no answer)',
+      untilMs: null,
+      limit: { setting: 'canaryMax', maxMs: 600_000, then: 'turns back', atMs: expect.any(Number) as number },
+    },
     heldBecause: null,
     commands: ['keyturn follow gate-1', 'keyturn cancel gate-1'],
   });
@@ -59,10 +66,20 @@ test('a rotation that is held once promoted offers the release and the way back'
   expect(text).toMatch(/^hold +an audit\n/m);
   expect(text).toMatch(/^ +keyturn hold \/held --env prod --release$/m);
   expect(json).toMatchObject({
-    waits: { step: 'drain', why: 'held' },
+    waits: { step: 'drain', why: 'held', limit: null },
     heldBecause: 'an audit',
     commands: ['keyturn follow held-1', 'keyturn rollback held-1', 'keyturn hold /held --env prod --release'],
   });
+}, 120_000);
+
+test('a rotation that drains says when it parks', async () => {
+  const { executor, status } = await rotating('draining');
+  await executor.commit([{ kind: 'GateOpened', step: 'drain' }, waiting('drain', 'no proof from web')]);
+
+  const { text, json } = await status();
+
+  expect(text).toMatch(/^waits +no proof from web, since 20\S+ \S+; parks at 20\S+ \S+ \(drainMax 24 h 0 min\)$/m);
+  expect(json).toMatchObject({ waits: { limit: { setting: 'drainMax', then: 'parks' } } });
 }, 120_000);
 
 test('a step that is tried again says what failed, and what cannot be taken back is not offered', async () => {

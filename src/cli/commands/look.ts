@@ -8,7 +8,7 @@ import { type Outlook, type Wait, outlookOf } from '../outlook.js';
 import { numberOf } from '../number-option.js';
 import { exit, exitCodeOf } from '../output.js';
 import type { Register } from '../program.js';
-import { showTime, table } from '../table.js';
+import { showDuration, showTime, table } from '../table.js';
 import { timelineOf } from '../timeline.js';
 
 interface LookOptions {
@@ -185,8 +185,11 @@ function rotationText(shown: {
   ]);
 }
 
-function waitText({ why, sinceMs, untilMs }: Wait): string {
-  return untilMs === null ? `${why}, since ${showTime(sinceMs)}` : `${why}; tried again at ${showTime(untilMs)}`;
+function waitText({ why, sinceMs, untilMs, limit }: Wait): string {
+  if (untilMs !== null) return `${why}; tried again at ${showTime(untilMs)}`;
+  const since = `${why}, since ${showTime(sinceMs)}`;
+  if (limit === null) return since;
+  return `${since}; ${limit.then} at ${showTime(limit.atMs)} (${limit.setting} ${showDuration(limit.maxMs)})`;
 }
 
 function timeline(events: readonly Recorded[]): string {
