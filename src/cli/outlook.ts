@@ -1,7 +1,10 @@
+import { noProofFrom } from '../core/consumer-facts.js';
 import { sentenceOf } from '../core/errors.js';
 import { type GateLimit, gateLimit } from '../core/gate-limit.js';
 import type { Recorded, RotationState } from '../core/rotation.js';
 import { fold, isOpen, stepState } from '../core/rotation.js';
+import type { WaiverRow } from '../ports/operations.js';
+import { consumersOf } from './consumer-standing.js';
 
 /** What an open rotation waits for. */
 export interface Wait {
@@ -19,14 +22,25 @@ export interface Wait {
 export interface Outlook {
   /** Null where it is at work, parked or ended. */
   readonly waits: Wait | null;
-  /** The commands that fit, to be run as they are. */
+  /** The commands that fit, to be run as they are, but for a reason: who gives it writes it in the place of `…`. */
   readonly commands: readonly string[];
 }
 
-/** What a rotation waits for and what can be said to it, from all its events. `isHeld`: a hold is on its secret. */
-export function outlookOf(events: readonly Recorded[], { isHeld }: { readonly isHeld: boolean }): Outlook {
+/** What people have said of a rotation and its secret. */
+interface Said {
+  /** A hold is on its secret. */
+  readonly isHeld: boolean;
+  readonly waivers: readonly WaiverRow[];
+}
+
+/** What a rotation waits for and what can be said to it, from all its events. */
+export function outlookOf(events: readonly Recorded[], { isHeld, waivers }: Said): Outlook {
   const state = fold(events);
-  return { waits: waitOf(events, state, isHeld), commands: isOpen(state.status) ? commandsFor(state, isHeld) : [] };
+  const unproved = unprovedIn(events, state, waivers);
+  return {
+    waits: waitOf(events, state, isHeld),
+    commands: isOpen(state.status) ? commandsFor(state, { isHeld, unproved }) : [],
+  };
 }
 
 function waitOf(events: readonly Recorded[], state: RotationState, isHeld: boolean): Wait | null {
@@ -55,13 +69,39 @@ function waitOf(events: readonly Recorded[], state: RotationState, isHeld: boole
 }
 
 /** As the state database would take them: what it would refuse is not offered. */
-function commandsFor(state: RotationState, isHeld: boolean): readonly string[] {
+function commandsFor(
+  state: RotationState,
+  { isHeld, unproved }: { readonly isHeld: boolean; readonly unproved: readonly string[] },
+): readonly string[] {
   const { plan, status, decision } = state;
   const isPromoted = ['promote', 'swap'].some((step) => stepState(state, step).touched);
   const back = isPromoted || status === 'parked' ? 'rollback' : 'cancel';
   return [
+    ...unproved.map((consumer) => `keyturn consumers waive ${plan.rotationId} ${consumer} --reason "…"`),
     `keyturn ${status === 'parked' ? 'resume' : 'follow'} ${plan.rotationId}`,
     ...(decision === null ? [`keyturn ${back} ${plan.rotationId}`] : []),
     ...(isHeld ? [`keyturn hold ${plan.path} --env ${plan.environment} --release`] : []),
   ];
+}
+
+/**
+ * The required consumers for want of whose proof a rotation is parked, and that nobody has answered for: the one that it
+ * parked for, and whoever else had not proved when it last wrote that down.
+ */
+function unprovedIn(
+  events: readonly Recorded[],
+  { plan, status, because }: RotationState,
+  waivers: readonly WaiverRow[],
+): readonly string[] {
+  if (status !== 'parked' || because?.code !== 'DRAIN_TIMED_OUT') return [];
+  const finding = `${String(because.facts['finding'])} `;
+  const isNamed = (consumer: string): boolean => finding.startsWith(`${noProofFrom(consumer, [])} `);
+  if (!plan.consumers.some(({ name }) => isNamed(name))) return [];
+  return consumersOf(events, waivers)
+    .filter(({ required, waiver }) => required && waiver === null)
+    .filter(({ consumer, instances }) => {
+      const hasProved = instances.length > 0 && instances.every(({ answer }) => answer === 'proved');
+      return isNamed(consumer) || !hasProved;
+    })
+    .map(({ consumer }) => consumer);
 }

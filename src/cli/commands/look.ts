@@ -41,7 +41,8 @@ export const status: Register = (program, action) =>
           const [environment = ''] = row.secret.split(':');
           const secret = (await state.views.secrets(environment)).find((each) => each.secret === row.secret);
           const heldBecause = secret?.held === true ? (secret.heldBecause ?? '') : null;
-          const outlook = outlookOf(events, { isHeld: heldBecause !== null });
+          const waivers = await state.views.waivers(row.rotationId);
+          const outlook = outlookOf(events, { isHeld: heldBecause !== null, waivers });
           output.answer(
             { ...row, lease, heldBecause, ...outlook },
             rotationText({ row, lease, events, heldBecause, outlook }),
