@@ -28,7 +28,7 @@ export const consumers: Register = (program, action) => {
           each.consumer,
           each.canary ? 'tries first' : '',
           each.required ? 'must prove' : '',
-          showDuration(each.cacheTtlMs),
+          each.cacheTtlMs === 0 ? '–' : showDuration(each.cacheTtlMs),
           each.url ?? 'is not asked',
         ]);
         const heading = ['SECRET', 'CONSUMER', 'CANARY', 'REQUIRED', 'CACHE', 'ADDRESS'];
