@@ -4,6 +4,7 @@ import { Executor, planFor } from '../../src/testing/journal-harness.js';
 import { freshState, harnessOf } from '../adapters/postgres/state.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { keyturn } from './keyturn.js';
+import { workspace } from './workspace.js';
 
 const waiting = (step: string, why: string): RotationEvent => ({
   kind: 'GateWaiting',
@@ -117,4 +118,26 @@ test('a parked rotation offers to go on or back, and an ended one nothing', asyn
   expect(parked.json).toMatchObject({ waits: null, commands: offered });
   expect(ended.json).toMatchObject({ waits: null, commands: [] });
   expect(ended.text).not.toContain('commands');
+}, 120_000);
+
+test('a path stands for the newest rotation of its secret, which before the first one is told how to begin', async () => {
+  const place = await workspace();
+  const path = '/demo/billing/db';
+  const never = await place.run('status', path, '--env', 'demo');
+  expect(never).toMatchObject({
+    code: 0,
+    stdout: `${path} has not been rotated yet. Its first rotation: keyturn rotate ${path} --env demo --reason "…"\n`,
+  });
+  await place.run('rotate', path, '--env', 'demo', '--reason', 'a test');
+  const [{ id } = { id: '' }] = await place.ask('SELECT rotation_id AS id FROM keyturn.rotations');
+
+  const byPath = await place.run('status', path, '--env', 'demo');
+
+  expect(byPath).toEqual(await place.run('status', String(id)));
+  expect(byPath.stdout).toMatch(new RegExp(`^rotation +${String(id)}\n`));
+  expect(await place.run('status', path)).toMatchObject({ code: 2, stderr: expect.stringMatching(/needs --env/) });
+  expect(await place.run('status', '/other', '--env', 'demo')).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/^UNKNOWN_SECRET: .*\/demo\/billing\/db/),
+  });
 }, 120_000);
