@@ -279,10 +279,12 @@ describe('a configuration is refused', () => {
     expect(
       refusal(configWith({ '/demo/db': { ...billing, schedule: { cron: 'x', timezone: 'Europe/Berlin' } } })).problems,
     ).toMatch(/\.schedule: expected a cron expression/);
-    const hasty = { ...billing, schedule: { cron: '0 3 * * *', timezone: 'UTC', overdueAfter: '30s' } };
-    expect(refusal(configWith({ '/demo/db': hasty })).problems).toMatch(
-      /\.schedule\.overdueAfter: expected at least 1m/,
-    );
+    for (const overdueAfter of ['30s', '59s', 'banana']) {
+      const hasty = { ...billing, schedule: { cron: '0 3 * * *', timezone: 'UTC', overdueAfter } };
+      expect(refusal(configWith({ '/demo/db': hasty })).problems).toMatch(
+        /\.schedule\.overdueAfter: expected at least 1m, such as 30m, 4h or 2d$/,
+      );
+    }
     expect(refusal({ keyring: { file: 'k' } }).problems).toMatch(/^environments: /);
     expect(refusal(undefined).code).toBe('CONFIG_INVALID');
   });
