@@ -1,6 +1,6 @@
 import type { ConsumerFact } from '../core/canary.js';
+import { consumersSeen } from '../core/consumers-seen.js';
 import type { ErrorFacts } from '../core/errors.js';
-import type { Json } from '../core/json.js';
 import type { Recorded } from '../core/rotation-event.js';
 import { fold, stepState } from '../core/rotation.js';
 import type { WaiverRow } from '../ports/operations.js';
@@ -41,8 +41,8 @@ export function consumersOf(events: readonly Recorded[], waivers: readonly Waive
   let facts: readonly ConsumerFact[] = [];
   for (const { event, atMs } of events) {
     if (event.kind === 'StepDone' && promotions.includes(event.step)) facts = [];
-    if (event.kind === 'GateWaiting') facts = saidIn(event.facts) ?? facts;
-    if (event.kind === 'StepDone') facts = saidIn(event.output) ?? facts;
+    if (event.kind === 'GateWaiting') facts = consumersSeen(event.facts) ?? facts;
+    if (event.kind === 'StepDone') facts = consumersSeen(event.output) ?? facts;
     if ('facts' in event && 'code' in event && refusals.includes(event.code))
       facts = withRefusal(facts, event.facts, atMs);
   }
@@ -77,11 +77,4 @@ function withRefusal(
     ...others,
     { consumer: name, instance: null, answer: 'refused', reason: String(finding), atMs, sinceMs: atMs },
   ];
-}
-
-/** What a gate wrote down of consumers; undefined: it asks none. */
-function saidIn(facts: Json): readonly ConsumerFact[] | undefined {
-  if (typeof facts !== 'object' || facts === null || !('consumers' in facts)) return undefined;
-  // Written by the gates of this package and by nobody else.
-  return facts['consumers'] as unknown as readonly ConsumerFact[];
 }

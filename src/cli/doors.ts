@@ -170,6 +170,8 @@ export interface Check {
   readonly findings: readonly Finding[];
   /** Why it was not looked at. Absent where it was. */
   readonly skipped?: string;
+  /** How Keyturn is configured could not be read, so that every other command answers with exit code 2. Absent: it could. */
+  readonly isUnreadable?: true;
 }
 
 /** Told what is being done, for a progress display. */

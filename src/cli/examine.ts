@@ -1,5 +1,5 @@
 import { type Config, type EnvironmentConfig, type SecretConfig, masterKeyName } from '../config/config.js';
-import { cureOf, isKeyturnError, sentenceOf } from '../core/errors.js';
+import { cureOf, isKeyturnError, isUsageError, sentenceOf } from '../core/errors.js';
 import type { Finding } from '../core/observation.js';
 import type { Check } from './doors.js';
 
@@ -35,14 +35,10 @@ export interface Examinable {
  * be well because of a trouble that was told is skipped: one cause has one finding.
  */
 export async function* examine(parts: Examinable): AsyncGenerator<Check> {
-  yield await check('settings', async () => {
-    await parts.settings();
-    return [];
-  });
+  yield await read('settings', parts.settings);
   let config: Config | undefined;
-  yield await check('configuration', async () => {
+  yield await read('configuration', async () => {
     config = await parts.config();
-    return [];
   });
   const database = await check('state database', async () => {
     await parts.database();
@@ -98,6 +94,17 @@ function addressesOf({ name, secrets, webhooks }: EnvironmentConfig): readonly {
     ...checks,
     ...webhooks.map((each) => ({ name: `webhook ${each.name} of ${name}`, url: each.url })),
   ];
+}
+
+/** Reads how Keyturn is configured. */
+async function read(name: string, reading: () => Promise<void>): Promise<Check> {
+  try {
+    await reading();
+    return { check: name, findings: [] };
+  } catch (error) {
+    const isUnreadable = isKeyturnError(error) && isUsageError(error.code);
+    return { check: name, findings: [findingOf(error)], ...(isUnreadable ? { isUnreadable } : {}) };
+  }
 }
 
 async function check(name: string, look: () => Promise<Looked>): Promise<Check> {

@@ -157,6 +157,8 @@ export interface PolicyInput {
   readonly drainMax?: Duration;
   /** What becomes of it then: `extend` waits on. It never revokes by time. Default `park`. */
   readonly onDrainMax?: 'park' | 'extend';
+  /** What a refusal by a consumer does after promote, while the old credential works. Default `undo`. */
+  readonly onRefusal?: 'undo' | 'park';
   /** How long the old credential stays disabled before it is destroyed. Default `5m`. */
   readonly watch?: Duration;
   /** How often a waiting gate looks again. Default `10s`. */

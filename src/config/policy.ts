@@ -14,6 +14,7 @@ export function policyOf(written: ShapedPolicy): Policy {
     maxSessionAgeMs: written.maxSessionAge ?? defaultPolicy.maxSessionAgeMs,
     drainMaxMs: written.drainMax ?? defaultPolicy.drainMaxMs,
     onDrainMax: written.onDrainMax ?? 'park',
+    onRefusal: written.onRefusal ?? 'undo',
     watchMs: written.watch ?? defaultPolicy.watchMs,
     pollMs: written.poll ?? defaultPolicy.pollMs,
     retry: {

@@ -15,12 +15,16 @@ import { isReference, referenceFault } from './references.js';
 import { ssmStore } from './ssm-store.js';
 import { hostPattern, url } from './url.js';
 
-const duration = z.string().transform((text, ctx) => {
-  const ms = parseDuration(text);
-  if (ms !== undefined) return ms;
-  ctx.addIssue({ code: 'custom', message: 'expected a duration such as 500ms, 30s, 15m, 2h or 7d' });
-  return z.NEVER;
-});
+const duration = durationFrom(0, 'expected a duration such as 500ms, 30s, 15m, 2h or 7d');
+
+function durationFrom(leastMs: number, message: string) {
+  return z.string().transform((text, ctx) => {
+    const ms = parseDuration(text);
+    if (ms !== undefined && ms >= leastMs) return ms;
+    ctx.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  });
+}
 
 /** Settings of a rotator: plain JSON with well-formed references. What they mean is the rotator's to check. */
 const settings = z.custom<Readonly<Record<string, Json>>>().transform((value, ctx) => {
@@ -85,6 +89,7 @@ const policy = z.strictObject({
   maxSessionAge: duration.optional(),
   drainMax: duration.optional(),
   onDrainMax: z.enum(['park', 'extend']).optional(),
+  onRefusal: z.enum(['undo', 'park']).optional(),
   watch: duration.optional(),
   poll: duration.optional(),
   retry: z
@@ -116,13 +121,15 @@ const consumer = z.strictObject({
   key: reference.optional(),
 });
 
+const overdueAfter = durationFrom(60_000, 'expected at least 1m, such as 30m, 4h or 2d');
+
 const schedule = z
   .strictObject({
     cron: z.string(),
     timezone: z.string(),
-    overdueAfter: duration.refine((ms) => ms >= 60_000, 'expected at least 1m').default(24 * 60 * 60_000),
+    overdueAfter: overdueAfter.default(24 * 60 * 60_000),
   })
-  .transform(({ overdueAfter, ...rest }) => ({ ...rest, overdueAfterMs: overdueAfter }));
+  .transform(({ overdueAfter: overdueAfterMs, ...rest }) => ({ ...rest, overdueAfterMs }));
 
 const secret = z.strictObject({
   target: z.string(),

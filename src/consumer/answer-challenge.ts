@@ -34,11 +34,19 @@ export interface AnswerOptions {
   readonly instance: string;
   /** The environment this process runs in. A challenge of another one is refused, not answered. */
   readonly environment: string;
-  /** Asked only after the signature was verified. What it throws is answered as `pending`. */
+  /** Asked only after the signature was verified. What it throws is answered as `pending`, and `onError` hears of it. */
   readonly held: (challenge: HeldChallenge) => Held | Promise<Held>;
-  /** Told of a verified webhook that asks nothing, as one of a promotion is. It may be late, and come twice. What it throws is dropped. */
+  /** Told of a verified webhook that asks nothing, as one of a promotion is. It may be late, and come twice. */
   readonly told?: (webhook: ToldWebhook) => void;
+  /**
+   * Told what `held` or `told` threw, as it came, and what it was about. For the application's own log, which must expect
+   * values in it: a driver's message may quote a login. What it throws is dropped.
+   */
+  readonly onError?: OnAnswerError;
 }
+
+/** Hears of an error of the application, and of what it was asked or told then. */
+export type OnAnswerError = (error: unknown, about: HeldChallenge | ToldWebhook) => void;
 
 /** A webhook that says something and asks nothing. */
 export interface ToldWebhook {
@@ -112,19 +120,30 @@ export type Said = { readonly instance: string } & (
 );
 
 /** What it throws is its own: the webhook has arrived. */
-function tell({ told }: AnswerOptions, webhook: ToldWebhook): void {
+function tell({ told, onError }: AnswerOptions, webhook: ToldWebhook): void {
   try {
     told?.(webhook);
-  } catch {
-    // Nothing of ours waits for it.
+  } catch (error) {
+    tellError(onError, error, webhook);
   }
 }
 
-async function heldNow({ held }: AnswerOptions, { phase, secret, version, rotation }: Challenge): Promise<Held> {
+async function heldNow(options: AnswerOptions, { phase, secret, version, rotation }: Challenge): Promise<Held> {
+  const challenge: HeldChallenge = { phase, secret, version, rotation };
   try {
-    return await held({ phase, secret, version, rotation });
-  } catch {
+    return await options.held(challenge);
+  } catch (error) {
+    tellError(options.onError, error, challenge);
     return { kind: 'pending' };
+  }
+}
+
+/** Tells the application of an error of its own. */
+export function tellError(onError: OnAnswerError | undefined, ...heard: Parameters<OnAnswerError>): void {
+  try {
+    onError?.(...heard);
+  } catch {
+    // Nothing of ours waits for it.
   }
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { Webhook } from 'standardwebhooks';
 import { type Answer, type AnswerOptions, type Challenge, readWebhook, sayOf } from './answer-challenge.js';
+import { signedHeaders } from './signed-headers.js';
 
 /** A request, how this process answers, and where it sends what it answers later. */
 export interface LaterOptions extends AnswerOptions {
@@ -54,7 +54,7 @@ async function ack(options: LaterOptions, challenge: Challenge): Promise<Acked> 
     const body = JSON.stringify({ nonce: challenge.nonce, ...said });
     const { status } = await fetch(url, {
       method: 'POST',
-      headers: signed(body, key),
+      headers: signedHeaders(`ack_${randomUUID()}`, body, key),
       body,
       redirect: 'error',
       signal: AbortSignal.timeout(timeoutMs),
@@ -63,16 +63,4 @@ async function ack(options: LaterOptions, challenge: Challenge): Promise<Acked> 
   } catch (error) {
     return { kind: 'unreachable', error };
   }
-}
-
-/** With each of the keys: Keyturn may have only one of them. */
-function signed(body: string, key: string | readonly string[]): Record<string, string> {
-  const [id, at] = [`ack_${randomUUID()}`, new Date()];
-  const keys = typeof key === 'string' ? [key] : key;
-  return {
-    'content-type': 'application/json',
-    'webhook-id': id,
-    'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
-    'webhook-signature': keys.map((each) => new Webhook(each).sign(id, at, body)).join(' '),
-  };
 }

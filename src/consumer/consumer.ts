@@ -1,4 +1,13 @@
-import { type Answer, type Held, type HeldChallenge, answerChallenge } from './answer-challenge.js';
+import {
+  type Answer,
+  type AnswerOptions,
+  type Held,
+  type HeldChallenge,
+  type OnAnswerError,
+  answerChallenge,
+  tellError,
+} from './answer-challenge.js';
+import { type Acked, type LaterOptions, answerLater } from './answer-later.js';
 import type { HeldCredential } from './held-credential.js';
 import type { LiveCredential } from './live-credential.js';
 
@@ -20,6 +29,12 @@ export interface ConsumedSecret {
   readonly tryPending?: (held: HeldCredential) => Promise<boolean>;
 }
 
+/** Where this process sends what it answers later. */
+export interface AnswersLater extends Pick<LaterOptions, 'url' | 'timeoutMs'> {
+  /** Told what became of each ack. What it throws is dropped. */
+  readonly onAcked?: (acked: Acked) => void;
+}
+
 /** Who answers. */
 export interface ConsumerOptions {
   /** `whsec_…`, as the configuration of Keyturn names it. Several while it is being replaced. */
@@ -30,6 +45,17 @@ export interface ConsumerOptions {
   readonly environment: string;
   /** By path: `/prod/billing/db`. */
   readonly secrets: Readonly<Record<string, ConsumedSecret>>;
+  /**
+   * Answers each challenge with 202 at once, and sends what there is to say as an ack. Needed where `moved` or `tryPending`
+   * may take longer than the ten seconds of a response: so they have half a minute. Default: in the response.
+   */
+  readonly later?: AnswersLater;
+  /**
+   * Told why a challenge is answered as `pending` where something threw: the reader, `moved` or `tryPending`; and of a
+   * promotion after which the store could not be read. It comes as it was thrown and may quote a value. What it throws is
+   * dropped.
+   */
+  readonly onError?: OnAnswerError;
 }
 
 /** A request as it came. */
@@ -46,7 +72,8 @@ export interface Consumer {
 }
 
 /** Joins the credentials of a process to the webhooks of Keyturn. The HTTP side: `nodeHandler`, `fetchHandler`, `fastifyPlugin`. */
-export function createConsumer({ key, instance, environment, secrets }: ConsumerOptions): Consumer {
+export function createConsumer(options: ConsumerOptions): Consumer {
+  const { key, instance, environment, secrets, later, onError } = options;
   const consumed = (secret: string): ConsumedSecret | undefined => {
     const path = secret.startsWith(`${environment}:`) ? secret.slice(environment.length + 1) : '';
     return Object.hasOwn(secrets, path) ? secrets[path] : undefined;
@@ -66,15 +93,20 @@ export function createConsumer({ key, instance, environment, secrets }: Consumer
     if (!(await tryPending(pending))) return { kind: 'refuses', reason: 'the login was refused' };
     return { kind: 'uses', value: pending.get(field) };
   };
+  // Where to be is asked of the store, not of the webhook: it may be late, and come twice.
+  const told: AnswerOptions['told'] = (webhook) =>
+    void consumed(webhook.secret)
+      ?.credential.refresh()
+      .catch((error: unknown) => tellError(onError, error, webhook));
+  const own = { key, instance, environment, held, told, ...(onError === undefined ? {} : { onError }) };
+  if (later === undefined) return { answer: async ({ body, headers }) => answerChallenge({ body, headers, ...own }) };
+  const { onAcked, ...where } = later;
   return {
-    answer: async ({ body, headers }) =>
-      answerChallenge({
-        ...{ body, headers, key, instance, environment, held },
-        // Where to be is asked of the store, not of the webhook: it may be late, and come twice.
-        told: ({ secret }) =>
-          void consumed(secret)
-            ?.credential.refresh()
-            .catch(() => undefined),
-      }),
+    answer: async ({ body, headers }) => {
+      const { answer, acked } = answerLater({ body, headers, ...own, ...where });
+      // Of the application, and nothing of ours waits for it.
+      void acked.then(onAcked).catch(() => undefined);
+      return answer;
+    },
   };
 }

@@ -4,11 +4,13 @@ export {
   type AnswerOptions,
   type Held,
   type HeldChallenge,
+  type OnAnswerError,
   type ToldWebhook,
   answerChallenge,
 } from './answer-challenge.js';
 export { type Acked, type Later, type LaterOptions, answerLater } from './answer-later.js';
 export {
+  type AnswersLater,
   type ConsumedSecret,
   type Consumer,
   type ConsumerOptions,

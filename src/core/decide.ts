@@ -1,5 +1,6 @@
 import { contextOf } from './context.js';
 import type { ErrorCode, ErrorFacts } from './errors.js';
+import { missedFacts } from './evidence.js';
 import type { Json } from './json.js';
 import { naming } from './plan.js';
 import type { RotationState, TakingBack } from './rotation.js';
@@ -220,7 +221,7 @@ function lookAgain(
   const { drainMaxMs, watchMs, onDrainMax } = state.plan.policy;
   const isExtended = reopened.step === 'drain' && onDrainMax === 'extend';
   if (attempt === 0 || isExtended || facts.nowMs - openedMs < drainMaxMs + watchMs) return record(reopened);
-  const found = { ...naming(state.plan), maxMs: drainMaxMs, finding: reopened.why };
+  const found = { ...naming(state.plan), ...missedFacts(reopened, drainMaxMs) };
   return record(reopened, { kind: 'Parked', code: 'DRAIN_TIMED_OUT', facts: found });
 }
 

@@ -7,6 +7,7 @@ import {
   type QuietFacts,
   contradiction,
   graceMs,
+  missedFacts,
   nextLookMs,
   unprovedConsumer,
   unquiet,
@@ -41,7 +42,7 @@ export function judgeDrain(
   // A hold stops the clock: what a person stopped does not time out.
   const isOver = !moment.held && moment.nowMs - moment.openedMs >= plan.policy.drainMaxMs;
   if (isOver && plan.policy.onDrainMax !== 'extend') {
-    return { kind: 'park', code: 'DRAIN_TIMED_OUT', facts: { maxMs: plan.policy.drainMaxMs, finding: pending.why } };
+    return { kind: 'park', code: 'DRAIN_TIMED_OUT', facts: missedFacts(pending, plan.policy.drainMaxMs) };
   }
   return {
     kind: 'wait',
@@ -60,7 +61,8 @@ function missingEvidence(plan: Plan, moment: Moment, promotedMs: number, facts: 
     nowMs: facts.atMs,
     maxAgeMs: PROOF_MAX_AGE_MS,
   });
-  if (unproved !== undefined) return { why: noProofFrom(unproved, facts.consumers), againInMs: pollMs };
+  if (unproved !== undefined)
+    return { why: noProofFrom(unproved, facts.consumers), againInMs: pollMs, consumer: unproved.name };
   // Where only one can live the old one is dead already: nothing is left to wait for.
   if (plan.capabilities.overlap === 'one-live') return undefined;
   const elapsedMs = facts.atMs - promotedMs;

@@ -130,7 +130,7 @@ export const catalogue = {
   DRAIN_TIMED_OUT: {
     class: 'park',
     sentence: 'the old credential of {secret} could not be proved unused within {maxMs} ms: {finding}',
-    cure: 'Move the consumers named, or accept that one has not proved: keyturn consumers waive {rotation} CONSUMER --reason TEXT; then: keyturn resume {rotation}; or go back: keyturn rollback {rotation}',
+    cure: 'Move the consumers named, or accept that one has not proved: keyturn consumers waive {rotation} {consumer} --reason TEXT; then: keyturn resume {rotation}; or go back: keyturn rollback {rotation}',
   },
   OLD_STILL_NEEDED: {
     class: 'park',

@@ -48,6 +48,13 @@ export interface Expected {
 export interface Pending {
   readonly why: string;
   readonly againInMs: number;
+  /** Whose proof it is that is not there yet. */
+  readonly consumer?: string;
+}
+
+/** What a person is told of what was not there in time; a name for the command that answers for a proof. */
+export function missedFacts({ why, consumer = 'CONSUMER' }: Omit<Pending, 'againInMs'>, maxMs: number): ErrorFacts {
+  return { maxMs, finding: why, consumer };
 }
 
 /** Facts that say the world is not as this rotation left it. */

@@ -6,6 +6,7 @@ import {
   type Expected,
   type QuietFacts,
   contradiction,
+  missedFacts,
   unprovedConsumer,
   unquiet,
 } from './evidence.js';
@@ -49,13 +50,13 @@ export function judgeWatch(
     const standing = plan.exposed === true ? 'stays off, because it is exposed' : 'was switched on again';
     return { kind: 'park', code: 'OLD_STILL_NEEDED', facts: { consumer, finding, standing }, ...onAgain(plan) };
   }
-  const wait = (why: string, againInMs: number): Verdict<WatchFacts, Watch> => {
+  const wait = (why: string, againInMs: number, consumer?: string): Verdict<WatchFacts, Watch> => {
     const blind = moment.nowMs - moment.openedMs >= plan.policy.drainMaxMs + plan.policy.watchMs;
     if (blind && !moment.held)
       return {
         kind: 'park',
         code: 'DRAIN_TIMED_OUT',
-        facts: { maxMs: plan.policy.drainMaxMs, finding: why },
+        facts: missedFacts({ why, ...(consumer === undefined ? {} : { consumer }) }, plan.policy.drainMaxMs),
         ...onAgain(plan),
       };
     const asked = (facts.consumers ?? []).length > 0 ? ASKED_EVERY_MS : Number.POSITIVE_INFINITY;
@@ -75,7 +76,8 @@ export function judgeWatch(
       nowMs: facts.atMs,
       maxAgeMs: PROOF_MAX_AGE_MS,
     });
-    if (unproved !== undefined) return wait(noProofFrom(unproved, facts.again.consumers), plan.policy.pollMs);
+    if (unproved !== undefined)
+      return wait(noProofFrom(unproved, facts.again.consumers), plan.policy.pollMs, unproved.name);
     // What looks saw that ended in parking was not kept: after a resume quiet is shown anew.
     const pending = unquiet(plan, facts.again, Math.max(at.disabledMs, moment.openedMs));
     if (pending !== undefined) return wait(pending.why, pending.againInMs);

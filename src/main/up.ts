@@ -2,6 +2,7 @@ import { migrateQueue } from '../adapters/bullmq/migrate-queue.js';
 import { createKeyFile } from '../adapters/local-keyring/key-file.js';
 import { migrate } from '../adapters/postgres/migrate.js';
 import type { Progress, Serve, Up, Where, WorkerOptions } from '../cli/doors.js';
+import { findConfig } from '../config/load.js';
 import { startUpServer } from '../embedded/up.js';
 import { startServing } from './serving.js';
 import { type Variables, assertQueueUrl, configOf, levelOf, urlsOf, variableOf } from './settings.js';
@@ -22,19 +23,22 @@ export async function startUp({ variables, where, progress, store, acksPort, ...
   levelOf(variables);
   const named = where.config ?? variableOf(variables, 'KEYTURN_CONFIG');
   const firstConfigIn = named === undefined ? '.' : null;
+  // Refused before anything is made. Where there is none at all, `up` with a server of its own makes the first one.
+  const makesFirst = given === undefined && firstConfigIn !== null && findConfig(firstConfigIn) === undefined;
+  const found = makesFirst ? undefined : await configOf(variables, where);
   const server =
     given === undefined
       ? await startUpServer({ folder: where.data, firstConfigIn, makeKeyFile: createKeyFile, progress })
       : undefined;
   try {
-    const found = await urlsOf(variables, where);
+    const urls = await urlsOf(variables, where);
     progress('migrating');
-    await migrate(found.database);
-    await migrateQueue(found.queue);
+    await migrate(urls.database);
+    await migrateQueue(urls.queue);
     progress('starting the worker');
-    const declared = await configOf(variables, where);
-    const running = await startWorker({ variables, urls: found, config: declared, ...options });
-    const served = { variables, urls: found, config: declared };
+    const declared = found ?? (await configOf(variables, where));
+    const running = await startWorker({ variables, urls, config: declared, ...options });
+    const served = { variables, urls, config: declared };
     const serving = await startServing(served, { store, acksPort }).catch(async (error: unknown) => {
       await running.stop();
       throw error;

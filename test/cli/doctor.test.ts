@@ -169,10 +169,30 @@ test('a level that is none is told by doctor, and refused before anything is mad
   const told = 'SETTING_INVALID: KEYTURN_LOG_LEVEL cannot be used: it is no level';
   const cure = 'Set it to one of: debug, info, warn, error.';
   expect(examined.stdout).toContain(`FAIL  settings: ${told}\n      ${cure}\n`);
+  expect(examined.code).toBe(2);
   expect(worker).toMatchObject({ code: 2, stderr: `${told}. ${cure}\n` });
   expect(up).toMatchObject({ code: 2, stderr: `${told}. ${cure}\n` });
   expect(await readdir(cwd)).toEqual([]);
 }, 120_000);
+
+test.each([
+  ['cannot be parsed', 'export default {', /^FAIL {2}configuration: CONFIG_FAILED: /m],
+  ['is none', 'export default { environments: 7 };', /^FAIL {2}configuration: CONFIG_INVALID: /m],
+])(
+  'a configuration that %s is answered by doctor with the exit code of every command, and the rest is told',
+  async (_, text, finding) => {
+    const place = await workspace({ isMigrated: false });
+    await writeFile(join(place.folder, 'keyturn.config.ts'), text);
+
+    const examined = await place.run('doctor');
+    const rotated = await place.run(...rotate);
+
+    expect([examined.code, rotated.code]).toEqual([2, 2]);
+    expect(examined.stdout).toMatch(finding);
+    expect(examined.stdout).toMatch(/^FAIL {2}state database: DATABASE_UNMIGRATED/m);
+  },
+  120_000,
+);
 
 test('a lost key is told once, and restoring it comes first', async () => {
   const place = await workspace();

@@ -4,6 +4,7 @@ import { Executor, planFor } from '../../src/testing/journal-harness.js';
 import { freshState, harnessOf } from '../adapters/postgres/state.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { keyturn } from './keyturn.js';
+import { workspace } from './workspace.js';
 
 const waiting = (step: string, why: string): RotationEvent => ({
   kind: 'GateWaiting',
@@ -34,10 +35,17 @@ test('a rotation that waits at a gate says why, since when, and which commands f
 
   const { text, json } = await status();
 
-  expect(text).toMatch(/^waits +no proof from web \(no answer\), since 20\d\d-/m);
+  const until =
+    /^waits +no proof from web \(no answer\), since 20\S+ \S+; turns back at 20\S+ \S+ \(canaryMax 10 min 0 s\)$/m;
+  expect(text).toMatch(until);
   expect(text).toMatch(/^commands +keyturn follow gate-1\n +keyturn cancel gate-1\n$/m);
   expect(json).toMatchObject({
-    waits: { step: 'canary', why: 'no proof from web (no answer)', untilMs: null },
+    waits: {
+      step: 'canary',
+      why: 'no proof from web (no answer)',
+      untilMs: null,
+      limit: { setting: 'canaryMax', maxMs: 600_000, then: 'turns back', atMs: expect.any(Number) as number },
+    },
     heldBecause: null,
     commands: ['keyturn follow gate-1', 'keyturn cancel gate-1'],
   });
@@ -59,10 +67,20 @@ test('a rotation that is held once promoted offers the release and the way back'
   expect(text).toMatch(/^hold +an audit\n/m);
   expect(text).toMatch(/^ +keyturn hold \/held --env prod --release$/m);
   expect(json).toMatchObject({
-    waits: { step: 'drain', why: 'held' },
+    waits: { step: 'drain', why: 'held', limit: null },
     heldBecause: 'an audit',
     commands: ['keyturn follow held-1', 'keyturn rollback held-1', 'keyturn hold /held --env prod --release'],
   });
+}, 120_000);
+
+test('a rotation that drains says when it parks', async () => {
+  const { executor, status } = await rotating('draining');
+  await executor.commit([{ kind: 'GateOpened', step: 'drain' }, waiting('drain', 'no proof from web')]);
+
+  const { text, json } = await status();
+
+  expect(text).toMatch(/^waits +no proof from web, since 20\S+ \S+; parks at 20\S+ \S+ \(drainMax 24 h 0 min\)$/m);
+  expect(json).toMatchObject({ waits: { limit: { setting: 'drainMax', then: 'parks' } } });
 }, 120_000);
 
 test('a step that is tried again says what failed, and what cannot be taken back is not offered', async () => {
@@ -100,4 +118,26 @@ test('a parked rotation offers to go on or back, and an ended one nothing', asyn
   expect(parked.json).toMatchObject({ waits: null, commands: offered });
   expect(ended.json).toMatchObject({ waits: null, commands: [] });
   expect(ended.text).not.toContain('commands');
+}, 120_000);
+
+test('a path stands for the newest rotation of its secret, which before the first one is told how to begin', async () => {
+  const place = await workspace();
+  const path = '/demo/billing/db';
+  const never = await place.run('status', path, '--env', 'demo');
+  expect(never).toMatchObject({
+    code: 0,
+    stdout: `${path} has not been rotated yet. Its first rotation: keyturn rotate ${path} --env demo --reason "…"\n`,
+  });
+  await place.run('rotate', path, '--env', 'demo', '--reason', 'a test');
+  const [{ id } = { id: '' }] = await place.ask('SELECT rotation_id AS id FROM keyturn.rotations');
+
+  const byPath = await place.run('status', path, '--env', 'demo');
+
+  expect(byPath).toEqual(await place.run('status', String(id)));
+  expect(byPath.stdout).toMatch(new RegExp(`^rotation +${String(id)}\n`));
+  expect(await place.run('status', path)).toMatchObject({ code: 2, stderr: expect.stringMatching(/needs --env/) });
+  expect(await place.run('status', '/other', '--env', 'demo')).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/^UNKNOWN_SECRET: .*\/demo\/billing\/db/),
+  });
 }, 120_000);

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../support/temporary-folder.js';
@@ -45,6 +45,19 @@ test('in an empty folder up makes everything, other commands find it, and it com
   const history = await keyturn(['history', '/demo/billing/db', '--env', 'demo', '--json'], { cwd });
   expect(again.code).toBe(0);
   expect(JSON.parse(history.stdout)).toMatchObject([{ status: 'completed' }, { status: 'completed' }]);
+}, 180_000);
+
+test('a configuration that is refused, or is not where it was named, leaves nothing behind', async () => {
+  const cwd = await temporaryFolder();
+  writeFileSync(join(cwd, 'keyturn.config.ts'), 'export default { environments: 7 };');
+  const up = ['up', '--health-port', '0', '--store-port', 'off'] as const;
+
+  const refused = await keyturn(up, { cwd });
+  const missing = await keyturn([...up, '--config', 'elsewhere.ts'], { cwd });
+
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(/^CONFIG_INVALID: /) });
+  expect(missing).toMatchObject({ code: 2, stderr: expect.stringMatching(/^CONFIG_MISSING: .*elsewhere\.ts/) });
+  expect(readdirSync(cwd)).toEqual(['keyturn.config.ts']);
 }, 180_000);
 
 test('up ends when its PostgreSQL does, names the log, and can be started again', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import type { ConfigInput, SecretInput } from '../../src/config/define.js';
+import type { ConfigInput, PolicyInput, SecretInput } from '../../src/config/define.js';
 import { parseConfig } from '../../src/config/parse.js';
 import { claimsFor, planFor } from '../../src/config/plan.js';
 import { env } from '../../src/config/references.js';
@@ -132,6 +132,19 @@ describe('a sound configuration', () => {
       graceMs: 900_000,
       watchMs: 7_200_000,
       drainMaxMs: 604_800_000,
+    });
+  });
+
+  test('turns back at a refusal and parks at the end of drain, unless the policy says otherwise', () => {
+    const policyOf = (policy: PolicyInput) =>
+      parseConfig(configWith({ '/demo/db': { ...billing, policy } }), options).environments['demo']!.secrets[
+        '/demo/db'
+      ]!.policy;
+
+    expect(policyOf({})).toMatchObject({ onRefusal: 'undo', onDrainMax: 'park' });
+    expect(policyOf({ onRefusal: 'park', onDrainMax: 'extend' })).toMatchObject({
+      onRefusal: 'park',
+      onDrainMax: 'extend',
     });
   });
 
@@ -279,10 +292,12 @@ describe('a configuration is refused', () => {
     expect(
       refusal(configWith({ '/demo/db': { ...billing, schedule: { cron: 'x', timezone: 'Europe/Berlin' } } })).problems,
     ).toMatch(/\.schedule: expected a cron expression/);
-    const hasty = { ...billing, schedule: { cron: '0 3 * * *', timezone: 'UTC', overdueAfter: '30s' } };
-    expect(refusal(configWith({ '/demo/db': hasty })).problems).toMatch(
-      /\.schedule\.overdueAfter: expected at least 1m/,
-    );
+    for (const overdueAfter of ['30s', '59s', 'banana']) {
+      const hasty = { ...billing, schedule: { cron: '0 3 * * *', timezone: 'UTC', overdueAfter } };
+      expect(refusal(configWith({ '/demo/db': hasty })).problems).toMatch(
+        /\.schedule\.overdueAfter: expected at least 1m, such as 30m, 4h or 2d$/,
+      );
+    }
     expect(refusal({ keyring: { file: 'k' } }).problems).toMatch(/^environments: /);
     expect(refusal(undefined).code).toBe('CONFIG_INVALID');
   });

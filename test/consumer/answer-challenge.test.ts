@@ -62,6 +62,31 @@ test('what is thrown while looking is pending, and not told', async () => {
   expect(JSON.parse(answer.body)).toEqual({ instance: 'web-1', pending: true });
 });
 
+test('what the application throws is told to nobody but itself, with what it was about', async () => {
+  const [failure, late] = [new Error(`login with ${value}`), new Error('a listener')];
+  const heard: unknown[] = [];
+  const onError: AnswerOptions['onError'] = (...each) => {
+    heard.push(each);
+    throw new Error('a log that fails');
+  };
+  const webhook = { environment: 'prod', secret: 'prod:/billing/db', rotation: 'r1', version: 7 };
+
+  const asked = await answerChallenge({ ...request(), held: () => Promise.reject(failure), onError });
+  const told = await answerChallenge({
+    ...request(webhook),
+    told: () => {
+      throw late;
+    },
+    onError,
+  });
+
+  expect([JSON.parse(asked.body), told.status]).toEqual([{ instance: 'web-1', pending: true }, 204]);
+  expect(heard).toEqual([
+    [failure, { phase: 'canary', secret: 'prod:/billing/db', version: 7, rotation: 'r1' }],
+    [late, { type: 'rotation.canary', secret: 'prod:/billing/db' }],
+  ]);
+});
+
 test('a challenge of another environment is refused without a look at the secret', async () => {
   let looked = false;
   const answer = await answerChallenge({

@@ -95,6 +95,19 @@ test.each<[string, LaterOptions['held']]>([
   expect(keyturn.received).toEqual([]);
 });
 
+test('what `held` throws is told to the application, and nothing is sent', async () => {
+  const failure = new Error('no connection');
+  const heard: unknown[] = [];
+  const { keyturn, options } = await asked({
+    held: () => Promise.reject(failure),
+    onError: (...each) => heard.push(each),
+  });
+
+  expect(await answerLater(options).acked).toEqual(nothing);
+  expect(heard).toEqual([[failure, { phase: 'drain', secret: 'prod:/billing/db', version: 7, rotation: 'r1' }]]);
+  expect(keyturn.received).toEqual([]);
+});
+
 test('what does not verify, asks nothing, or is of another environment is answered at once', async () => {
   const forged = await asked({ key: freshKey() });
   const told = await asked({}, { environment: 'prod', secret: 'prod:/billing/db' });

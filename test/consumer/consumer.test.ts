@@ -5,12 +5,20 @@ import { inspect } from 'node:util';
 import express from 'express';
 import fastify from 'fastify';
 import { Hono } from 'hono';
-import { type Consumer, createConsumer, fastifyPlugin, fetchHandler, nodeHandler } from 'keyturn/consumer';
+import {
+  type Acked,
+  type Consumer,
+  type ConsumerOptions,
+  createConsumer,
+  fastifyPlugin,
+  fetchHandler,
+  nodeHandler,
+} from 'keyturn/consumer';
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { isProof } from '../../src/adapters/http/consumer-proof.js';
 import { Secret } from '../../src/core/secret.js';
-import { freshKey } from '../adapters/http/receiver.js';
+import { freshKey, receiver, status } from '../adapters/http/receiver.js';
 import { followed, freshLogin } from './two-logins.js';
 
 const key = freshKey();
@@ -91,6 +99,51 @@ describe('asked for the promoted version', () => {
   });
 });
 
+describe('told to answer later', () => {
+  /** What it answers, and what comes of it. */
+  async function later(change: Partial<ConsumerOptions['later'] & object> = {}) {
+    const keyturn = await receiver(status(202));
+    const { credential, promote } = followed(old);
+    const acked: Acked[] = [];
+    const consumer = createConsumer({
+      ...{ key, instance: 'web-1', environment: 'prod', secrets: { '/prod/billing/db': { credential } } },
+      later: { url: keyturn.url, onAcked: (each) => acked.push(each), ...change },
+    });
+    promote(fresh);
+    return { keyturn, consumer, acked };
+  }
+
+  test('it answers 202 at once, and sends its proof when it has it', async () => {
+    const { keyturn, consumer, acked } = await later();
+
+    expect(await consumer.answer(signed())).toMatchObject({ status: 202, body: '{"instance":"web-1"}' });
+    await expect.poll(() => acked).toEqual([{ kind: 'sent', status: 202 }]);
+    const ack: unknown = JSON.parse(keyturn.received[0]?.body ?? '');
+    expect(ack).toMatchObject({ nonce: challenge.nonce, instance: 'web-1' });
+    expect(isProved(ack, challenge, fresh.password)).toBe(true);
+  });
+
+  test('it tells where Keyturn was not reached, and what a listener throws is dropped', async () => {
+    const heard: Acked[] = [];
+    const onAcked = (acked: Acked): never => {
+      heard.push(acked);
+      throw new Error('a log that fails');
+    };
+    const { consumer } = await later({ url: 'http://127.0.0.1:1/v1/acks', onAcked });
+
+    expect((await consumer.answer(signed())).status).toBe(202);
+    await expect.poll(() => heard).toMatchObject([{ kind: 'unreachable' }]);
+  });
+
+  test('what asks nothing is answered as ever', async () => {
+    const { keyturn, consumer, acked } = await later();
+
+    expect((await consumer.answer({ ...signed(), body: '{}' })).status).toBe(401);
+    await expect.poll(() => acked).toEqual([{ kind: 'nothing' }]);
+    expect(keyturn.received).toEqual([]);
+  });
+});
+
 describe('asked to try the pending version', () => {
   const canary = { ...challenge, phase: 'canary', version: 1 } as unknown as typeof challenge;
 
@@ -115,6 +168,36 @@ describe('asked to try the pending version', () => {
   ])('it is pending where it %s', async (_, works) => {
     expect(await told(application(works).consumer, canary)).toEqual({ instance: 'web-1', pending: true });
   });
+});
+
+test('why nothing is proved is told to the application where something threw', async () => {
+  const { credential, promote } = followed(old);
+  const [unmoved, untried] = [new Error('no connection'), new Error('no route')];
+  const secrets = {
+    '/prod/billing/db': {
+      credential,
+      moved: async () => Promise.reject(unmoved),
+      tryPending: async () => Promise.reject(untried),
+    },
+  };
+  const heard: unknown[] = [];
+  const onError: ConsumerOptions['onError'] = (error, { secret }) => heard.push([error, secret]);
+  const consumer = createConsumer({ key, instance: 'web-1', environment: 'prod', secrets, onError });
+  const { secret, environment } = challenge;
+
+  await told(consumer);
+  await told(consumer, { ...challenge, phase: 'canary', version: 1 });
+  promote('no credential' as never);
+  await consumer.answer(signed({ secret, environment, rotation: 'r1', version: 2, sequence: 9 }));
+
+  const about = 'prod:/prod/billing/db';
+  await expect
+    .poll(() => heard)
+    .toEqual([
+      [unmoved, about],
+      [untried, about],
+      [expect.objectContaining({ reason: 'NoCredential' }), about],
+    ]);
 });
 
 test('a secret it does not read is pending, and names of objects are no secrets', async () => {

@@ -120,7 +120,17 @@ describe('drain', () => {
     expect(judge(facts, { moment: late })).toEqual({
       kind: 'park',
       code: 'DRAIN_TIMED_OUT',
-      facts: { maxMs: drainMaxMs, finding: 'no proof from app' },
+      facts: { maxMs: drainMaxMs, finding: 'no proof from app', consumer: 'app' },
+    });
+  });
+
+  it('parks where the policy says so of a refusal', () => {
+    const against = aProof({ answer: 'refused', reason: 'it does not work' });
+    const plan = { policy: { ...policy, onRefusal: 'park' as const } };
+    expect(judge({ consumers: [against] }, { plan })).toEqual({
+      kind: 'park',
+      code: 'OLD_STILL_NEEDED',
+      facts: { consumer: 'app', finding: 'it does not work', standing: 'still works' },
     });
   });
 

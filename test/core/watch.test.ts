@@ -95,7 +95,7 @@ describe('watch', () => {
     expect(judge({ answers: answers('unknown') }, late)).toEqual({
       kind: 'park',
       code: 'DRAIN_TIMED_OUT',
-      facts: { maxMs: drainMaxMs, finding: 'no answer to our own login' },
+      facts: { maxMs: drainMaxMs, finding: 'no answer to our own login', consumer: 'CONSUMER' },
       takingBack: 'disable',
     });
   });

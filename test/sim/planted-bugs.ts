@@ -60,11 +60,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     '.map(({ unheard: _unheard, gone: _gone, ...each }) => each);',
     '.filter(({ unheard }) => unheard !== true);',
   ]),
-  bug('(c) the proof of an instance that is not heard grows no older', [
-    facts,
-    'atMs - each.atMs < PROOF_MAX_AGE_MS &&',
-    '',
-  ]),
   bug('(d) no grace', [
     evidence,
     'return Math.max(plan.policy.graceMs, ...plan.consumers.map((each) => each.cacheTtlMs));',

@@ -2,6 +2,8 @@ import type { Command } from 'commander';
 import type { SecretConfig } from '../../config/config.js';
 import { environmentOf } from '../../config/plan.js';
 import { keyturnError } from '../../core/errors.js';
+import { fold, stepState } from '../../core/rotation.js';
+import type { Recorded } from '../../core/rotation-event.js';
 import type { ConsumerStanding } from '../consumer-standing.js';
 import { consumersOf } from '../consumer-standing.js';
 import { findRotation } from '../follow.js';
@@ -28,7 +30,7 @@ export const consumers: Register = (program, action) => {
           each.canary ? 'tries first' : '',
           each.required ? 'must prove' : '',
           each.instances === null ? '' : String(each.instances),
-          showDuration(each.cacheTtlMs),
+          each.cacheTtlMs === 0 ? '–' : showDuration(each.cacheTtlMs),
           each.url ?? 'is not asked',
         ]);
         const heading = ['SECRET', 'CONSUMER', 'CANARY', 'REQUIRED', 'INSTANCES', 'CACHE', 'ADDRESS'];
@@ -70,19 +72,22 @@ export const consumers: Register = (program, action) => {
         const state = await doors.state(where);
         try {
           const { rotationId, status } = await findRotation(state.views, rotation);
-          const known = consumersOf(await state.views.events(rotationId, 0), [])
-            .filter(({ required }) => required)
-            .map((each) => each.consumer);
-          if (!known.includes(consumer)) {
-            const names = known.length === 0 ? 'it has none' : known.join(', ');
+          const events = await state.views.events(rotationId, 0);
+          const known = consumersOf(events, []).filter(({ required }) => required);
+          const waived = known.find((each) => each.consumer === consumer);
+          if (waived === undefined) {
+            const names = known.length === 0 ? 'it has none' : known.map((each) => each.consumer).join(', ');
             throw keyturnError('UNKNOWN_CONSUMER', { rotation: rotationId, consumer, known: names });
           }
           await state.operations.waive({ rotationId, consumer, by: doors.principal, reason });
-          const next = status === 'parked' ? ` It is parked: keyturn resume ${rotationId}` : '';
-          output.answer(
-            { rotationId, consumer, waived: true },
-            `Once promoted, rotation ${rotationId} waits for no proof from ${plain(consumer)}; a refusal still turns it back.${next}`,
-          );
+          const text = [
+            `Once promoted, rotation ${rotationId} waits for no proof from ${plain(consumer)}; a refusal still turns it back.`,
+            ...(waived.canary && hasCanaryAhead(events)
+              ? ['A waiver counts for drain only: the canary waits for the same as before, and without it turns back.']
+              : []),
+            ...(status === 'parked' ? [`It is parked: keyturn resume ${rotationId}`] : []),
+          ].join(' ');
+          output.answer({ rotationId, consumer, waived: true }, text);
           return exit.done;
         } finally {
           await state.close();
@@ -91,6 +96,13 @@ export const consumers: Register = (program, action) => {
     );
   return group;
 };
+
+/** True where a rotation goes forward and its canary has not passed. */
+function hasCanaryAhead(events: readonly Recorded[]): boolean {
+  const state = fold(events);
+  if (state.decision !== null || state.plan.workflow.name === 'in-place-rotation') return false;
+  return stepState(state, 'canary').phase !== 'done';
+}
 
 const declaredOf = ({ id, consumers: declared }: SecretConfig) =>
   declared.map(({ name, url, canary, required, cacheTtlMs, instances = null }) => ({

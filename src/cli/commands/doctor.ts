@@ -45,7 +45,8 @@ export const doctor: Register = (program, action) =>
         });
         const isWell = checks.every(({ findings }) => findings.length === 0);
         output.answer({ isWell, checks }, checks.map(textOf).join('\n'));
-        return isWell ? exit.done : exit.failed;
+        if (isWell) return exit.done;
+        return checks.some(({ isUnreadable }) => isUnreadable === true) ? exit.usage : exit.failed;
       }),
     );
 

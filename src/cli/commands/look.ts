@@ -1,14 +1,16 @@
 import type { Command } from 'commander';
 import type { Recorded } from '../../core/rotation-event.js';
 import type { RotationRow, SecretRow } from '../../ports/operations.js';
+import type { SecretConfig } from '../../config/config.js';
 import { environmentOf, secretOf } from '../../config/plan.js';
 import { cureOf, keyturnError, parkedCureOf, sentenceOf } from '../../core/errors.js';
+import type { Doors, Where } from '../doors.js';
 import { findRotation, follow } from '../follow.js';
 import { type Outlook, type Wait, outlookOf } from '../outlook.js';
 import { numberOf } from '../number-option.js';
 import { exit, exitCodeOf } from '../output.js';
 import type { Register } from '../program.js';
-import { showTime, table } from '../table.js';
+import { showDuration, showTime, table } from '../table.js';
 import { timelineOf } from '../timeline.js';
 
 interface LookOptions {
@@ -16,32 +18,42 @@ interface LookOptions {
   readonly limit: string;
 }
 
-/** `keyturn status`, `keyturn status <rotation>` */
+/** `keyturn status`, `keyturn status <rotation>`, `keyturn status /path --env demo` */
 export const status: Register = (program, action) =>
   program
     .command('status')
     .description('all secrets, or one rotation')
-    .argument('[rotation]', 'its id or the beginning of it')
+    .argument('[rotation-or-path]', 'its id or the beginning of it, or a secret (with --env): its newest rotation')
     .option('--env <environment>', 'only the secrets of this environment')
     .action(
       action(async ({ doors, where, output, args }, command: Command) => {
-        const [rotation] = args;
+        const [subject] = args;
         const { env } = command.opts<LookOptions>();
-        if (rotation === undefined && env !== undefined) environmentOf(await doors.config(where), env);
+        if (subject === undefined && env !== undefined) environmentOf(await doors.config(where), env);
+        const named = await secretNamed(subject, { doors, where, env, command: 'status' });
         const state = await doors.state(where);
         try {
-          if (rotation === undefined) {
+          if (subject === undefined) {
             const rows = await state.views.secrets(env);
             output.answer(rows, secretsTable(rows));
             return exit.done;
           }
-          const row = await findRotation(state.views, rotation);
+          const row =
+            named === undefined
+              ? await findRotation(state.views, subject)
+              : (await state.views.rotations({ secret: named.id, limit: 1 }))[0];
+          if (row === undefined) {
+            const begin = `keyturn rotate ${subject} --env ${env} --reason "…"`;
+            output.answer(null, `${subject} has not been rotated yet. Its first rotation: ${begin}`);
+            return exit.done;
+          }
           const lease = await state.views.leaseHolder(row.secret);
           const events = await state.views.events(row.rotationId, 0);
           const [environment = ''] = row.secret.split(':');
           const secret = (await state.views.secrets(environment)).find((each) => each.secret === row.secret);
           const heldBecause = secret?.held === true ? (secret.heldBecause ?? '') : null;
-          const outlook = outlookOf(events, { isHeld: heldBecause !== null });
+          const waivers = await state.views.waivers(row.rotationId);
+          const outlook = outlookOf(events, { isHeld: heldBecause !== null, waivers });
           output.answer(
             { ...row, lease, heldBecause, ...outlook },
             rotationText({ row, lease, events, heldBecause, outlook }),
@@ -66,16 +78,11 @@ export const history: Register = (program, action) =>
         const [subject] = args;
         const { env, limit: limitText } = command.opts<LookOptions>();
         const limit = numberOf(limitText, { name: '--limit', min: 1, max: 100_000, command: 'history' });
-        const isPath = subject?.startsWith('/') === true;
-        if (isPath && env === undefined)
-          throw usage('a path needs --env: the same path may stand in several environments');
-        const config = env === undefined ? undefined : await doors.config(where);
-        if (config !== undefined && env !== undefined) environmentOf(config, env);
-        const secret =
-          isPath && config !== undefined && env !== undefined ? secretOf(config, env, subject).id : undefined;
+        const secret = await secretNamed(subject, { doors, where, env, command: 'history' });
+        if (secret === undefined && env !== undefined) environmentOf(await doors.config(where), env);
         const state = await doors.state(where);
         try {
-          if (subject !== undefined && !isPath) {
+          if (subject !== undefined && secret === undefined) {
             const row = await findRotation(state.views, subject);
             const events = await state.views.events(row.rotationId, 0);
             output.answer({ ...row, events }, timeline(events));
@@ -83,7 +90,7 @@ export const history: Register = (program, action) =>
           }
           const rows = await state.views.rotations({
             limit,
-            ...(secret !== undefined ? { secret } : env !== undefined ? { environment: env } : {}),
+            ...(secret !== undefined ? { secret: secret.id } : env !== undefined ? { environment: env } : {}),
           });
           output.answer(rows, rotationsTable(rows));
           return exit.done;
@@ -117,6 +124,23 @@ export const followCommand: Register = (program, action) =>
         }
       }),
     );
+
+/** The secret where a path is named. *Returns* undefined for anything else. *Errors* `USAGE`, and those of the configuration. */
+async function secretNamed(
+  subject: string | undefined,
+  asked: {
+    readonly doors: Doors;
+    readonly where: Where;
+    readonly env: string | undefined;
+    readonly command: 'status' | 'history';
+  },
+): Promise<SecretConfig | undefined> {
+  if (subject?.startsWith('/') !== true) return undefined;
+  const { doors, where, env, command } = asked;
+  const finding = 'a path needs --env: the same path may stand in several environments';
+  if (env === undefined) throw keyturnError('USAGE', { finding, command });
+  return secretOf(await doors.config(where), env, subject);
+}
 
 function secretsTable(rows: readonly SecretRow[]): string {
   if (rows.length === 0) return 'No secrets yet. Declare one in keyturn.config.ts and start a worker.';
@@ -185,13 +209,14 @@ function rotationText(shown: {
   ]);
 }
 
-function waitText({ why, sinceMs, untilMs }: Wait): string {
-  return untilMs === null ? `${why}, since ${showTime(sinceMs)}` : `${why}; tried again at ${showTime(untilMs)}`;
+function waitText({ why, sinceMs, untilMs, limit }: Wait): string {
+  if (untilMs !== null) return `${why}; tried again at ${showTime(untilMs)}`;
+  const since = `${why}, since ${showTime(sinceMs)}`;
+  if (limit === null) return since;
+  return `${since}; ${limit.then} at ${showTime(limit.atMs)} (${limit.setting} ${showDuration(limit.maxMs)})`;
 }
 
 function timeline(events: readonly Recorded[]): string {
   const lineOf = timelineOf(events[0]?.atMs ?? 0);
   return events.flatMap((event) => lineOf(event) ?? []).join('\n');
 }
-
-const usage = (finding: string): Error => keyturnError('USAGE', { finding, command: 'history' });

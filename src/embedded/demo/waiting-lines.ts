@@ -1,4 +1,4 @@
-import type { ConsumerFact } from '../../core/canary.js';
+import { consumersSeen } from '../../core/consumers-seen.js';
 import type { Json } from '../../core/json.js';
 import type { RotationEvent } from '../../core/rotation-event.js';
 
@@ -14,7 +14,7 @@ export class WaitingLines {
     if (event.kind !== 'GateWaiting' && event.kind !== 'StepDone') return [];
     const { step } = event;
     const facts = event.kind === 'GateWaiting' ? event.facts : event.output;
-    const lines = consumersIn(facts)
+    const lines = (consumersSeen(facts) ?? [])
       .filter(({ answer, consumer }) => answer === 'proved' && !this.#proved.has(`${step} ${consumer}`))
       .map(({ consumer }) => {
         this.#proved.add(`${step} ${consumer}`);
@@ -31,11 +31,5 @@ export class WaitingLines {
 
 /** The consumers that have proved by what a gate has seen. */
 export function provedIn(facts: Json): readonly string[] {
-  return consumersIn(facts).flatMap(({ answer, consumer }) => (answer === 'proved' ? [consumer] : []));
-}
-
-/** What a gate wrote down of consumers: the gates of this package, and nobody else. */
-function consumersIn(facts: Json): readonly ConsumerFact[] {
-  if (typeof facts !== 'object' || facts === null || !('consumers' in facts)) return [];
-  return facts['consumers'] as unknown as readonly ConsumerFact[];
+  return (consumersSeen(facts) ?? []).flatMap(({ answer, consumer }) => (answer === 'proved' ? [consumer] : []));
 }
