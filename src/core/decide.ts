@@ -222,7 +222,16 @@ function lookAgain(
   const isExtended = reopened.step === 'drain' && onDrainMax === 'extend';
   if (attempt === 0 || isExtended || facts.nowMs - openedMs < drainMaxMs + watchMs) return record(reopened);
   const found = { ...naming(state.plan), ...missedFacts(reopened, drainMaxMs) };
-  return record(reopened, { kind: 'Parked', code: 'DRAIN_TIMED_OUT', facts: found });
+  const isOff = reopened.step === 'watch' && state.decision === null && stepState(state, 'disable').phase === 'done';
+  if (!isOff || state.plan.exposed === true)
+    return record(reopened, { kind: 'Parked', code: 'DRAIN_TIMED_OUT', facts: found });
+  return record(reopened, {
+    kind: 'TakeBackDecided',
+    step: 'disable',
+    gate: 'watch',
+    code: 'DRAIN_TIMED_OUT',
+    facts: found,
+  });
 }
 
 /** Takes one act back, as on the way back, and then waits for a person. */

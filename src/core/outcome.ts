@@ -83,11 +83,12 @@ export function onError(
 
 /**
  * The rotation turns back, unless that would be towards a credential that strangers have: once the new one is promoted
- * only a person decides that.
+ * only a person decides that. Who has moved the label has decided: what it names must work.
  */
 function turnBack(state: RotationState, code: ErrorCode, facts: ErrorFacts): RotationEvent {
   const isPromoted = ['promote', 'swap'].some((step) => stepState(state, step).touched);
-  if (state.plan.exposed !== true || !isPromoted) return { kind: 'RollbackDecided', code, facts };
+  if (state.plan.exposed !== true || !isPromoted || code === 'ALIAS_MOVED')
+    return { kind: 'RollbackDecided', code, facts };
   return { kind: 'Parked', code: 'NOT_TURNED_BACK', facts: { ...facts, finding: sentenceOf(code, facts) } };
 }
 

@@ -350,16 +350,16 @@ describe('a gate that looks slowly', () => {
     expect(world.oracle.violations).toEqual([]);
   });
 
-  it.each([
-    ['drain', true],
-    ['watch', false],
-  ] as const)('because the target does parks at %s, after its time and without filling the journal', (gate, both) => {
-    const world = ran({ ...slow(gate, 'verify', 6), ends: 'parked' });
-    expect(world.state).toMatchObject({
-      status: 'parked',
-      because: { code: 'DRAIN_TIMED_OUT', facts: { finding: 'the label was read too long ago' } },
-    });
-    expect(bothLive(world)).toBe(both);
-    expect(told(world).length).toBeLessThan(60);
-  });
+  it.each(['drain', 'watch'])(
+    'because the target does parks at %s, after its time and without filling the journal',
+    (gate) => {
+      const world = ran({ ...slow(gate, 'verify', 6), ends: 'parked' });
+      expect(world.state).toMatchObject({
+        status: 'parked',
+        because: { code: 'DRAIN_TIMED_OUT', facts: { finding: 'the label was read too long ago' } },
+      });
+      expect(bothLive(world)).toBe(true);
+      expect(told(world).length).toBeLessThan(60);
+    },
+  );
 });

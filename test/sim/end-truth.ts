@@ -40,8 +40,14 @@ function* judgeCompleted(ground: Ground, life: Life, current: number | null): Ge
     yield { invariant: 'I6', what: `${plan.rotationId} has completed and previous is not on the old version` };
 }
 
-/** L2: until the old one has been switched off, whoever parks leaves both able to log in; afterwards it can be switched on. */
-export function* judgeParked(ground: Ground, life: Life): Generator<Broken> {
+/** What is asked of a person only once the old one can log in again. */
+const askedWithBoth: readonly string[] = ['OLD_STILL_NEEDED', 'DRAIN_TIMED_OUT'];
+
+/**
+ * L2: until the old one has been switched off, whoever parks leaves both able to log in; afterwards it can be switched on,
+ * and is on already where somebody needs it and strangers have it not.
+ */
+export function* judgeParked(ground: Ground, life: Life, code: string): Generator<Broken> {
   const { plan, old, decision } = life;
   if (old === null || !old.accepted || decision === 'destroy' || plan.capabilities.overlap === 'one-live') return;
   if (ground.isExcused(old.identity) || ground.touched.has(old.identity)) return;
@@ -49,7 +55,9 @@ export function* judgeParked(ground: Ground, life: Life): Generator<Broken> {
   if (life.lost !== null && (life.hasMeant('destroy') || (life.hasMeant('disable') && !life.hasEnabledSince))) return;
   if (!ground.isThere(old.identity))
     yield { invariant: 'L2', what: `${plan.rotationId} parked and the old credential is gone` };
-  else if (life.openIntent !== 'disable' && life.disabledMs === null && !ground.target.live().includes(old.identity))
+  const mayBeOff = life.disabledMs !== null && (!askedWithBoth.includes(code) || plan.exposed === true);
+  const isOff = ground.isThere(old.identity) && !ground.target.live().includes(old.identity);
+  if (life.openIntent !== 'disable' && !mayBeOff && isOff)
     yield { invariant: 'L2', what: `${plan.rotationId} parked and the old credential is off` };
 }
 

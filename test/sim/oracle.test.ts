@@ -317,6 +317,18 @@ describe('the oracle finds', () => {
     expect(hand.broken.map((each) => each.invariant)).toEqual(['L2', 'L2']);
   });
 
+  it('L2 where a person is asked about who needs the old one, and it is off, unless it is exposed', () => {
+    const needed: RotationEvent = { kind: 'Parked', code: 'OLD_STILL_NEEDED', facts: { rotation: 'r1' } };
+    const off = (exposed: boolean): Hand => {
+      const hand = new Hand({}, { exposed }).promoted().commits([intends('disable'), done('disable', {})]);
+      hand.ground.target.changeByHand('app1_a', { login: false });
+      hand.broken.length = 0;
+      return hand.commits([needed]);
+    };
+    expect(off(false).invariants()).toEqual(['L2']);
+    expect(off(true).invariants()).toEqual([]);
+  });
+
   it('L2 where what is lost has switched the old one off, once it was switched on since', () => {
     const parked: RotationEvent = { kind: 'Parked', code: 'ADMIN_REFUSED', facts: { rotation: 'r1' } };
     const hand = new Hand().promoted().commits([intends('disable')]);

@@ -248,7 +248,7 @@ export class Oracle implements Witness {
     const cure = parkedCureOf(event.code, event.facts);
     if (!cure.includes(` ${plan.rotationId}`) || !/keyturn (resume|rollback) /.test(cure))
       this.#say('L2', `${event.code} of ${plan.rotationId} offers no command`);
-    for (const broken of judgeParked(this.#looked().ground(plan.secret), life)) this.#violate(broken);
+    for (const broken of judgeParked(this.#looked().ground(plan.secret), life, event.code)) this.#violate(broken);
   }
 
   #judgeRevoke(life: Life, step: string, judge: (at: Parameters<typeof judgeDisable>[0]) => Iterable<Broken>): void {

@@ -60,6 +60,21 @@ export const plantedBugs: readonly PlantedBug[] = [
     '.map(({ unheard: _unheard, gone: _gone, ...each }) => each);',
     '.filter(({ unheard }) => unheard !== true);',
   ]),
+  bug('a person is asked about who needs the old one while it stays off', [
+    watch,
+    "return exposed === true ? {} : { takingBack: 'disable' };",
+    'return exposed === undefined ? {} : {};',
+  ]),
+  bug('a person is asked before what is taken back is back', [
+    decide,
+    "if (phase === 'undone' && doneMs >= settledMs) return record({ kind: 'Parked', code, facts: found });",
+    "if (phase !== 'idle' || doneMs >= settledMs) return record({ kind: 'Parked', code, facts: found });",
+  ]),
+  bug('what is exposed is turned back to by itself', [
+    outcome,
+    "if (state.plan.exposed !== true || !isPromoted || code === 'ALIAS_MOVED') return { kind: 'RollbackDecided', code, facts };",
+    "if (isPromoted || code !== undefined) return { kind: 'RollbackDecided', code, facts };",
+  ]),
   bug('(d) no grace', [
     evidence,
     'return Math.max(plan.policy.graceMs, ...plan.consumers.map((each) => each.cacheTtlMs));',

@@ -13,6 +13,9 @@ type Of<Kind extends RotationEvent['kind']> = Extract<RotationEvent, { readonly 
 /** How old the newest login with the new credential may be when the label is moved onto it. Milliseconds. */
 const TRIED_MAX_AGE_MS = 10 * 60_000;
 
+/** Why a rotation turns back because a person has said or done so. */
+const ofPeople: readonly string[] = ['CANCELLED', 'ROLLBACK_ORDERED', 'ALIAS_MOVED'];
+
 const commandKinds: readonly string[] = ['cancel', 'rollback', 'resume'];
 
 /** May this event follow what is past? Tells every reason why not. `past` is as it was before the event. */
@@ -42,6 +45,8 @@ export function judgeEvent(past: Past, recorded: Recorded, tell: Tell): void {
       return judgeParked(past, event, tell);
     case 'RollbackDecided':
       if (past.decision !== null) tell('I12', `it turns back after ${past.decision} was decided`);
+      if (past.plan.exposed === true && isPromoted(past) && !ofPeople.includes(event.code))
+        tell('I18', `it turns back by itself (${event.code}), and the old credential is exposed`);
       return;
     case 'DestroyDecided':
       return judgeDestroyDecided(past, tell);
@@ -306,6 +311,10 @@ function isRaiseFailed(past: Past, epoch: number, step: string): boolean {
   if (past.status === 'rolling_back') return past.steps.get(step)?.touched === true;
   if (past.entered !== null && past.raisedEpoch < past.entered.epoch) return true;
   return past.left(epoch).some((each) => each.step === step && !past.isFenced(each));
+}
+
+function isPromoted({ steps }: Past): boolean {
+  return ['promote', 'swap'].some((name) => steps.get(name)?.touched === true);
 }
 
 function touchedTarget(past: Past): boolean {

@@ -57,6 +57,11 @@ const wrong: Wrong = [
     /^I18 disable is taken back by itself, and the old credential is exposed/,
   ],
   [
+    'an exposed credential that is turned back to by itself',
+    rolledBack.planned(() => ({ exposed: true })),
+    /^I18 it turns back by itself \(CONSUMER_REFUSED\), and the old credential is exposed/,
+  ],
+  [
     'a label that is taken back so',
     takenBack.change(takingBack, { event: { step: 'promote' } }),
     /^I13 promote is taken back, which takes nothing away/,
