@@ -86,6 +86,18 @@ const overdue = z
     description: 'Sent to the webhook endpoints of an environment, and again each time as long has passed.',
   });
 
+/** What goes to the endpoints of an environment about a credential that strangers have. */
+const exposed = z
+  .strictObject({
+    type: z.literal('secret.exposed'),
+    timestamp,
+    data: z.strictObject({ environment, secret, rotation, sequence }),
+  })
+  .meta({
+    title: 'A secret is exposed',
+    description: 'Sent to the webhook endpoints of an environment when a rotation begins for what strangers have.',
+  });
+
 /** What goes to the endpoints of an environment about the policies of plain parameters. */
 const parameterWebhook = z
   .strictObject({
@@ -129,6 +141,7 @@ export const webhookSchemas = {
   rotation: rotationWebhook,
   challenge,
   overdue,
+  exposed,
   ack: ackShape,
   instance: instanceShape,
   parameter: parameterWebhook,

@@ -26,7 +26,8 @@ function describe(event: RotationEvent): { readonly step: string; readonly what:
     case 'RotationRequested': {
       const { plan } = event;
       const repair = plan.repair ? ', as a repair' : '';
-      return { step: '', what: `requested by ${plan.requestedBy}${repair}: ${plan.reason} (${plan.secret})` };
+      const exposed = plan.exposed === true ? ', for what is exposed' : '';
+      return { step: '', what: `requested by ${plan.requestedBy}${repair}${exposed}: ${plan.reason} (${plan.secret})` };
     }
     case 'StepIntended':
       return { step: event.step, what: event.attempt > 1 ? `begins, attempt ${event.attempt}` : 'begins' };

@@ -37,6 +37,8 @@ export interface PlanRequest {
   readonly reason: string;
   readonly requestedBy: string;
   readonly repair: boolean;
+  /** Strangers have the current credential. Absent: false. */
+  readonly exposed?: boolean;
 }
 
 /**
@@ -67,6 +69,7 @@ export function planFor(request: PlanRequest): Plan {
     reason: request.reason,
     requestedBy: request.requestedBy,
     repair: request.repair,
+    ...(request.exposed === true ? { exposed: true } : {}),
     adopted: secret.adopted,
   };
 }

@@ -36,9 +36,16 @@ export type ParameterNotice = (typeof parameterNotices)[number];
 
 /**
  * Every type of webhook that an endpoint may ask for. `secret.overdue`: a rotation was due and has not completed.
+ * `secret.exposed`: strangers have the current credential, and a rotation has begun.
  * `parameter.changed`: a plain parameter has a new version.
  */
-export const webhookEvents = [...webhookTypes, 'secret.overdue', ...parameterNotices, 'parameter.changed'] as const;
+export const webhookEvents = [
+  ...webhookTypes,
+  'secret.overdue',
+  'secret.exposed',
+  ...parameterNotices,
+  'parameter.changed',
+] as const;
 export type WebhookEvent = (typeof webhookEvents)[number];
 
 /** The body of a webhook about a parameter. */

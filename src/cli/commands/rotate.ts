@@ -12,6 +12,7 @@ interface RotateOptions {
   readonly env: string;
   readonly reason: string;
   readonly repair: boolean;
+  readonly exposed: boolean;
   readonly wait: boolean;
 }
 
@@ -24,6 +25,11 @@ export const rotate: Register = (program, action) =>
     .requiredOption('--env <environment>', 'the environment it belongs to; there is no default')
     .requiredOption('--reason <text>', 'why; it stands in the journal')
     .option('--repair', 'a current credential that is already refused is no reason to stop', false)
+    .option(
+      '--exposed',
+      'strangers have the current credential: tells so, and turns back to it by itself no more once the new one is promoted',
+      false,
+    )
     .option('--wait', 'stay until it ends or parks', false)
     .action(
       action(async ({ doors, where, output, args }, command: Command) => {
@@ -44,6 +50,7 @@ export const rotate: Register = (program, action) =>
             reason: options.reason,
             requestedBy: doors.principal,
             repair: options.repair,
+            exposed: options.exposed,
           });
           const rotationId = acceptedId(await state.accept(plan, claimsFor(secret)), secret.id);
           await state.ring(rotationId).catch((error: unknown) => {

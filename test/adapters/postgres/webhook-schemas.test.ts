@@ -36,6 +36,32 @@ test('every webhook about a rotation is as its schema says', async () => {
   expect(new Set(sent.map(({ type }) => type))).toEqual(new Set(webhookSchemas.rotation.shape.type.options));
 });
 
+test('that a secret is exposed is told as its schema says, in the transaction that accepts its rotation', async () => {
+  const state = await freshState();
+  const endpoint = (name: string, events?: readonly string[]) => ({
+    ...{ environment, name, url: 'https://ops.example/hook' },
+    ...(events === undefined ? {} : { events }),
+  });
+  const endpoints = [endpoint('ops'), endpoint('page', ['secret.exposed']), endpoint('other', ['rotation.parked'])];
+  await state.registry.declare({ environment, secrets: [], targets: [], endpoints });
+  await Executor.start(harnessOf(state), planFor('calm'));
+  const plan = { ...planFor('leaked'), exposed: true, reason: 'it stood in a log' };
+  expect(await state.intake.accept(plan, [])).toMatchObject({ kind: 'accepted' });
+  expect(await state.intake.accept(plan, [])).toMatchObject({ kind: 'accepted' });
+
+  const { rows } = await state.admin.query<{ endpoint: string; body: string }>(
+    'SELECT endpoint, body FROM keyturn.deliveries ORDER BY endpoint',
+  );
+  expect(rows.map((each) => each.endpoint)).toEqual(['ops', 'page']);
+  expect(rows.map(({ body }) => webhookSchemas.exposed.parse(JSON.parse(body)).data)).toEqual(
+    rows.map(() => ({ environment, secret: plan.secret, rotation: plan.rotationId, sequence: 1 })),
+  );
+  const { rows: audited } = await state.admin.query(
+    "SELECT secret, rotation_id, reason FROM keyturn.audit WHERE action = 'secret.exposed'",
+  );
+  expect(audited).toEqual([{ secret: plan.secret, rotation_id: plan.rotationId, reason: 'it stood in a log' }]);
+});
+
 test('a webhook with one thing more, or a value in it, is not as any schema says', () => {
   const data = { environment, secret: 'prod:/a', rotation: 'r', version: 1, code: null, sequence: 1 };
   const body = { type: 'rotation.promoted', timestamp: '2026-11-23T12:00:00.000Z', data };
