@@ -68,5 +68,5 @@ export async function atEveryEndpoint<T>(
 
 /** The command that gives the admin what it needs. */
 export function adminCure({ admin }: Pick<RedisConfig, 'admin'>): string {
-  return `ACL SETUSER ${admin.username} +acl +client|list +client|kill +config|get`;
+  return `ACL SETUSER ${admin.username} +acl +client|list +client|kill +config|get +time`;
 }

@@ -20,6 +20,7 @@ export default defineRotator<RedisConfig>({
     fence: false,
     disable: true,
     usage: true,
+    refusedLogins: true,
     endsSessions: true,
     list: true,
     // What is sent takes effect when it arrives, or never; this is for a process that was paused while sending.

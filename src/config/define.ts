@@ -188,6 +188,11 @@ export interface ConsumerInput {
    * answer.
    */
   readonly instances?: number | 'registered';
+  /**
+   * The addresses it logs in from: `10.1.2.3`, `10.1.0.0/16`. A login with the old credential that is refused there while it
+   * is off has it switched on again, where the target tells of refused logins. Default: nobody knows.
+   */
+  readonly sources?: readonly string[];
   /** What its challenges are signed with. Default: they are not. */
   readonly key?: Reference;
 }

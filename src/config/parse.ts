@@ -209,9 +209,10 @@ function checkSecret(
     workflow,
     schedule: input.schedule ?? null,
     policy: policyOf(input.policy),
-    consumers: input.consumers.map(({ cacheTtl, url, key, instances, ...rest }) => ({
+    consumers: input.consumers.map(({ cacheTtl, url, key, instances, sources, ...rest }) => ({
       ...rest,
       ...(instances === undefined ? {} : { instances }),
+      ...(sources === undefined ? {} : { sources }),
       url: url ?? null,
       key: key ?? null,
       cacheTtlMs: cacheTtl,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Rotator } from '../contract/rotator.js';
 import { isRotator } from './is-rotator.js';
+import { isAddressRange } from '../core/address-range.js';
 import { webhookEvents } from '../core/delivery.js';
 import type { Json } from '../core/json.js';
 import { findNonJson } from '../core/json.js';
@@ -111,6 +112,11 @@ const instances = z.custom<number | 'registered'>(
   `expected a number from 1 to ${MOST_INSTANCES}, or 'registered'`,
 );
 
+const sources = z
+  .array(z.string().refine(isAddressRange, 'expected an address or a range, such as 10.1.2.3 or 10.1.0.0/16'))
+  .min(1, 'expected one address or more; leave it out where they are not known')
+  .max(100);
+
 const consumer = z.strictObject({
   name,
   url: url.optional(),
@@ -118,6 +124,7 @@ const consumer = z.strictObject({
   required: z.boolean().default(true),
   cacheTtl: duration.default(0),
   instances: instances.optional(),
+  sources: sources.optional(),
   key: reference.optional(),
 });
 

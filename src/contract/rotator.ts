@@ -2,13 +2,13 @@ import { type ZodType, z } from 'zod';
 import type { Capabilities } from '../core/capabilities.js';
 import type { Credential, Proposal } from '../core/credential.js';
 import type { FenceToken } from '../core/fence.js';
-import type { EndpointAnswer, Finding, Tagged, Usage } from '../core/observation.js';
+import type { EndpointAnswer, Finding, RefusedLogins, Tagged, Usage } from '../core/observation.js';
 import { type Secret, isSecret } from '../core/secret.js';
 
 export type { Credential, Proposal } from '../core/credential.js';
 export type { Capabilities } from '../core/capabilities.js';
 export { type FenceToken, type FenceVerdict, judgeFence } from '../core/fence.js';
-export type { EndpointAnswer, Finding, Tagged, Usage } from '../core/observation.js';
+export type { EndpointAnswer, Finding, RefusedLogins, Tagged, Usage } from '../core/observation.js';
 export { Secret, isSecret, openSecret } from '../core/secret.js';
 export {
   type ErrorCode,
@@ -88,6 +88,13 @@ export interface Connection {
 
   /** Who still uses it. `unknown` is allowed, a guess is not. */
   usage(identity: string, ctx: RotatorContext): Promise<Usage>;
+
+  /**
+   * From where logins with this identity were refused since `mark`, which an earlier call has answered; null: only the mark
+   * of now is asked. Who it was is not asked, and what came with a login is not told. Only called where
+   * `capabilities.refusedLogins`; absent elsewhere. `unknown` is allowed, a guess is not.
+   */
+  refusedLogins?(identity: string, mark: string | null, ctx: RotatorContext): Promise<RefusedLogins>;
 
   /** Lifts the secret's fence token to `ctx.fence`, nothing else. Only called where `capabilities.fence`. */
   raise(ctx: RotatorContext): Promise<void>;

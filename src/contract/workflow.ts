@@ -37,7 +37,7 @@ export { type OldCredential, type Preflight, type PreflightFacts, judgePreflight
 export { guardPromote } from '../core/promote-guard.js';
 export { guardDestroy, guardDisable } from '../core/revoke-guard.js';
 export { type CheckFact, type CheckSight, checkFactsAfter } from '../core/soak-check.js';
-export { type Watch, type WatchFacts, judgeWatch } from '../core/watch.js';
+export { type RefusedFacts, type Watch, type WatchFacts, fromConsumers, judgeWatch } from '../core/watch.js';
 
 /** One question of a step to a port, as data: production awaits the answer, a simulation gives it at once. */
 export interface Request {

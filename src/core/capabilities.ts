@@ -10,6 +10,8 @@ export interface Capabilities {
   readonly disable: boolean;
   /** False where the target cannot tell who uses a credential: `usage` then answers `unknown`. */
   readonly usage: boolean;
+  /** True where the target tells from where logins were refused: `refusedLogins` is there then. Absent: false. */
+  readonly refusedLogins?: boolean;
   /** True where `disable` ends live sessions. */
   readonly endsSessions: boolean;
   /** True where `list` finds what carries our tag; where the target keeps none, what is there at all (`exclusive`). */

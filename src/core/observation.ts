@@ -23,6 +23,17 @@ export type Usage =
     }
   | { readonly kind: 'unknown'; readonly reason: string };
 
+/** From where the target has refused logins with an identity since a mark, over all endpoints. */
+export type RefusedLogins =
+  | {
+      readonly kind: 'known';
+      /** Of now, for the next time: in words of the rotator's own, and without values. */
+      readonly mark: string;
+      /** Addresses, without ports, each once. Empty where nothing was asked but the mark. */
+      readonly from: readonly string[];
+    }
+  | { readonly kind: 'unknown'; readonly reason: string };
+
 /** One thing that must be mended before a rotation may start. */
 export type Finding = {
   /** What is wrong, in one sentence without values. */

@@ -1,3 +1,4 @@
+import { isInRange } from './address-range.js';
 import type { ConsumerFact } from './canary.js';
 import { PROOF_MAX_AGE_MS, noProofFrom } from './consumer-facts.js';
 import type { Moment, Verdict } from './decide.js';
@@ -19,12 +20,33 @@ export type WatchFacts = EvidenceFacts & {
   readonly oldAnswers: readonly EndpointAnswer[] | null;
   /** What consumers have said since. Absent in what was looked at before they were asked here. */
   readonly consumers?: readonly ConsumerFact[];
+  /** Who was refused with the old credential. Absent: the target does not tell, or no consumer says from where it logs in. */
+  readonly refused?: RefusedFacts;
   /**
    * Who might still need the old credential, looked at again because it could not be disabled: nothing has shown yet
    * that everything works without it. Null where it could, or there is none.
    */
   readonly again: QuietFacts | null;
 };
+
+/** Logins with the old credential that were refused while it is off. */
+export type RefusedFacts = {
+  /** The rotator's, of after our own last try: it is refused like any other, and must not be taken for a consumer's. */
+  readonly mark: string | null;
+  /** When we last tried the old credential ourselves. Milliseconds since 1970. */
+  readonly triedMs: number;
+  /** Those that came from where a consumer logs in. Others say nothing: anybody may try. */
+  readonly from: readonly { readonly consumer: string; readonly address: string }[];
+};
+
+/** The logins that came from where a consumer logs in. */
+export function fromConsumers(plan: Plan, addresses: readonly string[]): RefusedFacts['from'] {
+  return plan.consumers.flatMap(({ name: consumer, sources = [] }) =>
+    addresses
+      .filter((address) => sources.some((range) => isInRange(address, range)))
+      .map((address) => ({ consumer, address })),
+  );
+}
 
 /** An application that cannot work without the old credential waits no longer than this until it is asked. Milliseconds. */
 const ASKED_EVERY_MS = 5_000;
@@ -43,9 +65,9 @@ export function judgeWatch(
 ): Verdict<WatchFacts, Watch> {
   const harm = contradiction(facts, at.expected, plan);
   if (harm !== undefined) return { kind: harm.code === 'TARGET_CHANGED' ? 'park' : 'fail', ...harm };
-  const refused = facts.consumers?.find((each) => each.answer === 'refused');
-  if (refused !== undefined) {
-    const { consumer, reason: finding } = refused;
+  const needing = whoNeedsOld(plan, facts);
+  if (needing !== undefined) {
+    const { consumer, finding } = needing;
     // Whoever needs it has it again before anybody is asked, unless strangers would have it too.
     const standing = plan.exposed === true ? 'stays off, because it is exposed' : 'was switched on again';
     return { kind: 'park', code: 'OLD_STILL_NEEDED', facts: { consumer, finding, standing }, ...onAgain(plan) };
@@ -59,7 +81,8 @@ export function judgeWatch(
         facts: missedFacts({ why, ...(consumer === undefined ? {} : { consumer }) }, plan.policy.drainMaxMs),
         ...onAgain(plan),
       };
-    const asked = (facts.consumers ?? []).length > 0 ? ASKED_EVERY_MS : Number.POSITIVE_INFINITY;
+    const isAsked = (facts.consumers ?? []).length > 0 || facts.refused !== undefined;
+    const asked = isAsked ? ASKED_EVERY_MS : Number.POSITIVE_INFINITY;
     return { kind: 'wait', facts, why, againInMs: Math.max(1, Math.min(againInMs, plan.policy.pollMs, asked)) };
   };
   if (facts.oldAnswers !== null && !deadEverywhere(facts.oldAnswers)) {
@@ -84,7 +107,24 @@ export function judgeWatch(
   }
   const watched = facts.atMs - at.disabledMs;
   if (watched < plan.policy.watchMs) return wait('watching', plan.policy.watchMs - watched);
+  // Our own try comes last, or it would be among those that are refused.
+  if (facts.refused !== undefined && facts.refused.triedMs < facts.atMs) return wait('a try of the old credential', 1);
   return { kind: 'pass', output: facts };
+}
+
+/**
+ * Who has said that it does not work without the old credential, or has tried it from where it logs in. Of what is exposed
+ * the tries say nothing: whoever has it goes on trying, perhaps from there.
+ */
+function whoNeedsOld(
+  { exposed }: Plan,
+  { consumers = [], refused }: WatchFacts,
+): { readonly consumer: string; readonly finding: string } | undefined {
+  const saying = consumers.find((each) => each.answer === 'refused');
+  if (saying !== undefined) return { consumer: saying.consumer, finding: saying.reason };
+  const trying = exposed === true ? undefined : refused?.from[0];
+  if (trying === undefined) return undefined;
+  return { consumer: trying.consumer, finding: `a login with it was refused from ${trying.address}` };
 }
 
 /** While a person is asked both credentials work, unless strangers have the old one. */

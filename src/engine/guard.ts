@@ -7,6 +7,7 @@ import {
   isKeyturnError,
   keyturnError,
 } from '../core/errors.js';
+import type { RefusedLogins } from '../core/observation.js';
 import type { Scrubber } from '../core/scrub.js';
 import type { Bound, Scope, TargetPort } from '../ports/step-ports.js';
 
@@ -80,6 +81,12 @@ export function guardRotator(
     probe: (scope, credential) => guarded(scope, (ctx) => connection.probe(credential, ctx), credential),
     verify: (scope, credential) => guarded(scope, (ctx) => connection.verify(credential, ctx), credential),
     usage: (scope, identity) => guarded(scope, (ctx) => connection.usage(identity, ctx)),
+    refusedLogins: (scope, identity, mark) =>
+      guarded(scope, async (ctx): Promise<RefusedLogins> => {
+        if (connection.refusedLogins === undefined)
+          return { kind: 'unknown', reason: 'the rotator does not ask for them' };
+        return connection.refusedLogins(identity, mark, ctx);
+      }),
     raise: (scope) => guarded(scope, (ctx) => connection.raise(ctx)),
     disable: (scope, identity) => guarded(scope, (ctx) => connection.disable(identity, ctx)),
     enable: (scope, identity) => guarded(scope, (ctx) => connection.enable(identity, ctx)),

@@ -105,6 +105,7 @@ function routed(find: (scope: Scope) => Promise<Opened>, options: Options): Boun
       return opened.admin === null ? answers : [...answers, await askAsAdmin(scope, credential, options)];
     },
     usage: async (scope, identity) => (await port(scope)).usage(scope, identity),
+    refusedLogins: async (scope, identity, mark) => (await port(scope)).refusedLogins(scope, identity, mark),
     raise: async (scope) => (await port(scope)).raise(scope),
     disable: async (scope, identity) => withoutIt(await find(scope), scope, identity).disable(scope, identity),
     enable: async (scope, identity) => (await port(scope)).enable(scope, identity),

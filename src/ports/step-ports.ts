@@ -1,6 +1,6 @@
 import type { Credential, Proposal } from '../core/credential.js';
 import type { FenceToken } from '../core/fence.js';
-import type { EndpointAnswer, Finding, Tagged, Usage } from '../core/observation.js';
+import type { EndpointAnswer, Finding, RefusedLogins, Tagged, Usage } from '../core/observation.js';
 import type { Plan } from '../core/plan.js';
 import type { Secret } from '../core/secret.js';
 import type { CheckSight } from '../core/soak-check.js';
@@ -28,6 +28,7 @@ export interface TargetPort {
   probe(credential: Credential): readonly EndpointAnswer[];
   verify(credential: Credential): readonly EndpointAnswer[];
   usage(identity: string): Usage;
+  refusedLogins(identity: string, mark: string | null): RefusedLogins;
   raise(): void;
   disable(identity: string): { readonly endedSessions: number };
   enable(identity: string): void;

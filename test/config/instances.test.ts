@@ -77,3 +77,19 @@ describe('the instances of a consumer', () => {
     expect(problems(consumer)).toEqual([problem]);
   });
 });
+
+describe('where a consumer logs in from', () => {
+  test('stands in the plan as addresses and ranges', () => {
+    const sources = ['10.1.2.3', '10.1.0.0/16', '2001:db8::/32'];
+    const [consumer] = parsed({ url, sources }).environments['demo']!.secrets['/demo/api']!.consumers;
+    expect(consumer).toMatchObject({ sources });
+  });
+
+  test.each([
+    [['web.internal'], `${at}.sources[0]: expected an address or a range, such as 10.1.2.3 or 10.1.0.0/16`],
+    [['10.1.2.3', '10.0.0.0/40'], `${at}.sources[1]: expected an address or a range, such as 10.1.2.3 or 10.1.0.0/16`],
+    [[], `${at}.sources: expected one address or more; leave it out where they are not known`],
+  ])('is refused as %j', (sources, problem) => {
+    expect(problems({ url, sources })).toEqual([problem]);
+  });
+});

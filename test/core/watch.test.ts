@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Moment } from '../../src/core/decide.js';
 import type { QuietFacts } from '../../src/core/evidence.js';
-import { type WatchFacts, judgeWatch } from '../../src/core/watch.js';
+import type { Plan } from '../../src/core/plan.js';
+import { type RefusedFacts, type WatchFacts, fromConsumers, judgeWatch } from '../../src/core/watch.js';
 import { aConsumer, aMoment, aProof, answers, expected, lookedMs, watchFacts } from '../support/evidence.js';
 import { aPlan, promptPolicy } from '../support/plans.js';
 
@@ -75,6 +76,69 @@ describe('watch', () => {
     };
     expect(judge(facts)).toEqual(wanted);
     expect(judge(facts, { held: true })).toEqual(wanted);
+  });
+
+  describe('where refused logins are told of', () => {
+    const consumers = [aConsumer({ sources: ['10.1.0.0/16'] }), aConsumer({ name: 'batch' })];
+    const refused = (addresses: readonly string[], change: Partial<RefusedFacts> = {}): RefusedFacts => ({
+      mark: 'm',
+      triedMs: lookedMs,
+      from: fromConsumers(aPlan({ consumers }), addresses),
+      ...change,
+    });
+    const judged = (facts: RefusedFacts, plan: Partial<Plan> = {}) =>
+      judgeWatch(
+        {
+          plan: aPlan({ policy: { ...promptPolicy, watchMs, drainMaxMs, pollMs: 60_000 }, consumers, ...plan }),
+          moment: aMoment(),
+        },
+        { expected, disabledMs: lookedMs - watchMs },
+        watchFacts({ refused: facts }),
+      );
+    const needed = {
+      kind: 'park',
+      code: 'OLD_STILL_NEEDED',
+      facts: {
+        consumer: 'app',
+        finding: 'a login with it was refused from 10.1.2.3',
+        standing: 'was switched on again',
+      },
+      takingBack: 'disable',
+    };
+
+    it('switches it on again for who tried it from where a consumer logs in, and for nobody else', () => {
+      expect(judged(refused(['192.0.2.66', '10.1.2.3']))).toEqual(needed);
+      expect(judged(refused(['192.0.2.66', '10.2.0.1']))).toMatchObject({ kind: 'pass' });
+    });
+
+    it('takes what is tried of an exposed one for nothing, whoever it seems to be', () => {
+      expect(judged(refused(['10.1.2.3']), { exposed: true })).toMatchObject({ kind: 'pass' });
+    });
+
+    it('passes by a try of our own at the last look, and looks every five seconds until then', () => {
+      const older = refused([], { triedMs: lookedMs - 1 });
+      expect(judged(older)).toMatchObject({ kind: 'wait', why: 'a try of the old credential', againInMs: 1 });
+      const early = judgeWatch(
+        {
+          plan: aPlan({ policy: { ...promptPolicy, watchMs, drainMaxMs, pollMs: 60_000 }, consumers }),
+          moment: aMoment(),
+        },
+        { expected, disabledMs: lookedMs },
+        watchFacts({ refused: refused([]) }),
+      );
+      expect(early).toMatchObject({ kind: 'wait', why: 'watching', againInMs: 5_000 });
+    });
+  });
+
+  it('keeps an exposed one off where a consumer refuses, and asks', () => {
+    const against = aProof({ answer: 'refused', reason: 'it does not work' });
+    const plan = aPlan({ policy: { ...promptPolicy, watchMs, drainMaxMs }, exposed: true });
+    const facts = watchFacts({ consumers: [against] });
+    expect(judgeWatch({ plan, moment: aMoment() }, { expected, disabledMs: lookedMs }, facts)).toEqual({
+      kind: 'park',
+      code: 'OLD_STILL_NEEDED',
+      facts: { consumer: 'app', finding: 'it does not work', standing: 'stays off, because it is exposed' },
+    });
   });
 
   it('does not wait for who does not answer: it has proved before the old one was switched off', () => {

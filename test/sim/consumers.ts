@@ -34,6 +34,9 @@ interface Session {
   readonly openedMs: number;
 }
 
+/** Where an application logs in from. */
+export const addressOf = (consumer: string): string => `192.0.2.${16 + (consumer.charCodeAt(0) % 16)}`;
+
 /** One running copy of an application: what it holds, since when, and what it has open. */
 class Instance {
   held: StoredVersion | null = null;
@@ -167,6 +170,7 @@ export class SimulatedConsumer {
     const credential = this.#ground.credentialIn(each.held);
     if (credential === null) return;
     if (!target.accepts(credential)) {
+      target.refuse(credential.identity, addressOf(this.name));
       this.#parts.complain(this.#ground, this, { version: each.held, readMs: each.readMs });
       // As an application does whose login is refused: it reads anew and tries with that.
       this.#read(each);

@@ -50,6 +50,8 @@ export const CANARY = 'value-of-';
  */
 export class Ground {
   readonly target: MemoryTarget;
+  /** Refused logins that somebody was told of, and when that was. Milliseconds since 1970. */
+  readonly toldRefusals: { readonly identity: string; readonly from: string; readonly atMs: number }[] = [];
   /** Which system the address leads to. */
   system: string;
   /** Since when it leads there. Milliseconds since 1970. */
@@ -91,6 +93,10 @@ export class Ground {
   readonly openings = new Openings();
   #backup: (() => void) | undefined;
   readonly #parsed = new WeakMap<Secret, Credential>();
+
+  told(identity: string, from: string): void {
+    this.toldRefusals.push({ identity, from, atMs: this.clock.nowMs() });
+  }
 
   constructor(
     readonly secret: SimulatedSecret,

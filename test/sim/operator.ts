@@ -9,6 +9,7 @@ import type { DatabaseFaults } from './database.js';
 import type { Profile } from './profile.js';
 import type { Queue } from './queue.js';
 import { drawChecks } from './checks.js';
+import { addressOf } from './consumers.js';
 import { type SimulatedSecret, claimsOf, drawCanaries, drawInstances, drawPolicy, planOf } from './population.js';
 import type { Trace } from './trace.js';
 import type { VirtualTime } from './virtual-time.js';
@@ -136,9 +137,11 @@ export class Operator {
   #planned(secret: SimulatedSecret, rotationId: string, repair: boolean): Plan {
     const own = this.#chance.split(rotationId);
     const edited = own.happens(0.2);
+    const isLocated = this.#parts.profile.mayStrike('consumer-sources');
     const isCounted = this.#parts.profile.mayStrike('consumer-instances');
     const consumers = secret.consumers
       .map((each) => (edited ? { ...each, canary: own.happens(0.4), required: own.happens(0.7) } : each))
+      .map((each) => (isLocated ? { ...each, sources: [`${addressOf(each.name)}/32`] } : each))
       .map((each) => (isCounted ? { ...each, ...drawInstances(own.split(each.name)) } : each));
     const checks = drawChecks(own.split('checks'));
     const policy = { ...drawPolicy(own.split('policy')), canaries: drawCanaries(own.split('canaries'), consumers) };

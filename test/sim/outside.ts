@@ -167,6 +167,7 @@ function routed(of: (scope: Scope) => Prompt<TargetPort>): Prompt<TargetPort> {
     probe: (scope, credential) => of(scope).probe(scope, credential),
     verify: (scope, credential) => of(scope).verify(scope, credential),
     usage: (scope, identity) => of(scope).usage(scope, identity),
+    refusedLogins: (scope, identity, mark) => of(scope).refusedLogins(scope, identity, mark),
     raise: (scope) => of(scope).raise(scope),
     disable: (scope, identity) => of(scope).disable(scope, identity),
     enable: (scope, identity) => of(scope).enable(scope, identity),

@@ -72,9 +72,23 @@ export const plantedBugs: readonly PlantedBug[] = [
   ]),
   bug('what is exposed is turned back to by itself', [
     outcome,
-    "if (state.plan.exposed !== true || !isPromoted || code === 'ALIAS_MOVED') return { kind: 'RollbackDecided', code, facts };",
-    "if (isPromoted || code !== undefined) return { kind: 'RollbackDecided', code, facts };",
+    "if (state.plan.exposed !== true || !isPromoted || code === 'ALIAS_MOVED')",
+    'if (isPromoted || code !== undefined)',
   ]),
+  bug('who is refused with the old one counts for nothing', [
+    watch,
+    'const trying = exposed === true ? undefined : refused?.from[0];',
+    'const trying = exposed === true ? undefined : refused?.from[1_000];',
+  ]),
+  bug(
+    '(h) the last try of the old one was at first',
+    [
+      watch,
+      "if (facts.refused !== undefined && facts.refused.triedMs < facts.atMs) return wait('a try of the old credential', 1);",
+      '',
+    ],
+    ['workflows/steps/refused-logins.ts', 'if (isTried && !at.isLast)', 'if (isTried)'],
+  ),
   bug('(d) no grace', [
     evidence,
     'return Math.max(plan.policy.graceMs, ...plan.consumers.map((each) => each.cacheTtlMs));',

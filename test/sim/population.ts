@@ -24,11 +24,11 @@ const environment = 'sim';
 
 /** What kinds of target there are; each is honest about what it can do. */
 const kinds: Readonly<Record<string, Capabilities>> = {
-  fenced: ableCapabilities,
+  fenced: { ...ableCapabilities, refusedLogins: true },
   blunt: { ...ableCapabilities, disable: false, endsSessions: false },
-  unfenced: { ...ableCapabilities, fence: false, settleMs: 8_000 },
+  unfenced: { ...ableCapabilities, refusedLogins: true, fence: false, settleMs: 8_000 },
   silent: { ...ableCapabilities, fence: false, settleMs: 8_000, usage: false, endsSessions: false },
-  provider: { ...ableCapabilities, fence: false, settleMs: 8_000, origin: 'provider' },
+  provider: { ...ableCapabilities, refusedLogins: true, fence: false, settleMs: 8_000, origin: 'provider' },
   single: { ...ableCapabilities, overlap: 'one-live', disable: false, endsSessions: false },
 };
 

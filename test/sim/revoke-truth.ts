@@ -1,5 +1,5 @@
 import { ALIAS_MAX_AGE_MS } from '../../src/core/evidence.js';
-import type { SimulatedConsumer } from './consumers.js';
+import { type SimulatedConsumer, addressOf } from './consumers.js';
 import type { Broken } from './effect-truth.js';
 import type { Ground } from './ground.js';
 import type { Life } from './life.js';
@@ -41,6 +41,14 @@ export function* judgeDestroy(at: Instant): Generator<Broken> {
   if (life.disabledMs === null) yield say('W', 'it was never disabled');
   else if (intendedMs - life.disabledMs < plan.policy.watchMs)
     yield say('W', `${intendedMs - life.disabledMs} ms after disable`);
+  const isNeeded = ground.toldRefusals.some(
+    ({ identity, from, atMs }) =>
+      identity === old.identity &&
+      atMs > (life.disabledMs ?? 0) &&
+      plan.consumers.some(({ name, sources }) => sources !== undefined && addressOf(name) === from),
+  );
+  if (isNeeded && plan.exposed !== true && life.lost === null)
+    yield say('W', 'a consumer was refused with the old one, and that was told');
   if (!plan.capabilities.disable) yield* judgeQuiet(at, life.disabledMs ?? 0, say);
   else if (ground.target.live().includes(old.identity) && !ground.touched.has(old.identity))
     yield say('h', 'the old credential can log in');

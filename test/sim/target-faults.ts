@@ -62,13 +62,20 @@ export class TargetFaults {
       return { ...proposal, value: Secret.fromText(this.#chance.pick(fakes)) };
     },
     create: (scope, proposal) => this.#create(scope, proposal),
-    probe: (_, credential) => this.#seen(this.#ground.target.answers(credential)),
+    probe: (_, credential) => this.#seen(this.#ground.target.tryOut(credential)),
     verify: (_, credential) => this.#seen(this.#ground.target.answers(credential)),
     usage: (scope, identity) => {
       this.#reach(scope);
       if (this.#strikes('usage-unknown', 0.05)) return { kind: 'unknown', reason: 'the view did not answer' };
       this.#ground.openings.seen(identity, scope.fence.epoch, this.#ground.target.sessionsOf(identity));
       return this.#inner().usage(scope, identity);
+    },
+    refusedLogins: (scope, identity, mark) => {
+      this.#reach(scope);
+      if (this.#strikes('refused-logins-unknown', 0.05)) return { kind: 'unknown', reason: 'the log did not answer' };
+      const heard = this.#ground.target.refusedLogins(identity, mark);
+      for (const from of heard.from) this.#ground.told(identity, from);
+      return heard;
     },
     raise: (scope) => {
       this.#reach(scope);

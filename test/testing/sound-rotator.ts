@@ -32,6 +32,8 @@ export type Line = 'plain' | 'away' | 'hung' | 'losing' | 'policy' | 'authority'
 export class SoundTarget {
   readonly #entries = new Map<string, Entry>();
   readonly tokens = new Map<string, FenceToken>();
+  /** Refused logins, the oldest first. */
+  readonly refused: string[] = [];
   lost = 0;
   made = 0;
 
@@ -77,6 +79,7 @@ export const soundCapabilities: Capabilities = {
   fence: true,
   disable: true,
   usage: true,
+  refusedLogins: true,
   endsSessions: true,
   list: true,
   settleMs: 0,
@@ -112,6 +115,7 @@ export function soundConnection({ target, line }: SoundConfig): Connection {
         const entry = entries.get(identity);
         if (entry === undefined) return [{ endpoint: 'memory', answer: 'absent' as const }];
         const isSame = entry.isOn && entry.value === Buffer.from(openSecret(value)).toString();
+        if (!isSame) target.refused.push(identity);
         return [{ endpoint: 'memory', answer: isSame ? ('accepted' as const) : ('refused' as const) }];
       });
     } catch {
@@ -152,6 +156,17 @@ export function soundConnection({ target, line }: SoundConfig): Connection {
           const sessions = [...(entries.get(identity)?.sessions ?? [])].filter(({ isOpen }) => isOpen).length;
           const ageMs = sessions === 0 ? null : 0;
           return { kind: 'known' as const, sessions, youngestAgeMs: ageMs, oldestAgeMs: ageMs };
+        });
+      } catch {
+        return { kind: 'unknown', reason: 'no answer' };
+      }
+    },
+    refusedLogins: async (identity, mark, ctx) => {
+      try {
+        return await target.over(line, ctx, 'read', () => {
+          const since = mark === null ? [] : target.refused.slice(Number(mark));
+          const from = since.includes(identity) ? ['192.0.2.1'] : [];
+          return { kind: 'known' as const, mark: `${target.refused.length}`, from };
         });
       } catch {
         return { kind: 'unknown', reason: 'no answer' };

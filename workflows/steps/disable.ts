@@ -16,6 +16,7 @@ import { openStored } from './named.js';
 import type { Promoted } from './promote.js';
 import type { Proposed } from './propose.js';
 import type { Staged } from './stage.js';
+import { markRefusals } from './refused-logins.js';
 import { hasBegun, wayBack } from './way-back.js';
 
 interface Before {
@@ -32,6 +33,8 @@ export type Disabled = {
   /** Why nothing was switched off; null: it was. */
   readonly skipped: 'no old credential' | 'the target cannot disable' | null;
   readonly endedSessions: number;
+  /** From where on refused logins are somebody else's. Absent: nobody looks at them. */
+  readonly mark?: string;
 };
 
 /** The old credential is switched off, reversibly, and its sessions are ended. */
@@ -55,7 +58,8 @@ export const disable: Act<Before, Disabled> = {
     if (!plan.capabilities.disable) return { output: { skipped: 'the target cannot disable', endedSessions: 0 } };
     const { endedSessions } = yield* ask('target', 'disable', old.identity);
     yield* lookBehind(plan, old, before.stage);
-    return { output: { skipped: null, endedSessions } };
+    const mark = yield* markRefusals(plan, old);
+    return { output: { skipped: null, endedSessions, ...(mark === null ? {} : { mark }) } };
   },
   *undo({ plan, before }) {
     const old = before.preflight === undefined ? yield* oldAsTheWorldTells(plan) : before.preflight.old;

@@ -5,15 +5,14 @@ import {
   type Steps,
   type Watch,
   type WatchFacts,
-  ask,
   judgeWatch,
 } from 'keyturn/workflow';
 import { challenge } from './consumers.js';
 import type { Created } from './create.js';
 import type { Disabled } from './disable.js';
 import { expected, logInWithListed, lookAtNew, lookAtOld } from './evidence.js';
-import { openStored } from './named.js';
 import type { Proposed } from './propose.js';
+import { lookAtOff } from './refused-logins.js';
 import type { Staged } from './stage.js';
 
 interface Before {
@@ -42,7 +41,14 @@ export const watch: Gate<Before, WatchFacts, Watch> = {
       const { usage, lastOpenedMs } = yield* lookAtOld(old, previous?.again?.lastOpenedMs ?? null);
       return { ...seen, oldAnswers: null, again: { atMs: seen.atMs, consumers, usage, lastOpenedMs } };
     }
-    return { ...seen, oldAnswers: yield* ask('target', 'probe', yield* openStored(plan, old.version)), again: null };
+    const isOver = seen.atMs - (moment.doneMs['disable'] ?? 0) >= plan.policy.watchMs;
+    const sight = yield* lookAtOff(plan, old, {
+      previous,
+      mark: before.disable.mark ?? null,
+      atMs: seen.atMs,
+      isLast: isOver && !moment.held,
+    });
+    return { ...seen, ...sight, again: null };
   },
   judge: ({ plan, before, moment }, facts) =>
     judgeWatch(

@@ -227,6 +227,7 @@ function connectionOf({ start, config, quarantine, rotator, idleMs }: Opening): 
     probe: (credential, ctx) => call('probe', [credential], ctx),
     verify: (credential, ctx) => call('verify', [credential], ctx),
     usage: (identity, ctx) => call('usage', [identity], ctx),
+    refusedLogins: (identity, mark, ctx) => call('refusedLogins', [identity, mark], ctx),
     raise: (ctx) => call('raise', [], ctx),
     disable: (identity, ctx) => call('disable', [identity], ctx),
     enable: (identity, ctx) => call('enable', [identity], ctx),

@@ -11,6 +11,7 @@ const memberSchema = z.enum([
   'probe',
   'verify',
   'usage',
+  'refusedLogins',
   'raise',
   'disable',
   'enable',
@@ -127,6 +128,10 @@ export const answerSchemas = {
     z.object({ kind: z.literal('known'), sessions: count, youngestAgeMs: ageMs, oldestAgeMs: ageMs }),
     z.object({ kind: z.literal('unknown'), reason: sentence }),
   ]),
+  refusedLogins: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('known'), mark: sentence, from: z.array(word).max(10_000) }),
+    z.object({ kind: z.literal('unknown'), reason: sentence }),
+  ]),
   raise: nothing,
   disable: z.object({ endedSessions: count }),
   enable: nothing,
@@ -155,9 +160,11 @@ const settingsSchema = z.discriminatedUnion('kind', [
         settleMs: z.number().min(0),
         exclusive: z.boolean().optional(),
         propagationMs: z.number().min(0).optional(),
+        refusedLogins: z.boolean().optional(),
       })
-      .transform(({ exclusive, propagationMs, ...able }) => ({
+      .transform(({ exclusive, propagationMs, refusedLogins, ...able }) => ({
         ...able,
+        ...(refusedLogins === undefined ? {} : { refusedLogins }),
         ...(exclusive === undefined ? {} : { exclusive }),
         ...(propagationMs === undefined ? {} : { propagationMs }),
       })),

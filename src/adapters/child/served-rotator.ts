@@ -112,11 +112,12 @@ function settingsOf(rotator: Rotator, config: unknown): Settings {
     const { overlap, origin, fence, disable, usage, endsSessions, list, settleMs, ...rest } = rotator.capabilities(
       parsed.data,
     );
-    const { exclusive, propagationMs } = rest;
+    const { exclusive, propagationMs, refusedLogins } = rest;
     const able = {
       ...{ overlap, origin, fence, disable, usage, endsSessions, list, settleMs },
       ...(exclusive === undefined ? {} : { exclusive }),
       ...(propagationMs === undefined ? {} : { propagationMs }),
+      ...(refusedLogins === undefined ? {} : { refusedLogins }),
     };
     const warnings = [...(rotator.warnings?.(parsed.data) ?? [])];
     return { kind: 'taken', principal: rotator.principal(parsed.data), warnings, capabilities: able };

@@ -2,7 +2,7 @@ import type { Capabilities } from '../../core/capabilities.js';
 import type { Credential, Proposal } from '../../core/credential.js';
 import { keyturnError } from '../../core/errors.js';
 import { type FenceToken, judgeFence } from '../../core/fence.js';
-import type { EndpointAnswer } from '../../core/observation.js';
+import type { EndpointAnswer, RefusedLogins } from '../../core/observation.js';
 import { Secret, sameSecret } from '../../core/secret.js';
 import type { Bound, Scope, TargetPort } from '../../ports/step-ports.js';
 import type { MemoryClock } from './clock.js';
@@ -27,6 +27,9 @@ export interface MemoryTargetOptions {
   readonly clock: MemoryClock;
 }
 
+/** Where Keyturn itself logs in from. */
+export const ownAddress = '192.0.2.1';
+
 /**
  * A target in memory that behaves as the promises of `keyturn/rotator` say: two accounts that take turns where it can
  * fence, an account per rotation where it cannot, one account where only one can live.
@@ -35,6 +38,7 @@ export class MemoryTarget {
   readonly #accounts = new Map<string, Account>();
   readonly #options: MemoryTargetOptions;
   readonly #made = new Map<string, number>();
+  readonly #refused: { readonly identity: string; readonly from: string }[] = [];
   #token: FenceToken | null = null;
   /** Endpoints that have fallen behind, with the accounts as they knew them then. */
   readonly #behind = new Map<string, ReadonlyMap<string, Account>>();
@@ -51,7 +55,7 @@ export class MemoryTarget {
     identify: () => ({ system: 'memory' }),
     propose: (scope, current) => this.#propose(scope, current?.identity ?? null),
     create: (scope, proposal) => this.#create(scope, proposal),
-    probe: (_, credential) => this.answers(credential),
+    probe: (_, credential) => this.tryOut(credential),
     verify: (_, credential) => this.answers(credential),
     usage: (_, identity) => {
       const ages = (this.#accounts.get(identity)?.sessions ?? []).map(
@@ -66,6 +70,7 @@ export class MemoryTarget {
         oldestAgeMs: some ? Math.max(...ages) : null,
       };
     },
+    refusedLogins: (_, identity, mark) => this.refusedLogins(identity, mark),
     raise: (scope) => this.#fenced(scope),
     disable: (scope, identity) => {
       this.#fenced(scope);
@@ -94,6 +99,24 @@ export class MemoryTarget {
       const account = (this.#behind.get(endpoint) ?? this.#accounts).get(credential.identity);
       return { endpoint, answer: this.#answer(account, credential, endpoint) };
     });
+  }
+
+  /** The same by Keyturn itself, who is refused like anybody. */
+  tryOut(credential: Credential): readonly EndpointAnswer[] {
+    const answers = this.answers(credential);
+    if (answers.some(({ answer }) => answer === 'refused')) this.refuse(credential.identity, ownAddress);
+    return answers;
+  }
+
+  /** A login from this address was refused. */
+  refuse(identity: string, from: string): void {
+    this.#refused.push({ identity, from });
+  }
+
+  /** See `refusedLogins` of the contract. */
+  refusedLogins(identity: string, mark: string | null): Extract<RefusedLogins, { kind: 'known' }> {
+    const since = mark === null ? [] : this.#refused.slice(Number(mark)).filter((each) => each.identity === identity);
+    return { kind: 'known', mark: `${this.#refused.length}`, from: [...new Set(since.map(({ from }) => from))] };
   }
 
   /** True where every endpoint accepts it. */

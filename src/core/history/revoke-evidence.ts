@@ -93,6 +93,13 @@ function* beforeDestroy(revoke: Revoke, gate: PastStep): Iterable<string> {
     if (answer !== 'proved' && answer !== 'pending' && answer !== 'unreachable')
       yield '(c) a consumer refused the new credential while the old one was off';
   }
+  const refused = field(seen, 'refused');
+  if (refused !== undefined) {
+    if (listIn(refused, 'from').length > 0 && past.plan.exposed !== true)
+      yield '(c) a consumer was refused with the old credential while that was off';
+    if (!(numberIn(refused, 'triedMs') >= numberIn(seen, 'atMs')))
+      yield '(h) the old credential was not tried at the last look';
+  }
   const disabledMs = disable.phase === 'done' ? disable.endedMs : Number.NaN;
   if (!(atMs - disabledMs >= past.plan.policy.watchMs - slackMs)) yield '(h) the watch window was not over';
   const isOff = field(disable.output, 'skipped') === null;

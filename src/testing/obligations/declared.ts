@@ -1,7 +1,9 @@
-import assert from 'node:assert/strict';
-import { CONTRACT } from '../../contract/rotator.js';
+import assert, { AssertionError } from 'node:assert/strict';
+import { isIP } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { CONTRACT, type RefusedLogins } from '../../contract/rotator.js';
 import { isSecret, openSecret } from '../../core/secret.js';
-import { assertAccepted, errorText } from './assertions.js';
+import { assertAccepted, errorText, stranger } from './assertions.js';
 import { type Obligation, capable, oneLive, propagationMsOf, twoLive } from './obligation.js';
 
 const heading = 'What you declare';
@@ -209,6 +211,37 @@ export const declaredObligations: readonly Obligation[] = [
         const sorted = rotator.classify(error);
         assert.equal(sorted, 'unknown', `classify sorts ${errorText(error)} as ${sorted}`);
       }
+    },
+  },
+  {
+    name: 'a refused login is told of by where it came from, since a mark',
+    member: 'refusedLogins',
+    heading: 'What you declare',
+    where: [capable('refusedLogins', true)],
+    async act({ connection, ctx, make }) {
+      const made = await make('r1');
+      const told = async (mark: string | null): Promise<Extract<RefusedLogins, { kind: 'known' }>> => {
+        assert.ok(connection.refusedLogins !== undefined, 'it declares refusedLogins: true and has no such member');
+        const answer = await connection.refusedLogins(made.identity, mark, ctx('r1'));
+        if (answer.kind !== 'known')
+          throw new AssertionError({ message: `refusedLogins answers unknown: ${answer.reason}` });
+        return answer;
+      };
+      const before = await told(null);
+      assert.deepEqual(before.from, [], 'without a mark it tells of logins all the same');
+      await connection.probe({ identity: made.identity, value: stranger('').value }, ctx('r1'));
+      // Logs are written by somebody else, in his time.
+      let after = await told(before.mark);
+      for (let tries = 0; after.from.length === 0 && tries < 100; tries += 1) {
+        await delay(50);
+        after = await told(before.mark);
+      }
+      assert.equal(after.from.length, 1, 'a login that was refused since the mark is not told of');
+      assert.ok(after.from[0] !== undefined && isIP(after.from[0]) !== 0, 'where it came from is not an address');
+      assert.deepEqual((await told(after.mark)).from, [], 'what is older than the mark is told of again');
+      const fresh = await make('r2', made);
+      const ofFresh = await connection.refusedLogins?.(fresh.identity, before.mark, ctx('r2'));
+      assert.ok(ofFresh?.kind === 'known' && ofFresh.from.length === 0, 'it tells of logins of another credential');
     },
   },
   {

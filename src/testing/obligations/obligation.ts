@@ -45,8 +45,11 @@ export const oneLive: Condition = { says: "overlap: 'one-live'", holds: ({ overl
 export const originOurs: Condition = { says: "origin: 'ours'", holds: ({ origin }) => origin === 'ours' };
 
 /** The condition that a capability has this value. */
-export function capable(name: 'fence' | 'disable' | 'usage' | 'endsSessions' | 'list', value: boolean): Condition {
-  return { says: `${name}: ${value}`, holds: (capabilities) => capabilities[name] === value };
+export function capable(
+  name: 'fence' | 'disable' | 'usage' | 'endsSessions' | 'list' | 'refusedLogins',
+  value: boolean,
+): Condition {
+  return { says: `${name}: ${value}`, holds: (capabilities) => (capabilities[name] ?? false) === value };
 }
 
 /**

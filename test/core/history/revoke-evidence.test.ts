@@ -66,6 +66,18 @@ const wrong: Wrong = [
     /^I2 disable is meant: \(c\) batch had not proved/,
   ],
   [
+    '(c) a login with the old one that was refused where a consumer logs in',
+    staged.output('watch', {
+      refused: { mark: 'm', triedMs: Number.MAX_SAFE_INTEGER, from: [{ consumer: 'app', address: '10.1.2.3' }] },
+    }),
+    /^I2 destroy is meant: \(c\) a consumer was refused with the old credential/,
+  ],
+  [
+    '(h) a try of the old one that was not the last look',
+    staged.output('watch', { refused: { mark: 'm', triedMs: 1, from: [] } }),
+    /^I2 destroy is meant: \(h\) the old credential was not tried at the last look/,
+  ],
+  [
     '(c) fewer instances than there must be',
     staged.planned(({ consumers }) => ({ consumers: consumers.map((each) => ({ ...each, instances: 2 })) })),
     /^I2 disable is meant: \(c\) [01] of 2 instances of app had proved/,

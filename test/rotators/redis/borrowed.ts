@@ -99,7 +99,7 @@ export async function borrowTarget(server?: Server): Promise<Borrowed> {
   const borrowed = server ?? (await borrowServer());
   const { port, person } = borrowed;
   const password = randomBytes(12).toString('hex');
-  const needed = ['+acl', '+client|list', '+client|kill', '+config|get'];
+  const needed = ['+acl', '+client|list', '+client|kill', '+config|get', '+time'];
   await person.call('ACL', 'SETUSER', 'keyturn_admin', 'on', `>${password}`, ...needed);
   const configure: Borrowed['configure'] = (change = {}) =>
     redis.config.parse({

@@ -55,7 +55,7 @@ describeWithProgram('before a rotation', () => {
 
     await expect(connection.create(await connection.propose(null, ctx('r1')), ctx('r1'))).rejects.toMatchObject({
       code: 'PRIVILEGE_MISSING',
-      facts: { action: 'create', cure: 'ACL SETUSER keyturn_admin +acl +client|list +client|kill +config|get' },
+      facts: { action: 'create', cure: 'ACL SETUSER keyturn_admin +acl +client|list +client|kill +config|get +time' },
     });
     await person.call('ACL', 'SETUSER', 'keyturn_admin', '-client|list');
     expect(await connection.usage('app-r1', ctx('r1'))).toMatchObject({ kind: 'unknown' });

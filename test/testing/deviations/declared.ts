@@ -4,6 +4,8 @@ import { z } from 'zod';
 import { type SoundConfig, soundCapabilities } from '../sound-rotator.js';
 import type { Planted } from './planted.js';
 
+const refusedLogin = 'a refused login is told of by where it came from, since a mark';
+
 /** Stubs that are other than they say. */
 export const declaredDeviations: readonly Planted[] = [
   [
@@ -73,5 +75,44 @@ export const declaredDeviations: readonly Planted[] = [
       }),
     },
     'usage counts a session that is open',
+  ],
+  [
+    'hears of no refused login',
+    { connection: () => ({ refusedLogins: async () => ({ kind: 'known', mark: '', from: [] }) }) },
+    refusedLogin,
+  ],
+  ['has no ear for refused logins', { connection: () => ({ refusedLogins: undefined as never }) }, refusedLogin],
+  [
+    'tells of refused logins from before the mark',
+    {
+      connection: (sound) => ({
+        refusedLogins: async (identity, mark, ctx) => sound.refusedLogins!(identity, mark === null ? null : '0', ctx),
+      }),
+    },
+    refusedLogin,
+  ],
+  [
+    'tells of the refused logins of others',
+    {
+      connection: (_, { target }) => ({
+        refusedLogins: async (_identity, mark) => {
+          const from = mark !== null && target.refused.length > Number(mark) ? ['192.0.2.1'] : [];
+          return { kind: 'known', mark: `${target.refused.length}`, from };
+        },
+      }),
+    },
+    refusedLogin,
+  ],
+  [
+    'says who was refused instead of from where',
+    {
+      connection: (sound) => ({
+        refusedLogins: async (identity, mark, ctx) => {
+          const answer = await sound.refusedLogins!(identity, mark, ctx);
+          return answer.kind === 'known' ? { ...answer, from: answer.from.map(() => 'web-1') } : answer;
+        },
+      }),
+    },
+    refusedLogin,
   ],
 ];

@@ -1,0 +1,57 @@
+import {
+  type EndpointAnswer,
+  type OldCredential,
+  type Plan,
+  type RefusedFacts,
+  type Steps,
+  type WatchFacts,
+  ask,
+  deadEverywhere,
+  fromConsumers,
+} from 'keyturn/workflow';
+import { openStored } from './named.js';
+
+/** True where the target tells from where it has refused logins, and a consumer says from where it logs in. */
+function areHeard({ capabilities, consumers }: Plan): boolean {
+  return capabilities.refusedLogins === true && consumers.some(({ sources = [] }) => sources.length > 0);
+}
+
+/** The mark from which on refused logins with the old credential are looked at; null: they are not, or cannot be now. */
+export function* markRefusals(plan: Plan, { identity }: OldCredential): Steps<string | null> {
+  if (!areHeard(plan)) return null;
+  const now = yield* ask('target', 'refusedLogins', identity, null);
+  return now.kind === 'known' ? now.mark : null;
+}
+
+/** What was seen of the old credential while it is off. */
+interface OffSight {
+  readonly oldAnswers: readonly EndpointAnswer[];
+  readonly refused?: RefusedFacts;
+}
+
+/**
+ * Whether the old credential is refused, and who else has tried it. Our own try is refused as well, and nobody could tell it
+ * from a consumer's on the same machine: it is made at first and at last, and in between only the others are looked at.
+ */
+export function* lookAtOff(
+  plan: Plan,
+  old: OldCredential,
+  at: {
+    readonly previous: Pick<WatchFacts, 'oldAnswers' | 'refused'> | null;
+    /** The mark of when it was switched off. */
+    readonly mark: string | null;
+    readonly atMs: number;
+    /** True where watch may pass by what is seen now. */
+    readonly isLast: boolean;
+  },
+): Steps<OffSight> {
+  if (!areHeard(plan)) return { oldAnswers: yield* ask('target', 'probe', yield* openStored(plan, old.version)) };
+  const mark = at.previous?.refused?.mark ?? at.mark;
+  const heard = mark === null ? null : yield* ask('target', 'refusedLogins', old.identity, mark);
+  const from = fromConsumers(plan, heard?.kind === 'known' ? heard.from : []);
+  const { oldAnswers: before = null, refused } = at.previous ?? {};
+  const isTried = before !== null && deadEverywhere(before) && refused !== undefined && refused.mark !== null;
+  if (isTried && !at.isLast) return { oldAnswers: before, refused: { ...refused, from } };
+  const oldAnswers = yield* ask('target', 'probe', yield* openStored(plan, old.version));
+  return { oldAnswers, refused: { mark: yield* markRefusals(plan, old), triedMs: at.atMs, from } };
+}
