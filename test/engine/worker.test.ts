@@ -38,8 +38,8 @@ function aWorker(change: Partial<WorkerParts> = {}, plan = aPlan()) {
       stop: async () => undefined,
     },
     deliveries: {
-      take: async () => null,
-      record: async () => ({ kind: 'written', next: null, restsMs: null, gaveUp: 0 }),
+      take: async () => [],
+      record: async (tries) => tries.map(() => ({ kind: 'written', next: null, restsMs: null, gaveUp: 0 })),
     },
     sender: { send: async () => ({ outcome: 'delivered', status: 204, reason: null, retryAfterMs: null }) },
     sweep: (own) =>
@@ -64,6 +64,7 @@ function aWorker(change: Partial<WorkerParts> = {}, plan = aPlan()) {
           orphans: async () => [],
           log,
           everyMs: 10,
+          webhooksEveryMs: 10,
           batch: 10,
         },
         own,
