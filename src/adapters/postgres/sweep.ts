@@ -57,8 +57,8 @@ export function postgresSweep(pool: Session): SweepQueries {
         [limit, quietMs],
       ),
 
-    // Index deliveries_due, once for each endpoint. Only what is rung for is locked, and asked once more whether it still is to be:
-    // a backlog that waits is looked at several times a second, and by every worker.
+    // Index deliveries_due, once for each endpoint. Only what is rung for is locked: a backlog that waits is looked at several
+    // times a second. What another sweep rings for in the same moment may be rung for twice.
     undelivered: (limit, quietMs) =>
       rowsOf<Undelivered>(
         pool,
@@ -72,7 +72,6 @@ export function postgresSweep(pool: Session): SweepQueries {
              WHERE e.declared AND NOT e.gone AND (e.rests_until IS NULL OR e.rests_until <= now())
                AND (d.rung_at IS NULL OR d.rung_at <= now() - $2 * interval '1 millisecond')
              ORDER BY d.next_at LIMIT $1)
-           AND (l.rung_at IS NULL OR l.rung_at <= now() - $2 * interval '1 millisecond')
            FOR NO KEY UPDATE SKIP LOCKED)
          RETURNING delivery_id AS "deliveryId", attempt || '-' || rings AS key`,
         [limit, quietMs],
