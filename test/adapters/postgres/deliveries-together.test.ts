@@ -73,6 +73,13 @@ test('of each endpoint as many are taken as may be under way, named or not', asy
   expect(await take(100, ...ofA)).toEqual([]);
 });
 
+test('what is under way counts for who takes after it', async () => {
+  const { take } = await owed(6, 'a');
+  expect(await take(3)).toHaveLength(3);
+  expect(await take(100)).toHaveLength(1);
+  expect(await take(100)).toEqual([]);
+});
+
 test('one that may have a single webhook under way has one', async () => {
   const { state, take, idsOf } = await owed(3, 'a', 'b');
   await ruled(state, 'a', 'failures = 3');
@@ -95,6 +102,7 @@ test.each([
   const { state, take, idsOf } = await owed(1, 'a', 'b', 'c');
   await ruled(state, 'a', how);
   await ruled(state, 'b', how);
+  expect((await state.sweep.undelivered(10, 0)).map(({ deliveryId }) => deliveryId)).toEqual(await idsOf('c'));
   expect(endpointsOf(await take(10, ...(await idsOf('a'))))).toEqual(['c']);
 });
 
@@ -106,6 +114,16 @@ test('what was delivered, or is put off, is not taken, named or not', async () =
   await state.deliveries.together.record([{ ...tryOf(second!, 'failed'), againInMs: 60_000 }]);
 
   expect(await take(10, ...(await idsOf('a')), ...(await idsOf('b')))).toEqual([]);
+});
+
+test('what was delivered is never taken again, whatever else is due for its endpoint', async () => {
+  const { state, take, pass } = await owed(2, 'a');
+  const [first] = await take(1);
+  await state.deliveries.together.record([tryOf(first!)]);
+  await pass(60_000);
+
+  const taken = await take(10);
+  expect(taken.map(({ deliveryId }) => deliveryId === first?.deliveryId)).toEqual([false]);
 });
 
 test('workers that take at the same time take different ones, and all there are', async () => {
