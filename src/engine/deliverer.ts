@@ -1,11 +1,10 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { isKeyturnError } from '../core/errors.js';
-import type { Deliveries, Delivery, WebhookSender } from '../ports/operations.js';
+import type { Deliveries, Delivery, DeliveryTry, WebhookSender } from '../ports/operations.js';
 import { type DeliveryPorts, deliver } from './deliver.js';
 import { gathered } from './gathered.js';
 
 /** So many due webhooks are rung for with one ring, and taken for it: a job of the queue for each took longer than sending them. */
-export const RUNG_TOGETHER = 64;
+export const RUNG_TOGETHER = 128;
 
 /**
  * Webhooks on their way at a time. Sending one is waiting for somebody else, up to ten seconds: with as few as there are
@@ -51,7 +50,7 @@ export class Deliverer {
 
   constructor(parts: DelivererParts, stopping: () => boolean = () => false) {
     this.#parts = parts;
-    const record = gathered(parts.deliveries.record, AT_ONCE);
+    const record = gathered((tries: readonly DeliveryTry[]) => parts.deliveries.record(tries), AT_ONCE);
     this.#ports = { sender: parts.sender, log: parts.log, record };
     this.#stopping = stopping;
   }
@@ -85,7 +84,7 @@ export class Deliverer {
     try {
       while (this.#underWay < AT_ONCE && this.#wanted > 0 && !this.#stopping()) {
         const room = AT_ONCE - this.#underWay;
-        if (room < Math.min(this.#wanted, WORTH_TAKING)) await pause(MOMENT_MS);
+        if (room < Math.min(this.#wanted, WORTH_TAKING)) await aMoment();
         await this.#take();
       }
     } finally {
@@ -154,6 +153,8 @@ export class Deliverer {
     this.#work.add(tracked);
   }
 }
+
+const aMoment = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, MOMENT_MS));
 
 function newRung(): Rung {
   let [end, fail]: [() => void, (reason: unknown) => void] = [() => undefined, () => undefined];

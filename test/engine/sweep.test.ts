@@ -154,11 +154,11 @@ it('many unsent webhooks are rung for together, because who answers takes what e
   const asked: number[] = [];
   const undelivered = async (limit: number) => {
     asked.push(limit);
-    return Array.from({ length: 130 }, (_, index) => ({ deliveryId: `d${index}`, key: 'k' }));
+    return Array.from({ length: 260 }, (_, index) => ({ deliveryId: `d${index}`, key: 'k' }));
   };
   const { sweep, did } = aSweep({ found: { undelivered } });
   await sweep.once();
-  expect(did).toEqual(['rang delivery d0 k', 'rang delivery d64 k', 'rang delivery d128 k']);
+  expect(did).toEqual(['rang delivery d0 k', 'rang delivery d128 k', 'rang delivery d256 k']);
   expect(asked).toEqual([200]);
 });
 

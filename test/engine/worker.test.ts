@@ -152,6 +152,41 @@ describe('a worker', () => {
     expect(status()).toEqual(closed);
   });
 
+  it('that is stopped waits for webhooks that were taken beside the one it rang for', async () => {
+    const delivery = { environment: 'test', endpoint: 'chat', url: 'https://example.com', webhookId: 'w', body: '{}' };
+    const due = new Set(['d1', 'd2']);
+    const written: string[] = [];
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const { worker } = aWorker({
+      deliveries: {
+        take: async () => {
+          const all = [...due].map((deliveryId) => ({ ...delivery, deliveryId, attempt: 1, asked: 0, nowMs: 0 }));
+          due.clear();
+          return all;
+        },
+        record: async (tries) => {
+          written.push(...tries.map((each) => each.delivery.deliveryId));
+          return tries.map(() => ({ kind: 'written', next: null, restsMs: null, gaveUp: 0 }));
+        },
+      },
+      sender: {
+        send: async ({ deliveryId }) => {
+          if (deliveryId === 'd2') await held;
+          return { outcome: 'delivered', status: 204, reason: null, retryAfterMs: null };
+        },
+      },
+    });
+    await worker.handlers.delivery('d1');
+    expect(written).toEqual(['d1']);
+    const stopping = worker.stop();
+    release();
+    await stopping;
+    expect(written).toEqual(['d1', 'd2']);
+  });
+
   it('that is stopped finishes the effect in hand and gives the lease back', async () => {
     const { memory } = aWorker();
     let release: () => void = () => undefined;
