@@ -4,6 +4,7 @@
 -- Always endpoints first and then webhooks; those of the named are waited for in the order of their names, as below. What
 -- another worker is just at is none of the others: nobody waits for it. Who has locked an endpoint is the only one who takes of
 -- it and writes down, so that each statement after the lock sees what is so.
+-- take_delivery stays for workers of the version before, until they are restarted.
 -- Planned with each call: a plan that was made while there were few webhooks reads all of them once for each endpoint.
 CREATE FUNCTION keyturn.take_deliveries(p_deliveries text[], p_others integer, p_for_ms double precision)
 RETURNS TABLE (
@@ -82,7 +83,6 @@ BEGIN
       keyturn.to_ms(clock_timestamp());
 END
 $$;
-DROP FUNCTION keyturn.take_delivery(text, double precision);
 
 -- record_deliveries(tries): writes down how tries went, each as record_delivery does; one row for each, in their order. In:
 -- [{"deliveryId","url","asked","outcome","status","reason","tookMs","againInMs"}…]. Their endpoints are locked first and in
