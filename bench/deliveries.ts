@@ -11,6 +11,7 @@ import { migrateQueue } from '../src/adapters/bullmq/migrate-queue.js';
 import { createKeyFile } from '../src/adapters/local-keyring/key-file.js';
 import { migrate } from '../src/adapters/postgres/migrate.js';
 import { startEmbeddedPostgres } from '../src/embedded/postgres.js';
+import { processorMs, serverProcessorMs } from './processor-time.js';
 import { startWorker, withClient } from './rig.js';
 
 // One event that a thousand endpoints are told of, of which a twentieth takes connections and never answers, and a twentieth
@@ -34,6 +35,8 @@ const answer: RequestListener = (request, response) => {
   request.resume();
   setTimeout(() => response.writeHead(204).end(), isSlow(index) ? slowMs : 0);
 };
+
+const rate = (sum = 0): string => ((sum / roundMs) * 1_000).toFixed(1);
 
 async function listening(server: Server): Promise<number> {
   server.listen(0, '127.0.0.1');
@@ -69,10 +72,34 @@ export default defineConfig({ keyring: { file: './keyturn.key' }, environments: 
 `,
 );
 const worker = await startWorker({ config, stateUrl, concurrency: 8 });
-process.stdout.write(`${endpoints} endpoints, load ${loadavg()[0]?.toFixed(1)}\n`);
+
+/** What it has taken so far: transactions of all that use the database, the queue included, and processor time. Milliseconds. */
+async function spent(): Promise<readonly number[]> {
+  const { transactions, serverMs } = await withClient(stateUrl, async (client) => {
+    const { rows } = await client.query<{ count: string }>(
+      'SELECT xact_commit AS count FROM pg_stat_database WHERE datname = current_database()',
+    );
+    return { transactions: Number(rows[0]?.count), serverMs: await serverProcessorMs(client) };
+  });
+  const { user, system } = process.cpuUsage();
+  return [transactions, await processorMs(worker.pid), serverMs, (user + system) / 1_000];
+}
+
+/** What passed since then, without what an idle worker takes in the same time. */
+async function spentSince(before: readonly number[], idle: readonly number[] = []): Promise<readonly number[]> {
+  return (await spent()).map((each, index) => each - (before[index] ?? 0) - (idle[index] ?? 0));
+}
+
+const beforeIdle = await spent();
+await delay(roundMs);
+const idle = await spentSince(beforeIdle);
+process.stdout.write(
+  `${endpoints} endpoints, load ${loadavg()[0]?.toFixed(1)}; idle: ${rate(idle[0])} transactions/s, processor ms/s: worker ${rate(idle[1])}, PostgreSQL ${rate(idle[2])}\n`,
+);
 try {
   for (let round = 1; round <= rounds; round += 1) {
     told.clear();
+    const before = await spent();
     const beganMs = performance.now();
     await withClient(stateUrl, (client) =>
       client.query(
@@ -88,6 +115,10 @@ try {
     const median = healthy[Math.floor(healthy.length / 2)] ?? Number.NaN;
     process.stdout.write(
       `event ${round}: ${within} of ${lives} that live were told within ${goal.allWithinMs / 1000} s; healthy ones after ${Math.round(median)} ms (median), ${Math.round(p99)} ms (p99, goal ${goal.healthyP99Ms})\n`,
+    );
+    const [transactions, ...each] = (await spentSince(before, idle)).map((sum) => (sum / endpoints).toFixed(2));
+    process.stdout.write(
+      `  of each: ${transactions} transactions, processor ms: worker ${each[0]}, PostgreSQL ${each[1]}, receivers ${each[2]}\n`,
     );
   }
 } finally {

@@ -2,6 +2,7 @@ import { isKeyturnError } from '../core/errors.js';
 import type { Tagged } from '../core/observation.js';
 import type { Calendar, SweepQueries } from '../ports/operations.js';
 import type { Wakeups } from '../ports/wakeups.js';
+import { RUNG_TOGETHER } from './deliverer.js';
 import type { WorkerHandlers, WorkerLog } from './worker.js';
 
 /** What the sweep stands on. */
@@ -25,12 +26,14 @@ export interface SweepParts {
   readonly log: WorkerLog;
   /** Milliseconds between two sweeps. */
   readonly everyMs: number;
-  /** How many each query takes at a time. */
+  /** Milliseconds between two looks for webhooks alone: nobody rings for those that a commit has just made. */
+  readonly webhooksEveryMs: number;
+  /** How many each query takes at a time; of webhooks, of which each is only marked, twenty times as many. */
   readonly batch: number;
 }
 
-/** Batches of webhooks that one sweep rings for. */
-const MAX_BATCHES = 20;
+/** One event may be owed to a thousand endpoints, which do not wait for the next sweep. */
+const WEBHOOKS_PER_BATCH = 20;
 
 /** Rings that nobody answers before the sweep does the work itself: the queue takes them and hands out nothing. */
 const UNANSWERED_RINGS = 5;
@@ -47,9 +50,9 @@ export class Sweep {
   readonly #inWork = new Set<Promise<void>>();
   /** The parts that failed the last time. */
   readonly #failing = new Set<string>();
-  #timer: NodeJS.Timeout | undefined;
+  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #running = new Set<Promise<void>>();
   #isAuditing = false;
-  #running: Promise<void> = Promise.resolve();
   #stopped = false;
 
   constructor(parts: SweepParts, handlers: WorkerHandlers) {
@@ -58,36 +61,55 @@ export class Sweep {
   }
 
   start(): void {
-    const again = (): void => {
-      if (this.#stopped) return;
-      this.#running = this.#find();
+    const { everyMs, webhooksEveryMs } = this.#parts;
+    this.#repeat(everyMs, () => {
       this.#auditAlongside();
-      void this.#running.then(() => {
-        if (!this.#stopped) this.#timer = setTimeout(again, this.#parts.everyMs);
-      });
-    };
-    again();
+      return this.#find();
+    });
+    this.#repeat(webhooksEveryMs, () => this.#findWebhooks());
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearTimeout(this.#timer);
-    await this.#running;
+    for (const timer of this.#timers) clearTimeout(timer);
+    await Promise.all(this.#running);
     await Promise.all(this.#inWork);
   }
 
   /** One sweep, with the audits that are due. A part that fails is left to the next. */
   async once(): Promise<void> {
     await this.#find();
+    await this.#findWebhooks();
     await this.#guarded('alias audits', () => this.#audit());
+  }
+
+  /** Begins at once, and again so long after each end. */
+  #repeat(everyMs: number, work: () => Promise<void>): void {
+    const again = (): void => {
+      if (this.#stopped) return;
+      const running = work().then(() => {
+        this.#running.delete(running);
+        if (this.#stopped) return;
+        const timer = setTimeout(() => {
+          this.#timers.delete(timer);
+          again();
+        }, everyMs);
+        this.#timers.add(timer);
+      });
+      this.#running.add(running);
+    };
+    again();
   }
 
   async #find(): Promise<void> {
     await this.#guarded('due secrets', () => this.#startDue());
     await this.#guarded('unattended rotations', () => this.#ringUnattended());
-    await this.#guarded('unsent webhooks', () => this.#ringUndelivered());
     await this.#guarded('overdue secrets', () => this.#tellOverdue());
     await this.#guarded('policies of parameters', () => this.#tellPolicies());
+  }
+
+  async #findWebhooks(): Promise<void> {
+    await this.#guarded('unsent webhooks', () => this.#ringUndelivered());
   }
 
   /**
@@ -139,20 +161,17 @@ export class Sweep {
     }
   }
 
-  /** One event may be owed to a thousand endpoints: as long as the queue takes the rings, the next do not wait for the next sweep. */
+  /** One ring for many, because who answers it takes what else is due as well. */
   async #ringUndelivered(): Promise<void> {
     const { queries, batch, everyMs } = this.#parts;
-    for (let count = 0; count < MAX_BATCHES && !this.#stopped; count += 1) {
-      const found = await queries.undelivered(batch, everyMs);
-      const rung = await Promise.all(
-        found.map(async ({ deliveryId, key }) => {
-          const isRung = await this.#ring('delivery', deliveryId, key, false);
-          if (!isRung) this.#byItself(this.#handlers.delivery(deliveryId));
-          return isRung;
-        }),
-      );
-      if (found.length < batch || rung.includes(false)) return;
-    }
+    const found = await queries.undelivered(batch * WEBHOOKS_PER_BATCH, everyMs);
+    const rungFor = found.filter((_, index) => index % RUNG_TOGETHER === 0);
+    await Promise.all(
+      rungFor.map(async ({ deliveryId, key }) => {
+        const isRung = await this.#ring('delivery', deliveryId, key, false);
+        if (!isRung) this.#byItself(this.#handlers.delivery(deliveryId));
+      }),
+    );
   }
 
   /** Nobody waits for it: one slow target must not keep the sweep from the others. What fails is found again. */

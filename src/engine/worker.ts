@@ -4,7 +4,7 @@ import type { BoundEnginePorts } from '../ports/engine-ports.js';
 import type { Deliveries, WebhookSender } from '../ports/operations.js';
 import type { WakeupSource, Wakeups } from '../ports/wakeups.js';
 import { type Advanced, advance } from './advance.js';
-import { deliver } from './deliver.js';
+import { Deliverer } from './deliverer.js';
 import { perform } from './perform.js';
 import type { Sweep } from './sweep.js';
 
@@ -64,6 +64,7 @@ export class Worker {
   readonly #inWork = new Set<Promise<void>>();
   /** Rotations in hand, and whether it rang for them again meanwhile. */
   readonly #inHand = new Map<string, { again: boolean }>();
+  readonly #deliverer: Deliverer;
   readonly #sweep: Sweep;
   /** When the ring comes that it has asked for, on this process's clock. Milliseconds. */
   readonly #rungFor = new Map<string, number>();
@@ -72,13 +73,14 @@ export class Worker {
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
+    this.#deliverer = new Deliverer(parts, () => this.#stopping);
     this.#sweep = parts.sweep(this.handlers);
   }
 
   get handlers(): WorkerHandlers {
     return {
       rotation: (rotationId) => this.#track(this.#take(rotationId)),
-      delivery: (deliveryId) => this.#track(deliver(deliveryId, this.#parts, () => this.#stopping)),
+      delivery: (deliveryId) => this.#track(this.#deliverer.ring(deliveryId)),
     };
   }
 
@@ -102,7 +104,12 @@ export class Worker {
     const patience = new Promise<'left'>((resolve) => {
       timer = setTimeout(() => resolve('left'), STOP_WITHIN_MS);
     });
-    const ended = Promise.all([this.#sweep.stop(), source.stop(), Promise.allSettled(this.#inWork)]);
+    const ended = Promise.all([
+      this.#sweep.stop(),
+      source.stop(),
+      Promise.allSettled(this.#inWork),
+      this.#deliverer.ended(),
+    ]);
     const how = await Promise.race([ended.then(() => 'ended' as const), patience]);
     clearTimeout(timer);
     if (how === 'left')

@@ -161,6 +161,7 @@ export async function openWorkerParts({ variables, urls, config, concurrency }: 
             },
             log,
             everyMs: 1_000,
+            webhooksEveryMs: 200,
             batch: 100,
           },
           handlers,

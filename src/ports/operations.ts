@@ -222,22 +222,29 @@ export interface SweepQueries {
 /** The outbox of webhooks. Rows are written in the journal's transaction. */
 export interface Deliveries {
   /**
-   * Takes a delivery whose time has come, for at most `forMs`. *Returns* null where there is nothing to do now; where its
-   * endpoint rests, or has as many under way as it may, it stays due.
+   * Takes deliveries whose time has come: those that are named, and beside them so many `others` at most, those that are due the
+   * longest. What has nothing to do now is left out; where its endpoint rests, or has as many under way as it may, it stays due.
    */
-  take(deliveryId: string, forMs: number): Promise<Delivery | null>;
-  /** Writes how it went. `againInMs` null: not again. `gone` silences the endpoint, unless it has another address now. */
-  record(
-    delivery: Pick<Delivery, 'deliveryId' | 'url' | 'asked'>,
-    result: {
-      readonly outcome: 'delivered' | 'failed' | 'gone';
-      readonly status: number | null;
-      /** Why there is no status, in words of ours; null where there is one. */
-      readonly reason: string | null;
-      readonly tookMs: number;
-      readonly againInMs: number | null;
-    },
-  ): Promise<DeliveryResult>;
+  take(wanted: {
+    readonly deliveryIds: readonly string[];
+    readonly others: number;
+    /** Nobody else takes them for so long. Milliseconds. */
+    readonly forMs: number;
+  }): Promise<readonly Delivery[]>;
+  /** Writes how tries went, all of them or none. `gone` silences the endpoint, unless it has another address now. *Returns* one for each, in their order. */
+  record(tries: readonly DeliveryTry[]): Promise<readonly DeliveryResult[]>;
+}
+
+/** How a try of a delivery went. */
+export interface DeliveryTry {
+  readonly delivery: Pick<Delivery, 'deliveryId' | 'url' | 'asked'>;
+  readonly outcome: 'delivered' | 'failed' | 'gone';
+  readonly status: number | null;
+  /** Why there is no status, in words of ours; null where there is one. */
+  readonly reason: string | null;
+  readonly tookMs: number;
+  /** Null: not again. */
+  readonly againInMs: number | null;
 }
 
 /** What became of a try's answer. */

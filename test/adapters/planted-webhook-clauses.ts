@@ -1,6 +1,7 @@
 import { type PlantedClause, clause } from './planted-clause.js';
 
 const deliveries = 'src/adapters/postgres/migrations/0012_endpoint_rest.sql';
+const together = 'src/adapters/postgres/migrations/0016_deliveries_together.sql';
 
 /** The clauses by which webhooks are owed to an endpoint, taken, and written down. */
 export const plantedWebhookClauses: readonly PlantedClause[] = [
@@ -11,29 +12,82 @@ export const plantedWebhookClauses: readonly PlantedClause[] = [
     'AND e.declared\n    AND (e.events IS NULL OR told',
   ),
   clause(
+    'a webhook that was named is taken twice',
+    together,
+    "next_at = v_now + p_for_ms * interval '1 millisecond'\n        FROM named AS n",
+    'next_at = d.next_at\n        FROM named AS n',
+  ),
+  clause(
     'a webhook is taken twice',
-    deliveries,
-    "next_at = v_now + p_for_ms * interval '1 millisecond'",
-    "next_at = d.next_at + p_for_ms * interval '0 millisecond'",
+    together,
+    "next_at = v_now + p_for_ms * interval '1 millisecond'\n      FROM others AS o",
+    'next_at = d.next_at\n      FROM others AS o',
+  ),
+  clause(
+    'a webhook that was delivered is taken where it is named',
+    together,
+    'ANY (p_deliveries) AND d.outcome IS NULL AND d.next_at <= v_now',
+    'ANY (p_deliveries) AND d.next_at <= v_now',
+  ),
+  clause(
+    'a webhook that was put off is taken where it is named',
+    together,
+    'ANY (p_deliveries) AND d.outcome IS NULL AND d.next_at <= v_now',
+    'ANY (p_deliveries) AND d.outcome IS NULL',
   ),
   clause(
     'a webhook that was delivered is taken',
-    deliveries,
-    'AND d.outcome IS NULL AND d.next_at <= v_now\n    RETURNING',
-    'AND d.next_at <= v_now\n    RETURNING',
+    together,
+    'AND w.outcome IS NULL AND w.next_at <= v_now\n          ORDER BY w.next_at LIMIT greatest',
+    'AND w.next_at <= v_now\n          ORDER BY w.next_at LIMIT greatest',
+  ),
+  clause(
+    'a named webhook is sent to who is gone',
+    together,
+    'AND e.declared AND NOT e.gone AND (e.rests',
+    'AND e.declared AND (e.rests',
+  ),
+  clause(
+    'a named webhook is sent to who rests',
+    together,
+    'AND e.declared AND NOT e.gone AND (e.rests_until IS NULL OR e.rests_until <= v_now)',
+    'AND e.declared AND NOT e.gone',
   ),
   clause(
     'a webhook is sent to who is gone',
-    deliveries,
-    'e.declared AND NOT e.gone FOR NO KEY UPDATE OF e;',
-    'e.declared FOR NO KEY UPDATE OF e;',
+    together,
+    'WHERE e.declared AND NOT e.gone AND (e.rests',
+    'WHERE e.declared AND (e.rests',
   ),
-  clause('a webhook is sent to who rests', deliveries, 'v_place.rests_until > v_now OR v_under_way', 'v_under_way'),
+  clause(
+    'a webhook is sent to who rests',
+    together,
+    'WHERE e.declared AND NOT e.gone AND (e.rests_until IS NULL OR e.rests_until <= v_now)',
+    'WHERE e.declared AND NOT e.gone',
+  ),
+  clause(
+    'an endpoint has more named webhooks under way than it may',
+    together,
+    'd.delivery_id = n.delivery_id AND n.place <= n.places',
+    'd.delivery_id = n.delivery_id',
+  ),
   clause(
     'an endpoint has more under way than it may',
-    deliveries,
-    'OR v_under_way >= endpoint_places(v_place.failures) THEN',
-    'THEN',
+    together,
+    'LIMIT greatest(0, endpoint_places(e.failures) - (\n',
+    'LIMIT greatest(0, endpoint_places(e.failures) - 0 * (\n',
+  ),
+  clause(
+    'endpoints without a place keep everybody from the others',
+    together,
+    'AND endpoint_places(e.failures) > coalesce(u.under_way, 0)',
+    '',
+  ),
+  clause(
+    'who takes waits for who takes',
+    together,
+    'LIMIT p_others FOR NO KEY UPDATE OF e SKIP LOCKED',
+    'LIMIT p_others',
   ),
   clause(
     'a webhook is sent to who does not want it',

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { keyName } from '../../src/adapters/http/signing.js';
 import { webhookSender } from '../../src/adapters/http/webhook-sender.js';
 import { Secret } from '../../src/core/secret.js';
-import { deliver } from '../../src/engine/deliver.js';
+import { Deliverer } from '../../src/engine/deliverer.js';
 import { Executor, planFor } from '../../src/testing/journal-harness.js';
 import { freshState, harnessOf } from '../adapters/postgres/state.js';
 import { freshKey, receiver } from '../adapters/http/receiver.js';
@@ -79,9 +79,9 @@ async function pinged(answers: () => { readonly status: number }) {
   const key = freshKey();
   const keys = new Map([[keyName('prod', 'ops'), Secret.fromText(key)]]);
   const sender = webhookSender({ keys, allowPrivate: true });
+  const deliverer = new Deliverer({ deliveries: state.deliveries.together, sender, log: { warn: () => undefined } });
   const work = async () => {
-    for (const { deliveryId } of await state.sweep.undelivered(10, 0))
-      await deliver(deliveryId, { deliveries: state.deliveries, sender, log: { warn: () => undefined } });
+    for (const { deliveryId } of await state.sweep.undelivered(10, 0)) await deliverer.ring(deliveryId);
   };
   const options = { cwd, env: { KEYTURN_DATABASE_URL: state.url } };
   return {

@@ -1,3 +1,4 @@
+import { keyturnError } from '../../src/core/errors.js';
 import type { RotationEvent } from '../../src/core/rotation-event.js';
 import type { WorkerParts } from '../../src/engine/worker.js';
 import type { Append, Appended } from '../../src/ports/journal.js';
@@ -144,9 +145,13 @@ export function withWebhookStop(
       },
     },
     deliveries: {
-      take: (deliveryId, forMs) => deliveries.take(deliveryId, forMs),
-      record: async (delivery, how) =>
-        position === 'after the answer' ? stopAt(delivery.deliveryId) : deliveries.record(delivery, how),
+      take: (wanted) => deliveries.take(wanted),
+      record: async (tries) => {
+        if (position !== 'after the answer') return deliveries.record(tries);
+        // Left by an answer that never came: who waits for one keeps those behind it from being sent as far.
+        for (const { delivery } of tries) reached(delivery.deliveryId);
+        throw keyturnError('STATE_UNAVAILABLE');
+      },
     },
   };
 }

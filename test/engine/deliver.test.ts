@@ -1,6 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { deliver } from '../../src/engine/deliver.js';
-import type { Deliveries, Delivery, DeliveryResult, WebhookSender } from '../../src/ports/operations.js';
+import type { Delivery, DeliveryResult, WebhookSender } from '../../src/ports/operations.js';
 
 const delivery: Delivery = {
   deliveryId: 'd1',
@@ -18,20 +18,14 @@ const delivery: Delivery = {
 const soon = expect.toSatisfy((ms: number) => ms >= 5_000 && ms <= 5_500) as number;
 
 async function delivered(
-  taken: Delivery | null,
+  taken: Delivery,
   answer: Awaited<ReturnType<WebhookSender['send']>>,
   kind: DeliveryResult['kind'] = 'written',
   restsMs: number | null = null,
+  next: string | null = null,
 ) {
   const sent: Delivery[] = [];
   const recorded: unknown[] = [];
-  const deliveries: Deliveries = {
-    take: async () => taken,
-    record: async ({ deliveryId }, result) => {
-      recorded.push({ deliveryId, ...result });
-      return { kind, next: null, restsMs, gaveUp: 0 };
-    },
-  };
   const sender: WebhookSender = {
     send: async (each) => {
       sent.push(each);
@@ -39,8 +33,15 @@ async function delivered(
     },
   };
   const warned: unknown[] = [];
-  await deliver('d1', { deliveries, sender, log: { warn: (facts, message) => void warned.push([message, facts]) } });
-  return { sent, recorded, warned };
+  const hasMore = await deliver(taken, {
+    sender,
+    record: async ({ delivery: { deliveryId }, ...how }) => {
+      recorded.push({ deliveryId, ...how });
+      return { kind, next, restsMs, gaveUp: 0 };
+    },
+    log: { warn: (facts, message) => void warned.push([message, facts]) },
+  });
+  return { sent, recorded, warned, hasMore };
 }
 
 describe('a webhook', () => {
@@ -142,33 +143,17 @@ describe('a webhook', () => {
     ]);
   });
 
-  it('is followed by what else is due for a quick endpoint, but not for ever, and not by a worker that stops', async () => {
-    const rings = async (stopping?: () => boolean) => {
-      let sent = 0;
-      const deliveries: Deliveries = {
-        take: async (deliveryId) => ({ ...delivery, deliveryId }),
-        record: async () => ({ kind: 'written', next: `d${sent + 1}`, restsMs: null, gaveUp: 0 }),
-      };
-      const sender: WebhookSender = {
-        send: async () => {
-          sent += 1;
-          return { outcome: 'delivered', status: 204, reason: null, retryAfterMs: null };
-        },
-      };
-      await deliver('d1', { deliveries, sender, log: { warn: () => undefined } }, stopping);
-      return sent;
-    };
-    expect(await rings()).toBe(20);
-    expect(await rings(() => true)).toBe(1);
+  it('says whether more is due for its endpoint', async () => {
+    const arrived = { outcome: 'delivered', status: 204, reason: null, retryAfterMs: null } as const;
+    expect((await delivered(delivery, arrived)).hasMore).toBe(false);
+    expect((await delivered(delivery, arrived, 'written', null, 'd2')).hasMore).toBe(true);
   });
 
-  it('that somebody else has sent is not sent twice', async () => {
-    const { sent, recorded } = await delivered(null, {
-      outcome: 'delivered',
-      status: 204,
-      reason: null,
-      retryAfterMs: null,
-    });
-    expect([sent, recorded]).toEqual([[], []]);
+  it('of a slow endpoint is not followed by another at once', async () => {
+    let nowMs = 0;
+    vi.spyOn(performance, 'now').mockImplementation(() => (nowMs += 1_000));
+    onTestFinished(() => void vi.restoreAllMocks());
+    const arrived = { outcome: 'delivered', status: 204, reason: null, retryAfterMs: null } as const;
+    expect((await delivered(delivery, arrived, 'written', null, 'd2')).hasMore).toBe(false);
   });
 });

@@ -40,6 +40,7 @@ function aSweep({ found = {}, parts = {} }: { found?: Partial<SweepQueries>; par
       orphans: async () => [],
       log: { ...silent, error: (facts) => void did.push(`told ${JSON.stringify(facts)}`) },
       everyMs: 1_000,
+      webhooksEveryMs: 1_000,
       batch: 10,
       ...parts,
     },
@@ -147,6 +148,40 @@ it('an unsent webhook is rung for, or sent where the queue is down', async () =>
   const down = aSweep({ found, parts: queueDown });
   await down.sweep.once();
   expect(down.did).toEqual(['did delivery d1']);
+});
+
+it('many unsent webhooks are rung for together, because who answers takes what else is due as well', async () => {
+  const asked: number[] = [];
+  const undelivered = async (limit: number) => {
+    asked.push(limit);
+    return Array.from({ length: 260 }, (_, index) => ({ deliveryId: `d${index}`, key: 'k' }));
+  };
+  const { sweep, did } = aSweep({ found: { undelivered } });
+  await sweep.once();
+  expect(did).toEqual(['rang delivery d0 k', 'rang delivery d128 k', 'rang delivery d256 k']);
+  expect(asked).toEqual([200]);
+});
+
+it('webhooks are looked for oftener than what else is due', async () => {
+  let looks = 0;
+  let seen = (): void => undefined;
+  const enough = new Promise<void>((resolve) => (seen = resolve));
+  let dues = 0;
+  const { sweep } = aSweep({
+    found: {
+      due: async () => ((dues += 1), []),
+      undelivered: async () => {
+        looks += 1;
+        if (looks === 3) seen();
+        return [];
+      },
+    },
+    parts: { everyMs: 3_600_000, webhooksEveryMs: 1 },
+  });
+  sweep.start();
+  await enough;
+  await sweep.stop();
+  expect(dues).toBe(1);
 });
 
 describe('an audit', () => {

@@ -38,8 +38,8 @@ function aWorker(change: Partial<WorkerParts> = {}, plan = aPlan()) {
       stop: async () => undefined,
     },
     deliveries: {
-      take: async () => null,
-      record: async () => ({ kind: 'written', next: null, restsMs: null, gaveUp: 0 }),
+      take: async () => [],
+      record: async (tries) => tries.map(() => ({ kind: 'written', next: null, restsMs: null, gaveUp: 0 })),
     },
     sender: { send: async () => ({ outcome: 'delivered', status: 204, reason: null, retryAfterMs: null }) },
     sweep: (own) =>
@@ -64,6 +64,7 @@ function aWorker(change: Partial<WorkerParts> = {}, plan = aPlan()) {
           orphans: async () => [],
           log,
           everyMs: 10,
+          webhooksEveryMs: 10,
           batch: 10,
         },
         own,
@@ -149,6 +150,41 @@ describe('a worker', () => {
     await handlers()?.rotation('r1');
     await worker.stop();
     expect(status()).toEqual(closed);
+  });
+
+  it('that is stopped waits for webhooks that were taken beside the one it rang for', async () => {
+    const delivery = { environment: 'test', endpoint: 'chat', url: 'https://example.com', webhookId: 'w', body: '{}' };
+    const due = new Set(['d1', 'd2']);
+    const written: string[] = [];
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const { worker } = aWorker({
+      deliveries: {
+        take: async () => {
+          const all = [...due].map((deliveryId) => ({ ...delivery, deliveryId, attempt: 1, asked: 0, nowMs: 0 }));
+          due.clear();
+          return all;
+        },
+        record: async (tries) => {
+          written.push(...tries.map((each) => each.delivery.deliveryId));
+          return tries.map(() => ({ kind: 'written', next: null, restsMs: null, gaveUp: 0 }));
+        },
+      },
+      sender: {
+        send: async ({ deliveryId }) => {
+          if (deliveryId === 'd2') await held;
+          return { outcome: 'delivered', status: 204, reason: null, retryAfterMs: null };
+        },
+      },
+    });
+    await worker.handlers.delivery('d1');
+    expect(written).toEqual(['d1']);
+    const stopping = worker.stop();
+    release();
+    await stopping;
+    expect(written).toEqual(['d1', 'd2']);
   });
 
   it('that is stopped finishes the effect in hand and gives the lease back', async () => {

@@ -15,7 +15,7 @@ export const workerOptions = {
 export const connectTimeoutMs = 5_000;
 
 /**
- * Webhooks on their way at a time. Sending one is waiting for somebody else, up to ten seconds: with as few as there are
- * rotations at a time, a handful of silent endpoints would hold up all others until each of them rests.
+ * Rings for webhooks in hand at a time. Each waits until its webhook has been sent, which is waiting for somebody else, up to ten
+ * seconds: with as few as there are rotations at a time, a handful of silent endpoints would hold up the rings of all others.
  */
 export const deliveriesAtOnce = 256;

@@ -73,8 +73,13 @@ async function declareTargets(session: Session, environment: string, targets: re
 }
 
 // In: [{"name","url","events"}…]. Effect: as above; an endpoint that answered that it is gone, or rests, comes back with
-// another URL.
+// another URL. Locked in the order of whoever takes webhooks for many of them or writes down how those went.
 async function declareEndpoints(session: Session, environment: string, endpoints: readonly object[]): Promise<void> {
+  await rowsOf(
+    session,
+    'SELECT FROM keyturn.webhook_endpoints WHERE environment = $1 ORDER BY name FOR NO KEY UPDATE',
+    [environment],
+  );
   await rowsOf(
     session,
     `INSERT INTO keyturn.webhook_endpoints AS e (environment, name, url, events)

@@ -57,19 +57,22 @@ export function postgresSweep(pool: Session): SweepQueries {
         [limit, quietMs],
       ),
 
-    // Index deliveries_due, once for each endpoint.
+    // Index deliveries_due, once for each endpoint. Only what is rung for is locked: a backlog that waits is looked at several
+    // times a second. What another sweep rings for in the same moment may be rung for twice.
     undelivered: (limit, quietMs) =>
       rowsOf<Undelivered>(
         pool,
         `UPDATE keyturn.deliveries SET rung_at = now(), rings = rings + 1
          WHERE delivery_id IN (
-           SELECT d.delivery_id FROM keyturn.webhook_endpoints e CROSS JOIN LATERAL (
-             SELECT w.delivery_id, w.rung_at, w.next_at FROM keyturn.deliveries w
-             WHERE w.environment = e.environment AND w.endpoint = e.name AND w.outcome IS NULL AND w.next_at <= now()
-             ORDER BY w.next_at LIMIT keyturn.endpoint_places(e.failures) FOR NO KEY UPDATE SKIP LOCKED) d
-           WHERE e.declared AND NOT e.gone AND (e.rests_until IS NULL OR e.rests_until <= now())
-             AND (d.rung_at IS NULL OR d.rung_at <= now() - $2 * interval '1 millisecond')
-           ORDER BY d.next_at LIMIT $1)
+           SELECT l.delivery_id FROM keyturn.deliveries l WHERE l.delivery_id IN (
+             SELECT d.delivery_id FROM keyturn.webhook_endpoints e CROSS JOIN LATERAL (
+               SELECT w.delivery_id, w.rung_at, w.next_at FROM keyturn.deliveries w
+               WHERE w.environment = e.environment AND w.endpoint = e.name AND w.outcome IS NULL AND w.next_at <= now()
+               ORDER BY w.next_at LIMIT keyturn.endpoint_places(e.failures)) d
+             WHERE e.declared AND NOT e.gone AND (e.rests_until IS NULL OR e.rests_until <= now())
+               AND (d.rung_at IS NULL OR d.rung_at <= now() - $2 * interval '1 millisecond')
+             ORDER BY d.next_at LIMIT $1)
+           FOR NO KEY UPDATE SKIP LOCKED)
          RETURNING delivery_id AS "deliveryId", attempt || '-' || rings AS key`,
         [limit, quietMs],
       ),

@@ -13,6 +13,7 @@ import { postgresOperations } from '../../../src/adapters/postgres/operations.js
 import { postgresRegistry } from '../../../src/adapters/postgres/registry.js';
 import { postgresSweep } from '../../../src/adapters/postgres/sweep.js';
 import { postgresViews } from '../../../src/adapters/postgres/views.js';
+import type { Deliveries, Delivery, DeliveryResult, DeliveryTry } from '../../../src/ports/operations.js';
 import type { JournalHarness } from '../../../src/testing/journal-harness.js';
 import { freshDatabase } from '../../support/postgres.js';
 import { askSuperuser } from '../../support/superuser.js';
@@ -47,9 +48,25 @@ function adapters(pool: pg.Pool) {
     registry: postgresRegistry(pool),
     sweep: postgresSweep(pool),
     views: postgresViews(pool),
-    deliveries: postgresDeliveries(pool),
+    deliveries: oneByOne(postgresDeliveries(pool)),
     deliveryLog: postgresDeliveryLog(pool),
     metrics: postgresMetrics(pool),
+  };
+}
+
+/** The outbox of webhooks, for tests that look at one at a time; `together` is the port. */
+function oneByOne(together: Deliveries) {
+  return {
+    together,
+    async take(deliveryId: string, forMs: number): Promise<Delivery | null> {
+      const [taken] = await together.take({ deliveryIds: [deliveryId], others: 0, forMs });
+      return taken ?? null;
+    },
+    async record(delivery: DeliveryTry['delivery'], how: Omit<DeliveryTry, 'delivery'>): Promise<DeliveryResult> {
+      const [result] = await together.record([{ delivery, ...how }]);
+      if (result === undefined) throw new TypeError('there is a result for each try');
+      return result;
+    },
   };
 }
 
