@@ -172,7 +172,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug('who cannot work without the old credential is not heard', [
     watch,
     "const saying = consumers.find((each) => each.answer === 'refused');",
-    "const refused = facts.consumers?.find((each) => each.answer === 'refused' && facts.atMs < 0);",
+    "const saying = consumers.find((each) => each.answer === 'refused' && each.atMs < 0);",
   ]),
   // Canary and preflight.
   bug(
