@@ -65,6 +65,8 @@ const twoRole = z.strictObject({
   logins: z.tuple([roleName, roleName]),
   /** True where the admin is whichever of the two logins is current: `admin: store(…)` of this very secret. */
   selfManaged: z.boolean().default(false),
+  /** True where the servers write a log in JSON and the admin may read it: it tells from where logins were refused. */
+  refusedLogins: z.boolean().default(false),
   ...shared,
 });
 

@@ -7,6 +7,7 @@ import { endSessions, usageEverywhere } from './live-sessions.js';
 import { probeEverywhere, verifyEverywhere } from './login.js';
 import { generatePassword } from './password.js';
 import { preflight } from './preflight.js';
+import { refusedEverywhere } from './refused-logins.js';
 import { scramVerifier } from './scram.js';
 
 /** Opens the rotator for one secret. See {@link Connection} for what each member promises. */
@@ -65,6 +66,8 @@ export function connect(config: PostgresConfig): Connection {
     verify: async (credential, ctx) => verifyEverywhere(config, credential, ctx),
 
     usage: async (identity, ctx) => usageEverywhere(config, admin, identity, ctx),
+
+    refusedLogins: async (identity, mark, ctx) => refusedEverywhere({ config, admin }, { identity, mark }, ctx),
 
     raise: async (ctx) => change('raise', tokenRoleOf(config), ctx, () => noChange),
 

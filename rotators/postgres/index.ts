@@ -14,12 +14,13 @@ export default defineRotator<PostgresConfig>({
   contract: CONTRACT,
   config: configSchema,
   credential: { identity: 'username', value: 'password' },
-  capabilities: ({ mode }) => ({
+  capabilities: ({ mode, ...config }) => ({
     overlap: mode === 'in-place' ? 'one-live' : 'two-live',
     origin: 'ours',
     fence: true,
     disable: mode !== 'in-place',
     usage: true,
+    ...('refusedLogins' in config && config.refusedLogins ? { refusedLogins: true } : {}),
     endsSessions: mode !== 'in-place',
     list: true,
     settleMs: 0,

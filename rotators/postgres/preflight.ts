@@ -5,6 +5,7 @@ import { adminOption, createOwner, deadTag, isMadeBy, isOfAnother, mayBeMade, me
 import { type PostgresConfig, isSelfManaged, loginsOf, nameOf, primaryOf, tokenRoleOf } from './config.js';
 import { type Role, clearComment, readRole } from './fence.js';
 import { statsCure } from './live-sessions.js';
+import { logFindings } from './refused-logins.js';
 
 const { escapeIdentifier } = pg;
 
@@ -56,6 +57,7 @@ export async function preflight(
         ...(await privilegeFindings(looked)),
         ...(await ownershipFindings(looked)),
         ...(await databaseFindings(looked)),
+        ...(await logFindings(session, config)),
       ];
     }),
     Promise.all(config.endpoints.map(async (endpoint) => admin.use(endpoint, work, async ({ server }) => server))),

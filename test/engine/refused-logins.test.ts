@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ownAddress } from '../../src/adapters/memory/target.js';
 import type { Plan } from '../../src/core/plan.js';
+import { keyturnError } from '../../src/core/errors.js';
 import { ableCapabilities, promptPolicy } from '../support/plans.js';
 import { aScenario, bothLive, command, planned, told } from './driven.js';
 import type { Scenario } from './scenarios.js';
@@ -76,6 +77,34 @@ describe('a login with the old credential that is refused while it is off', () =
     };
     const world = ran({ ...located(), meanwhile, ends: 'parked' });
     tries = 1;
+    command(world, 'resume');
+    world.run();
+    expect(world.state.status).toBe('completed');
+  });
+
+  it('that a person has seen does not park it again, where destroying was decided', () => {
+    let failed = false;
+    const world = new World(
+      aScenario({
+        ...located(),
+        // The target does not answer once; until it is asked again a person holds and lets go, and so watch looks once more.
+        meddle: ({ plan }, { method }) => {
+          if (failed || method !== 'destroy') return undefined;
+          failed = true;
+          throw keyturnError('TARGET_UNREACHABLE', { target: plan.target, endpoint: 'one' });
+        },
+        meanwhile: ({ memory, state, plan, old }) => {
+          if (!failed || state.status === 'parked' || state.steps['watch']?.attempt !== 0) return;
+          memory.state.hold(plan.secret, true);
+          memory.state.hold(plan.secret, false);
+          memory.target.refuse(old?.identity ?? '', webAddress);
+        },
+        ends: 'parked',
+      }),
+    );
+    world.run();
+    expect(world.state).toMatchObject({ status: 'parked', decision: 'destroy', because: { code: 'OLD_STILL_NEEDED' } });
+    expect(isEnabledAgain(world)).toBe(false);
     command(world, 'resume');
     world.run();
     expect(world.state.status).toBe('completed');

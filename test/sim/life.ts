@@ -17,6 +17,8 @@ export class Life {
   /** When promote, and disable, were written down as done; null: not, or taken back. Milliseconds since 1970. */
   promotedMs: number | null = null;
   disabledMs: number | null = null;
+  /** When a person last said that it goes on, or back. Milliseconds since 1970. */
+  steeredMs = 0;
   /** When the newest intent of a step was written, by step. Milliseconds since 1970. */
   readonly intendedMs = new Map<string, number>();
   /** Every intent that was ever written, as `step epoch`. */
@@ -115,6 +117,7 @@ export class Life {
         return;
       case 'CommandTaken':
         this.status = 'open';
+        this.steeredMs = nowMs;
         return;
       case 'RotationClosed':
         this.status = event.status;

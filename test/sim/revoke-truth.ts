@@ -44,7 +44,8 @@ export function* judgeDestroy(at: Instant): Generator<Broken> {
   const isNeeded = ground.toldRefusals.some(
     ({ identity, from, atMs }) =>
       identity === old.identity &&
-      atMs > (life.disabledMs ?? 0) &&
+      // What was told before a person let it go on, that person has seen.
+      atMs > Math.max(life.disabledMs ?? 0, life.steeredMs) &&
       plan.consumers.some(({ name, sources }) => sources !== undefined && addressOf(name) === from),
   );
   if (isNeeded && plan.exposed !== true && life.lost === null)

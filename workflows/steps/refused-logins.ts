@@ -40,17 +40,20 @@ export function* lookAtOff(
     readonly previous: Pick<WatchFacts, 'oldAnswers' | 'refused'> | null;
     /** The mark of when it was switched off. */
     readonly mark: string | null;
+    /** When the gate opened, or was opened again by a resume: a person has seen what was refused before. */
+    readonly openedMs: number;
     readonly atMs: number;
     /** True where watch may pass by what is seen now. */
     readonly isLast: boolean;
   },
 ): Steps<OffSight> {
   if (!areHeard(plan)) return { oldAnswers: yield* ask('target', 'probe', yield* openStored(plan, old.version)) };
-  const mark = at.previous?.refused?.mark ?? at.mark;
+  const { oldAnswers: before = null, refused } = at.previous ?? {};
+  const isSeen = refused !== undefined && refused.triedMs < at.openedMs;
+  const mark = isSeen ? null : (refused?.mark ?? at.mark);
   const heard = mark === null ? null : yield* ask('target', 'refusedLogins', old.identity, mark);
   const from = fromConsumers(plan, heard?.kind === 'known' ? heard.from : []);
-  const { oldAnswers: before = null, refused } = at.previous ?? {};
-  const isTried = before !== null && deadEverywhere(before) && refused !== undefined && refused.mark !== null;
+  const isTried = before !== null && deadEverywhere(before) && refused !== undefined && mark !== null;
   if (isTried && !at.isLast) return { oldAnswers: before, refused: { ...refused, from } };
   const oldAnswers = yield* ask('target', 'probe', yield* openStored(plan, old.version));
   return { oldAnswers, refused: { mark: yield* markRefusals(plan, old), triedMs: at.atMs, from } };

@@ -45,6 +45,7 @@ export const watch: Gate<Before, WatchFacts, Watch> = {
     const sight = yield* lookAtOff(plan, old, {
       previous,
       mark: before.disable.mark ?? null,
+      openedMs: moment.openedMs,
       atMs: seen.atMs,
       isLast: isOver && !moment.held,
     });
