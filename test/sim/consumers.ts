@@ -52,6 +52,8 @@ export class SimulatedConsumer {
   readonly instances: readonly Instance[];
   /** Versions that it has proved as a canary, whether or not it told the truth. */
   readonly proved = new Set<number>();
+  /** What each copy said last as a canary, by version. */
+  readonly #said = new Map<number, Map<string | null, ConsumerAnswer['answer']>>();
   readonly #everyMs: number;
   readonly #sessionMs: number;
   readonly #chance: Chance;
@@ -100,10 +102,16 @@ export class SimulatedConsumer {
       if (instances !== 'registered') return [];
       return [{ ...said, answer: 'unreachable', reason: 'it is registered and did not answer', unheard: true }];
     });
-    const heard = answers.filter(({ unheard }) => unheard !== true);
-    const isTried = heard.length > 0 && heard.every(({ answer }) => answer === 'proved');
-    if (phase === 'canary' && isTried) this.proved.add(version);
+    if (phase === 'canary') this.#note(version, answers);
     return answers;
+  }
+
+  /** A version is tried where no copy that was heard of said anything else the last time, at whatever look that was. */
+  #note(version: number, answers: readonly ConsumerAnswer[]): void {
+    const last = this.#said.get(version) ?? new Map<string | null, ConsumerAnswer['answer']>();
+    this.#said.set(version, last);
+    for (const { instance, answer, unheard } of answers) if (unheard !== true) last.set(instance, answer);
+    if (last.size > 0 && [...last.values()].every((answer) => answer === 'proved')) this.proved.add(version);
   }
 
   #answerOf(each: Instance, phase: 'canary' | 'drain', version: number): Pick<ConsumerAnswer, 'answer' | 'reason'> {
