@@ -52,8 +52,8 @@ export class SimulatedConsumer {
   readonly instances: readonly Instance[];
   /** Versions that it has proved as a canary, whether or not it told the truth. */
   readonly proved = new Set<number>();
-  /** What each copy said last as a canary, by version. */
-  readonly #said = new Map<number, Map<string | null, ConsumerAnswer['answer']>>();
+  /** Versions that any copy of it has proved as a canary. */
+  readonly #once = new Set<number>();
   readonly #everyMs: number;
   readonly #sessionMs: number;
   readonly #chance: Chance;
@@ -106,12 +106,11 @@ export class SimulatedConsumer {
     return answers;
   }
 
-  /** A version is tried where no copy that was heard of said anything else the last time, at whatever look that was. */
+  /** A version is tried where whoever is heard has proved it, and of those who are not asked now somebody has before. */
   #note(version: number, answers: readonly ConsumerAnswer[]): void {
-    const last = this.#said.get(version) ?? new Map<string | null, ConsumerAnswer['answer']>();
-    this.#said.set(version, last);
-    for (const { instance, answer, unheard } of answers) if (unheard !== true) last.set(instance, answer);
-    if (last.size > 0 && [...last.values()].every((answer) => answer === 'proved')) this.proved.add(version);
+    const heard = answers.filter(({ unheard }) => unheard !== true);
+    if (heard.some(({ answer }) => answer === 'proved')) this.#once.add(version);
+    if (this.#once.has(version) && heard.every(({ answer }) => answer === 'proved')) this.proved.add(version);
   }
 
   #answerOf(each: Instance, phase: 'canary' | 'drain', version: number): Pick<ConsumerAnswer, 'answer' | 'reason'> {
