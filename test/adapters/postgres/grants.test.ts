@@ -38,7 +38,7 @@ test('what is written once cannot be changed by the app role', async () => {
   );
 });
 
-test('sealed values and challenges are all the app role may delete', async () => {
+test('sealed values, challenges and instances are all the app role may delete', async () => {
   const state = await freshState();
 
   const { rows } = await state.admin.query<{ name: string; rights: readonly boolean[] }>(
@@ -47,7 +47,7 @@ test('sealed values and challenges are all the app role may delete', async () =>
     [state.role],
   );
 
-  expect(rows).toEqual([{ name: 'challenges' }, { name: 'sealed_values' }]);
+  expect(rows).toEqual([{ name: 'challenges' }, { name: 'consumer_instances' }, { name: 'sealed_values' }]);
   expect(await sqlstateOf(state, 'DELETE FROM keyturn.sealed_values')).toBeUndefined();
   expect(await sqlstateOf(state, 'DELETE FROM keyturn.leases')).toBe(denied);
 });
