@@ -16,6 +16,8 @@ interface Message {
 export interface InstancesOptions {
   readonly register: InstanceRegister;
   readonly isDeclared: (of: { readonly secret: string; readonly consumer: string }) => boolean;
+  /** Whether it is declared with `instances: 'registered'`: the word of others would be looked at by nobody. */
+  readonly isCounted: (of: { readonly secret: string; readonly consumer: string }) => boolean;
   /** Whether this consumer has signed it. */
   readonly verify: (
     of: { readonly secret: string; readonly consumer: string },
@@ -27,6 +29,7 @@ export interface InstancesOptions {
 
 const notSigned =
   'this is not signed by a consumer that is declared: sign it with its key as Standard Webhooks says, with the time of now';
+const notCounted = "nobody waits for single instances of this consumer: declare instances: 'registered' for it";
 const answers = {
   noted: { status: 202, body: { status: 'noted' } },
   stale: { status: 409, body: { error: 'this instance has said something else since' } },
@@ -55,7 +58,7 @@ export function serveInstances(
 }
 
 async function take(
-  { register, isDeclared, verify, refusalOf }: InstancesOptions,
+  { register, isDeclared, isCounted, verify, refusalOf }: InstancesOptions,
   message: Omit<Message, 'nowMs'>,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
@@ -65,6 +68,7 @@ async function take(
   const of = { secret, consumer };
   const signed = isDeclared(of) ? await verify(of, { ...message, nowMs: await register.nowMs() }) : 'unsigned';
   if (signed !== 'signed') return reply.code(401).send({ error: notSigned });
+  if (!isCounted(of)) return reply.code(409).send({ error: notCounted });
   const refusal = url === null || leaves ? undefined : await refusalOf(secret, url);
   if (refusal !== undefined) return reply.code(400).send({ error: `url: ${refusal}` });
   // Part of what was signed.

@@ -49,13 +49,17 @@ export function registerInstance(options: RegistrationOptions): Registration {
     await Promise.all(options.secrets.map(async (path) => sayOne(options, `${options.environment}:${path}`, leaves)));
   };
   const said = say(false);
-  const timer = setInterval(() => void say(false), everyMs);
+  let underWay = said;
+  const timer = setInterval(() => {
+    underWay = underWay.then(async () => say(false));
+  }, everyMs);
   timer.unref();
   return {
     said,
     close: () => {
       clearInterval(timer);
-      closing ??= said.then(async () => say(true));
+      // What is under way first, or it would come after that it goes.
+      closing ??= underWay.then(async () => say(true));
       return closing;
     },
   };

@@ -13,6 +13,9 @@ type Answered = Pick<ConsumerFact, 'consumer' | 'instance' | 'answer' | 'reason'
     readonly gone?: true;
   };
 
+/** A consumer whose instances are counted. */
+type Counted = Pick<PlannedConsumer, 'name' | 'instances'>;
+
 /**
  * The facts after a look at which these instances answered. Instances are told apart by name: what one has said is
  * never the word of another, though behind one address now this one answers and now that.
@@ -28,13 +31,13 @@ export function factsAfter(
     atMs,
     forgetAfterMs,
     counted = [],
-  }: { readonly atMs: number; readonly forgetAfterMs: number; readonly counted?: readonly string[] },
+  }: { readonly atMs: number; readonly forgetAfterMs: number; readonly counted?: readonly Counted[] },
 ): readonly ConsumerFact[] {
   const standing = previous.filter(
     (each) =>
       each.answer === 'proved' &&
       each.instance !== null &&
-      counted.includes(each.consumer) &&
+      counted.some(({ name }) => name === each.consumer) &&
       atMs - each.atMs < PROOF_MAX_AGE_MS &&
       said.every((other) => other.unheard === true || !isSame(other, each)),
   );
@@ -46,7 +49,7 @@ export function factsAfter(
   const heard = answers.map((each) => ({
     ...each,
     atMs: each.atMs ?? atMs,
-    sinceMs: sinceMs(each, previous, atMs),
+    sinceMs: sinceMs(each, previous, { atMs, counted }),
   }));
   const silent = previous
     .filter((each) => each.instance !== null && each.answer !== 'proved')
@@ -60,10 +63,7 @@ export function factsAfter(
 }
 
 /** What a gate waits for where a consumer has not proved, with what was last heard of it. */
-export function noProofFrom(
-  { name, instances }: Pick<PlannedConsumer, 'name' | 'instances'>,
-  facts: readonly ConsumerFact[],
-): string {
+export function noProofFrom({ name, instances }: Counted, facts: readonly ConsumerFact[]): string {
   const own = facts.filter((each) => each.consumer === name);
   const lacking = own.find((each) => each.answer !== 'proved' && each.reason !== '');
   if (lacking !== undefined) return `no proof from ${name} (${lacking.reason})`;
@@ -78,11 +78,17 @@ export function provedInstances(facts: readonly ConsumerFact[]): number {
 
 /**
  * Since when it has given this answer. Of one that nobody knew: since all that were known of its consumer have, so that
- * quiet is not counted anew each time another answers in their place.
+ * quiet is not counted anew each time another answers in their place; but since now where so many are to prove and fewer have.
  */
-function sinceMs({ consumer, instance, answer }: Answered, previous: readonly ConsumerFact[], atMs: number): number {
+function sinceMs(
+  { consumer, instance, answer }: Answered,
+  previous: readonly ConsumerFact[],
+  { atMs, counted }: { readonly atMs: number; readonly counted: readonly Counted[] },
+): number {
   const known = previous.filter((each) => each.consumer === consumer);
   const own = known.find((each) => isSame(each, { consumer, instance }));
+  const needed = counted.find(({ name }) => name === consumer)?.instances;
+  if (own === undefined && typeof needed === 'number' && provedInstances(known) < needed) return atMs;
   const alike = own === undefined ? known : [own];
   if (alike.length === 0 || alike.some((each) => each.answer !== answer)) return atMs;
   return Math.max(...alike.map((each) => each.sinceMs));

@@ -191,7 +191,8 @@ function intend(step: Exclude<StepShape, { kind: 'gate' }>, state: RotationState
     const why = verdict.kind === 'stale' ? verdict.why : 'the clock went back';
     const { phase, attempt } = stepState(state, step.name);
     // An earlier try may have happened, and the gate may wait or park for as long as it likes: it is taken back first.
-    const half = takesAway(step) && (phase === 'intended' || phase === 'undoing');
+    // Not where strangers have it: then it stays as it is, and only a label that is back on it brings it back.
+    const half = takesAway(step) && (phase === 'intended' || phase === 'undoing') && state.plan.exposed !== true;
     if (half) return record({ kind: 'UndoIntended', step: step.name, attempt: attempt + 1 });
     const reopened = { kind: 'GateReopened', step: step.guard.gate, why } as const;
     // The gate before a label moves has a limit of its own, and is opened again only where nobody went on for long.

@@ -28,7 +28,11 @@ export function judgeDrain(
   facts: DrainFacts,
 ): Verdict<DrainFacts, Drain> {
   const harm = contradiction(facts, at.expected, plan);
-  if (harm !== undefined) return { kind: 'park', ...harm };
+  if (harm !== undefined) {
+    // Who has moved the label back onto what strangers have has decided: what it names must work.
+    const isBack = harm.code === 'ALIAS_MOVED' && plan.exposed === true && plan.capabilities.disable;
+    return { kind: 'park', ...harm, ...(isBack ? { takingBack: 'disable' } : {}) };
+  }
   const refused = facts.consumers.find((each) => each.answer === 'refused');
   if (refused !== undefined) {
     const facts = { consumer: refused.consumer, finding: refused.reason };

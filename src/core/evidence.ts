@@ -14,6 +14,9 @@ export const VERIFIED_MAX_AGE_MS = 60_000;
  */
 export const LATE_LOOK_MS = 20_000;
 
+/** How soon a gate looks again, at the latest, where the instances of a consumer are counted. Milliseconds. */
+export const COUNTED_LOOK_MS = 10_000;
+
 /** What a gate after promote saw; the guards of `disable` and `destroy` judge on the same facts. */
 export type EvidenceFacts = {
   /** The database's time before the look began, so that nothing in it is older than it says. */
@@ -84,9 +87,15 @@ export function graceMs(plan: Plan): number {
   return Math.max(plan.policy.graceMs, ...plan.consumers.map((each) => each.cacheTtlMs));
 }
 
-/** When a waiting gate looks again at the latest: policy, and sooner where a consumer answers by acks. Milliseconds. */
-export function nextLookMs({ policy: { pollMs } }: Plan, consumers: readonly ConsumerFact[]): number {
-  return consumers.some((each) => each.late === true) ? Math.min(pollMs, LATE_LOOK_MS) : pollMs;
+/**
+ * When a waiting gate looks again at the latest: policy, and sooner where a consumer answers by acks, or where many must be
+ * heard behind one address before the first of them is too long ago. Milliseconds.
+ */
+export function nextLookMs(plan: Plan, consumers: readonly ConsumerFact[]): number {
+  const isLate = consumers.some((each) => each.late === true);
+  const isCounted = plan.consumers.some((each) => each.required && each.instances !== undefined);
+  const soonestMs = isCounted ? COUNTED_LOOK_MS : isLate ? LATE_LOOK_MS : Number.POSITIVE_INFINITY;
+  return Math.min(plan.policy.pollMs, soonestMs);
 }
 
 /**

@@ -124,6 +124,11 @@ function lasting(facts: Json): string {
   });
 }
 
+/** True where the act has been done, or may have been. */
+function isTakenAway(state: RotationState, step: string): boolean {
+  return ['done', 'intended', 'undoing'].includes(stepState(state, step).phase);
+}
+
 /** What is written down when a gate has judged. */
 export function onVerdict(
   state: RotationState,
@@ -144,8 +149,11 @@ export function onVerdict(
     case 'park': {
       const { code, takingBack } = verdict;
       const facts = { ...naming(state.plan), ...verdict.facts };
-      // After destroying was decided the only way is forward.
-      if (takingBack === undefined || state.decision === 'destroy') return [{ kind: 'Parked', code, facts }];
+      if (takingBack === undefined) return [{ kind: 'Parked', code, facts }];
+      // After destroying was decided the only way is forward; and what was never meant needs no taking back.
+      const isBack = state.decision !== 'destroy' && isTakenAway(state, takingBack);
+      if (!isBack)
+        return [{ kind: 'Parked', code, facts: 'standing' in facts ? { ...facts, standing: 'stays off' } : facts }];
       return [{ kind: 'TakeBackDecided', step: takingBack, gate: step, code, facts }];
     }
     default:

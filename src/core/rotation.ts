@@ -85,6 +85,8 @@ export interface RotationState {
   readonly replacedValues: number;
   /** The newest command that was taken. */
   readonly commandId: number;
+  /** When a person last had it go on. Milliseconds since 1970; 0: never. */
+  readonly resumedMs: number;
 }
 
 const idle: StepState = {
@@ -143,6 +145,7 @@ export function fold(events: readonly Recorded[]): RotationState {
     because: null,
     replacedValues: 0,
     commandId: 0,
+    resumedMs: 0,
   });
 }
 
@@ -311,9 +314,12 @@ function turnRound(state: RotationState): RotationState {
 
 /** The first time it looks again at once; what is stale again has looked too slowly, and looks as often as any gate. */
 function reopen(state: RotationState, step: string, why: string, atMs: number): RotationState {
-  const { attempt } = stepState(state, step);
+  const now = stepState(state, step);
+  // Who let it go on gives it its time anew, as where it was open.
+  const isAnew = state.resumedMs > now.openedMs;
+  const { attempt, openedMs } = isAnew ? { attempt: 0, openedMs: atMs } : now;
   const dueMs = attempt === 0 ? 0 : atMs + state.plan.policy.pollMs;
-  return withStep(state, step, { phase: 'open', attempt: attempt + 1, dueMs, last: why });
+  return withStep(state, step, { phase: 'open', attempt: attempt + 1, openedMs, dueMs, last: why });
 }
 
 /** The step's intent is closed: it was rejected for certain. `propose` runs again, then the step. */
@@ -336,6 +342,7 @@ function takeCommand(state: RotationState, atMs: number): RotationState {
   return {
     ...state,
     steps,
+    resumedMs: atMs,
     status: state.decision === 'roll-back' ? 'rolling_back' : 'running',
     because: state.decision === 'roll-back' ? state.because : null,
   };

@@ -33,6 +33,10 @@ export type WatchFacts = EvidenceFacts & {
 export type RefusedFacts = {
   /** The rotator's, of after our own last try: it is refused like any other, and must not be taken for a consumer's. */
   readonly mark: string | null;
+  /** When the mark was made. Milliseconds since 1970. */
+  readonly markedMs: number;
+  /** Why nobody knows who was refused; null: it is known. */
+  readonly unknown: string | null;
   /** When we last tried the old credential ourselves. Milliseconds since 1970. */
   readonly triedMs: number;
   /** Those that came from where a consumer logs in. Others say nothing: anybody may try. */
@@ -69,7 +73,7 @@ export function judgeWatch(
   if (needing !== undefined) {
     const { consumer, finding } = needing;
     // Whoever needs it has it again before anybody is asked, unless strangers would have it too.
-    const standing = plan.exposed === true ? 'stays off, because it is exposed' : 'was switched on again';
+    const standing = onAgain(plan).takingBack === undefined ? standingOf(plan) : 'was switched on again';
     return { kind: 'park', code: 'OLD_STILL_NEEDED', facts: { consumer, finding, standing }, ...onAgain(plan) };
   }
   const wait = (why: string, againInMs: number, consumer?: string): Verdict<WatchFacts, Watch> => {
@@ -107,6 +111,9 @@ export function judgeWatch(
   }
   const watched = facts.atMs - at.disabledMs;
   if (watched < plan.policy.watchMs) return wait('watching', plan.policy.watchMs - watched);
+  const unknown = facts.refused?.unknown ?? null;
+  if (unknown !== null && plan.exposed !== true)
+    return wait(`who was refused is not known: ${unknown}`, plan.policy.pollMs);
   // Our own try comes last, or it would be among those that are refused.
   if (facts.refused !== undefined && facts.refused.triedMs < facts.atMs) return wait('a try of the old credential', 1);
   return { kind: 'pass', output: facts };
@@ -128,6 +135,10 @@ function whoNeedsOld(
 }
 
 /** While a person is asked both credentials work, unless strangers have the old one. */
-function onAgain({ exposed }: Plan): { readonly takingBack?: string } {
-  return exposed === true ? {} : { takingBack: 'disable' };
+function onAgain({ exposed, capabilities }: Plan): { readonly takingBack?: string } {
+  return exposed === true || !capabilities.disable ? {} : { takingBack: 'disable' };
+}
+
+function standingOf({ capabilities }: Plan): string {
+  return capabilities.disable ? 'stays off, because it is exposed' : 'still works';
 }

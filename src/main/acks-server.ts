@@ -4,8 +4,7 @@ import { postgresAcks } from '../adapters/postgres/acks.js';
 import { createPool } from '../adapters/postgres/connection.js';
 import { postgresInstanceRegister } from '../adapters/postgres/instances.js';
 import { startAcksServer } from '../api/acks.js';
-import type { Config } from '../config/config.js';
-import type { KnownChallenge } from '../ports/challenges.js';
+import type { Config, ConsumerConfig } from '../config/config.js';
 import { createLog } from '../telemetry/log.js';
 import { openKeyring } from './keyring.js';
 import { reachOf, verifierOf } from './outside.js';
@@ -37,7 +36,8 @@ export async function serveAcks({ variables, urls, config }: Served, port: numbe
       address: variableOf(variables, 'KEYTURN_ACKS_ADDRESS') ?? '127.0.0.1',
       port,
       acks: postgresAcks({ pool, keyring }),
-      isDeclared: (challenge) => isDeclared(config, challenge),
+      isDeclared: ({ environment, secret, consumer }) =>
+        declaredIn(config, environment, secret, consumer) !== undefined,
       verify: async ({ secret, consumer, nowMs }, message) => verify(keyName(secret, consumer), { ...message, nowMs }),
       onUnknown: () => {
         unknown += 1;
@@ -47,8 +47,9 @@ export async function serveAcks({ variables, urls, config }: Served, port: numbe
       onTrouble: (code) => log.warn({ code }, 'acks trouble'),
       instances: {
         register: postgresInstanceRegister(pool),
-        isDeclared: ({ secret, consumer }) =>
-          isDeclared(config, { environment: environmentIn(secret), secret, consumer }),
+        isDeclared: ({ secret, consumer }) => declaredIn(config, environmentIn(secret), secret, consumer) !== undefined,
+        isCounted: ({ secret, consumer }) =>
+          declaredIn(config, environmentIn(secret), secret, consumer)?.instances === 'registered',
         verify: ({ secret, consumer }, message) => verify(keyName(secret, consumer), message),
         refusalOf: async (secret, url) => {
           const environment = config.environments[environmentIn(secret)];
@@ -66,10 +67,12 @@ export async function serveAcks({ variables, urls, config }: Served, port: numbe
 
 const environmentIn = (secret: string): string => secret.slice(0, secret.indexOf(':'));
 
-function isDeclared(
+function declaredIn(
   { environments }: Config,
-  { environment, secret, consumer }: Pick<KnownChallenge, 'environment' | 'secret' | 'consumer'>,
-): boolean {
+  environment: string,
+  secret: string,
+  consumer: string,
+): ConsumerConfig | undefined {
   const secrets = Object.values(environments[environment]?.secrets ?? {});
-  return secrets.some(({ id, consumers }) => id === secret && consumers.some(({ name }) => name === consumer));
+  return secrets.find(({ id }) => id === secret)?.consumers.find(({ name }) => name === consumer);
 }

@@ -7,16 +7,28 @@ import { createPool } from '../../src/adapters/postgres/connection.js';
 import { postgresInstanceRegister, postgresInstances } from '../../src/adapters/postgres/instances.js';
 import { startAcksServer } from '../../src/api/acks.js';
 import { Secret } from '../../src/core/secret.js';
+import type { Scope } from '../../src/ports/step-ports.js';
 import { freshKey } from '../adapters/http/receiver.js';
 import { challengedState } from '../adapters/postgres/challenged.js';
 
 const [webKey, otherKey] = [freshKey(), freshKey()];
 const secret = 'prod:/asked';
 
+/** A rotation that counts the instances of `web`. */
+const counting = (scope: Scope): Scope => ({
+  ...scope,
+  plan: {
+    ...scope.plan,
+    consumers: [{ name: 'web', url: null, canary: false, required: true, cacheTtlMs: 0, instances: 'registered' }],
+  },
+});
+
 /** The server. Of the consumers of `prod:/asked`, `web` has a key and `bare` none. */
 async function serving(register = undefined as ReturnType<typeof postgresInstanceRegister> | undefined) {
   const state = await challengedState();
-  const verify = verifier(new Map([[keyName(secret, 'web'), Secret.fromText(webKey)]]));
+  const verify = verifier(
+    new Map(['web', 'alone'].map((name) => [keyName(secret, name), Secret.fromText(webKey)] as const)),
+  );
   const trouble: string[] = [];
   const server = await startAcksServer({
     port: 0,
@@ -27,14 +39,15 @@ async function serving(register = undefined as ReturnType<typeof postgresInstanc
     onTrouble: (code) => trouble.push(code),
     instances: {
       register: register ?? postgresInstanceRegister(state.pool),
-      isDeclared: (of) => of.secret === secret && ['web', 'bare'].includes(of.consumer),
+      isDeclared: (of) => of.secret === secret && ['web', 'bare', 'alone'].includes(of.consumer),
+      isCounted: ({ consumer }) => consumer !== 'alone',
       verify: async (of, message) => verify(keyName(of.secret, of.consumer), message),
       refusalOf: async (_, url) => refusalOf(url),
     },
   });
   onTestFinished(server.close);
   const url = `${server.url}/v1/instances`;
-  return { url, trouble, there: async () => postgresInstances(state.pool).registered(state.scope) };
+  return { url, trouble, there: async () => postgresInstances(state.pool).registered(counting(state.scope)) };
 }
 
 async function post(url: string, body: object | string, { key = webKey, at = new Date() } = {}) {
@@ -88,6 +101,12 @@ test.each([
 
   expect(await post(url, body)).toEqual(refused(400, error));
   expect(await there()).toEqual([]);
+});
+
+test('the word of an instance that nobody counts is refused, with what to declare', async () => {
+  const { url } = await serving();
+
+  expect(await post(url, { ...word, consumer: 'alone' })).toEqual(refused(409, /declare instances: 'registered'/));
 });
 
 test('where the database is away it is said again', async () => {

@@ -92,7 +92,7 @@ it('an instance that has proved is not kept: its proof grows old', () => {
 
 describe('an instance of those that are counted', () => {
   const counting = (answers: Parameters<typeof factsAfter>[0], previous: readonly ConsumerFact[], nowMs = atMs) =>
-    factsAfter(answers, previous, { atMs: nowMs, forgetAfterMs, counted: ['app'] });
+    factsAfter(answers, previous, { atMs: nowMs, forgetAfterMs, counted: [{ name: 'app', instances: 'registered' }] });
   const unheard = {
     ...says('a', 'unreachable'),
     reason: 'it is registered and did not answer',
@@ -107,6 +107,14 @@ describe('an instance of those that are counted', () => {
     ]);
     expect(counting([says('b')], [fact('a')], oldMs)).toEqual([fact('b', 'proved', { atMs: oldMs })]);
     expect(counting([], [fact(null), fact('a', 'proved', { consumer: 'batch' })])).toEqual([]);
+  });
+
+  it('has proved since now where fewer had than must, and since all had where it takes the place of one', () => {
+    const ofTwo = (instance: string, previous: readonly ConsumerFact[]) =>
+      factsAfter([says(instance)], previous, { atMs, forgetAfterMs, counted: [{ name: 'app', instances: 2 }] })[0];
+    expect(ofTwo('b', [fact('a')])).toEqual(fact('b', 'proved', { atMs, sinceMs: atMs }));
+    const both = [fact('a', 'proved', { sinceMs: lookedMs - 9 }), fact('b', 'proved', { sinceMs: lookedMs - 5 })];
+    expect(ofTwo('c', both)).toEqual(fact('c', 'proved', { atMs, sinceMs: lookedMs - 5 }));
   });
 
   it('loses it by what it says itself', () => {
@@ -127,7 +135,7 @@ describe('an instance of those that are counted', () => {
 it('an instance that has gone is not waited for, whatever it said before', () => {
   const gone = { ...says('a', 'unreachable'), gone: true } as const;
   const left = (previous: readonly ConsumerFact[]) =>
-    factsAfter([gone, says('b')], previous, { atMs, forgetAfterMs, counted: ['app'] });
+    factsAfter([gone, says('b')], previous, { atMs, forgetAfterMs, counted: [{ name: 'app', instances: 2 }] });
   const b = fact('b', 'proved', { atMs, sinceMs: atMs });
   expect(left([])).toEqual([b]);
   expect(left([fact('a', 'pending')])).toEqual([b]);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Moment } from '../../src/core/decide.js';
 import { type DrainFacts, judgeDrain } from '../../src/core/drain.js';
 import { PROOF_MAX_AGE_MS } from '../../src/core/consumer-facts.js';
-import { LATE_LOOK_MS } from '../../src/core/evidence.js';
+import { COUNTED_LOOK_MS, LATE_LOOK_MS } from '../../src/core/evidence.js';
 import type { Plan } from '../../src/core/plan.js';
 import { aConsumer, aMoment, aProof, answers, drainFacts, expected, lookedMs } from '../support/evidence.js';
 import { aPlan, ableCapabilities, promptPolicy } from '../support/plans.js';
@@ -132,6 +132,29 @@ describe('drain', () => {
       code: 'OLD_STILL_NEEDED',
       facts: { consumer: 'app', finding: 'it does not work', standing: 'still works' },
     });
+  });
+
+  it('looks again within ten seconds where instances are counted, as long as their proofs are to be counted together', () => {
+    const plan = (pollMs: number) => ({ policy: { ...policy, pollMs }, consumers: [aConsumer({ instances: 2 })] });
+    const one = { consumers: [aProof({ instance: 'a' })] };
+    expect(judge(one, { plan: plan(60_000), moment: { openedMs: lookedMs } })).toEqual(
+      waits(/1 of 2/, COUNTED_LOOK_MS),
+    );
+    expect(judge(one, { plan: plan(4_000), moment: { openedMs: lookedMs } })).toEqual(waits(/1 of 2/, 4_000));
+    const optional = { ...plan(60_000), consumers: [aConsumer({ required: false, instances: 2 })] };
+    expect(
+      judge({ consumers: [] }, { plan: { ...optional, policy: { ...policy, graceMs: 90_000, pollMs: 60_000 } } }),
+    ).toEqual(waits(/grace/, 60_000));
+  });
+
+  it('asks a person with an exposed one on again where the label was moved', () => {
+    expect(judge({ current: null }, { plan: { exposed: true } })).toEqual({
+      kind: 'park',
+      code: 'ALIAS_MOVED',
+      facts: {},
+      takingBack: 'disable',
+    });
+    expect(judge({ current: null })).toEqual({ kind: 'park', code: 'ALIAS_MOVED', facts: {} });
   });
 
   it('waits on where its time is extended, and says so', () => {

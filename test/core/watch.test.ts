@@ -82,6 +82,8 @@ describe('watch', () => {
     const consumers = [aConsumer({ sources: ['10.1.0.0/16'] }), aConsumer({ name: 'batch' })];
     const refused = (addresses: readonly string[], change: Partial<RefusedFacts> = {}): RefusedFacts => ({
       mark: 'm',
+      markedMs: lookedMs,
+      unknown: null,
       triedMs: lookedMs,
       from: fromConsumers(aPlan({ consumers }), addresses),
       ...change,
@@ -113,6 +115,15 @@ describe('watch', () => {
 
     it('takes what is tried of an exposed one for nothing, whoever it seems to be', () => {
       expect(judged(refused(['10.1.2.3']), { exposed: true })).toMatchObject({ kind: 'pass' });
+    });
+
+    it('waits while the target does not tell, unless strangers have it', () => {
+      const untold = refused([], { unknown: 'the log did not answer' });
+      expect(judged(untold)).toMatchObject({
+        kind: 'wait',
+        why: 'who was refused is not known: the log did not answer',
+      });
+      expect(judged(untold, { exposed: true })).toMatchObject({ kind: 'pass' });
     });
 
     it('passes by a try of our own at the last look, and looks every five seconds until then', () => {

@@ -62,8 +62,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   ]),
   bug('a person is asked about who needs the old one while it stays off', [
     watch,
-    "return exposed === true ? {} : { takingBack: 'disable' };",
-    'return exposed === undefined ? {} : {};',
+    "return exposed === true || !capabilities.disable ? {} : { takingBack: 'disable' };",
+    'return exposed === true || !capabilities.disable ? {} : {};',
   ]),
   bug('a person is asked before what is taken back is back', [
     decide,

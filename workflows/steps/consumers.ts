@@ -18,6 +18,6 @@ export function* challenge(
   const answers = yield* ask('consumers', 'challenge', phase, version, stored.value);
   // Canaries try; what is left to itself must wait for everybody that was ever heard of.
   const forgetAfterMs = phase === 'canary' ? 0 : plan.policy.maxSessionAgeMs;
-  const counted = plan.consumers.filter((each) => each.instances !== undefined).map((each) => each.name);
+  const counted = plan.consumers.filter((each) => each.instances !== undefined);
   return factsAfter(answers, previous, { atMs, forgetAfterMs, counted });
 }

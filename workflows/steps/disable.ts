@@ -16,7 +16,7 @@ import { openStored } from './named.js';
 import type { Promoted } from './promote.js';
 import type { Proposed } from './propose.js';
 import type { Staged } from './stage.js';
-import { markRefusals } from './refused-logins.js';
+import { markRefused } from './refused-logins.js';
 import { hasBegun, wayBack } from './way-back.js';
 
 interface Before {
@@ -58,7 +58,7 @@ export const disable: Act<Before, Disabled> = {
     if (!plan.capabilities.disable) return { output: { skipped: 'the target cannot disable', endedSessions: 0 } };
     const { endedSessions } = yield* ask('target', 'disable', old.identity);
     yield* lookBehind(plan, old, before.stage);
-    const mark = yield* markRefusals(plan, old);
+    const mark = yield* markRefused(plan, old);
     return { output: { skipped: null, endedSessions, ...(mark === null ? {} : { mark }) } };
   },
   *undo({ plan, before }) {

@@ -11,13 +11,16 @@ import {
 } from 'keyturn/workflow';
 import { openStored } from './named.js';
 
+/** How long a mark is looked back to. What is behind a newer one has been looked at. Milliseconds. */
+const MARK_FOR_MS = 60_000;
+
 /** True where the target tells from where it has refused logins, and a consumer says from where it logs in. */
 function areHeard({ capabilities, consumers }: Plan): boolean {
   return capabilities.refusedLogins === true && consumers.some(({ sources = [] }) => sources.length > 0);
 }
 
 /** The mark from which on refused logins with the old credential are looked at; null: they are not, or cannot be now. */
-export function* markRefusals(plan: Plan, { identity }: OldCredential): Steps<string | null> {
+export function* markRefused(plan: Plan, { identity }: OldCredential): Steps<string | null> {
   if (!areHeard(plan)) return null;
   const now = yield* ask('target', 'refusedLogins', identity, null);
   return now.kind === 'known' ? now.mark : null;
@@ -50,11 +53,30 @@ export function* lookAtOff(
   if (!areHeard(plan)) return { oldAnswers: yield* ask('target', 'probe', yield* openStored(plan, old.version)) };
   const { oldAnswers: before = null, refused } = at.previous ?? {};
   const isSeen = refused !== undefined && refused.triedMs < at.openedMs;
-  const mark = isSeen ? null : (refused?.mark ?? at.mark);
+  const mark = isSeen ? null : refused === undefined ? at.mark : refused.mark;
   const heard = mark === null ? null : yield* ask('target', 'refusedLogins', old.identity, mark);
   const from = fromConsumers(plan, heard?.kind === 'known' ? heard.from : []);
+  const unknown = heard?.kind === 'unknown' ? heard.reason : null;
   const isTried = before !== null && deadEverywhere(before) && refused !== undefined && mark !== null;
-  if (isTried && !at.isLast) return { oldAnswers: before, refused: { ...refused, from } };
+  // Nothing passes while it is not known, and a try more would only be one more that is refused.
+  if (isTried && (!at.isLast || unknown !== null)) {
+    // Written down no more often than so: each newer mark is another line in the journal.
+    const isOld = heard?.kind === 'known' && at.atMs - refused.markedMs >= MARK_FOR_MS;
+    return {
+      oldAnswers: before,
+      refused: { ...refused, ...(isOld ? { mark: heard.mark, markedMs: at.atMs } : {}), from, unknown },
+    };
+  }
   const oldAnswers = yield* ask('target', 'probe', yield* openStored(plan, old.version));
-  return { oldAnswers, refused: { mark: yield* markRefusals(plan, old), triedMs: at.atMs, from } };
+  const next = yield* ask('target', 'refusedLogins', old.identity, null);
+  return {
+    oldAnswers,
+    refused: {
+      mark: next.kind === 'known' ? next.mark : null,
+      markedMs: at.atMs,
+      triedMs: at.atMs,
+      from,
+      unknown: unknown ?? (next.kind === 'unknown' ? next.reason : null),
+    },
+  };
 }

@@ -6,19 +6,31 @@ import { type Session, inTransaction, rowOf, rowsOf } from './statements.js';
 /** How many instances of a consumer may be there at once: each is asked at every look. */
 const MOST_INSTANCES = 1_000;
 
+/** And how many names it may have taken within a day, those that are gone among them. */
+const MOST_NAMES = 10_000;
+
 /** Who was not heard of for so long is not there, however short sessions may live. Milliseconds. */
 const LEAST_MS = 300_000;
 
 /** The instances of consumers in PostgreSQL, for who asks them. */
 export function postgresInstances(pool: pg.Pool): Instances {
   return {
-    registered: async ({ plan: { secret, policy } }) =>
+    // Each consumer by itself, so that none is pushed out by another; those that are there first.
+    registered: async ({ plan: { secret, policy, consumers } }) =>
       rowsOf<RegisteredInstance>(
         pool,
-        `SELECT consumer, instance, url, left_at IS NOT NULL AS "hasLeft" FROM keyturn.consumer_instances
-         WHERE secret = $1 AND seen_at > clock_timestamp() - $2 * interval '1 millisecond'
-         ORDER BY consumer, instance LIMIT 10000`,
-        [secret, Math.max(policy.maxSessionAgeMs, LEAST_MS)],
+        `SELECT i.consumer, i.instance, i.url, i.left_at IS NOT NULL AS "hasLeft"
+         FROM unnest($2::text[]) AS counted (consumer) CROSS JOIN LATERAL (
+           SELECT * FROM keyturn.consumer_instances AS own
+           WHERE own.secret = $1 AND own.consumer = counted.consumer
+             AND own.seen_at > clock_timestamp() - $3 * interval '1 millisecond'
+           ORDER BY own.left_at IS NOT NULL, own.left_at DESC, own.instance LIMIT ${2 * MOST_INSTANCES}) AS i
+         ORDER BY i.consumer, i.instance`,
+        [
+          secret,
+          consumers.filter(({ instances }) => instances === 'registered').map(({ name }) => name),
+          Math.max(policy.maxSessionAgeMs, LEAST_MS),
+        ],
       ),
   };
 }
@@ -38,13 +50,13 @@ export function postgresInstanceRegister(pool: pg.Pool): InstanceRegister {
       inTransaction(pool, async (session) => {
         if (!(await lockSecret(session, notice))) return 'unknown';
         const known = await standingOf(session, notice);
-        if (known !== undefined && notice.saidAtS < known.saidAtS) return 'stale';
+        if (known !== undefined && isOlder(notice, known)) return 'stale';
         if (notice.leaves) {
           await leave(session, notice);
           if (known?.isThere === true) await audit(session, notice);
           return 'noted';
         }
-        if (known?.isThere !== true && (await countOf(session, notice)) >= MOST_INSTANCES) return 'full';
+        if (known?.isThere !== true && !(await hasRoom(session, notice))) return 'full';
         await come(session, notice);
         if (known?.isThere === true) return 'noted';
         // A guard relies on who is there: one that judged without the new one is asked again.
@@ -79,19 +91,25 @@ async function standingOf(session: Session, notice: InstanceNotice): Promise<Sta
   );
 }
 
-/** How many are there. What is long gone is forgotten: no word of it can still be on its way. */
-async function countOf(session: Session, { secret, consumer }: InstanceNotice): Promise<number> {
-  const row = await rowOf<{ readonly count: number }>(
+/** A word of the same second is older than that it goes: it was on its way. */
+function isOlder({ saidAtS, leaves }: InstanceNotice, known: Standing): boolean {
+  return saidAtS < known.saidAtS || (saidAtS === known.saidAtS && !leaves && !known.isThere);
+}
+
+/** What is long gone is forgotten: no word of it can still be on its way. */
+async function hasRoom(session: Session, { secret, consumer }: InstanceNotice): Promise<boolean> {
+  const row = await rowOf<{ readonly there: number; readonly names: number }>(
     session,
     `WITH forgotten AS (
        DELETE FROM keyturn.consumer_instances WHERE secret = $1 AND consumer = $2
          AND (left_at < clock_timestamp() - interval '1 day' OR seen_at < clock_timestamp() - interval '30 days')
        RETURNING instance)
-     SELECT count(*)::integer AS count FROM keyturn.consumer_instances
-     WHERE secret = $1 AND consumer = $2 AND left_at IS NULL AND seen_at > clock_timestamp() - interval '1 day'`,
+     SELECT count(*) FILTER (WHERE left_at IS NULL AND seen_at > clock_timestamp() - interval '1 day')::integer AS there,
+            count(*)::integer - (SELECT count(*) FROM forgotten)::integer AS names
+     FROM keyturn.consumer_instances WHERE secret = $1 AND consumer = $2`,
     [secret, consumer],
   );
-  return row?.count ?? 0;
+  return row === undefined || (row.there < MOST_INSTANCES && row.names < MOST_NAMES);
 }
 
 async function come(session: Session, notice: InstanceNotice): Promise<void> {

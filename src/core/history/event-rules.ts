@@ -86,7 +86,7 @@ function judgeOfStep(past: Past, recorded: Recorded, step: PastStep, tell: Tell)
     case 'UndoDone':
       return judgeResult(past, recorded, step, 'undo', tell);
     case 'TakeBackDecided':
-      return judgeTakeBack(past, step, event.gate, tell);
+      return judgeTakeBack(past, step, event, tell);
     case 'StepFailed':
       if (past.status !== 'running') tell('I12', `${event.step} fails forwards while it turns back`);
       if (isRaiseFailed(past, epoch, event.step)) return;
@@ -164,7 +164,7 @@ function judgeUndoIntended(past: Past, recorded: Recorded, step: PastStep, tell:
   if (!step.touched) tell('I13', `${name} is taken back and was never meant`);
   if (past.status === 'running') {
     // Half-done, and its gate may wait for as long as it likes.
-    const isHalf = step.phase === 'intended' || step.phase === 'undoing';
+    const isHalf = (step.phase === 'intended' || step.phase === 'undoing') && past.plan.exposed !== true;
     if (past.takingBack?.step === name) return;
     if (step.shape.guard === undefined || !past.touches(name, 'target') || !isHalf)
       tell('I13', `${name} is taken back and nobody has decided to turn back`);
@@ -181,13 +181,15 @@ function judgeUndoIntended(past: Past, recorded: Recorded, step: PastStep, tell:
 }
 
 /** Only what takes something away at the target is taken back by itself, after it was done and before anything is destroyed. */
-function judgeTakeBack(past: Past, step: PastStep, gate: string, tell: Tell): void {
+function judgeTakeBack(past: Past, step: PastStep, { gate, code }: Of<'TakeBackDecided'>, tell: Tell): void {
   const { name, kind } = step.shape;
   if (past.status !== 'running' || past.decision !== null) tell('I12', `${name} is taken back after its time`);
-  if (kind !== 'act' || step.shape.guard === undefined || !past.touches(name, 'target') || step.phase !== 'done')
+  const isTakenAway = step.phase === 'done' || step.phase === 'intended' || step.phase === 'undoing';
+  if (kind !== 'act' || step.shape.guard === undefined || !past.touches(name, 'target') || !isTakenAway)
     tell('I13', `${name} is taken back, which takes nothing away`);
   if (past.steps.get(gate)?.phase !== 'open') tell('I10', `${name} is taken back for ${gate}, which is not open`);
-  if (past.plan.exposed === true) tell('I18', `${name} is taken back by itself, and the old credential is exposed`);
+  if (past.plan.exposed === true && code !== 'ALIAS_MOVED')
+    tell('I18', `${name} is taken back by itself, and the old credential is exposed`);
 }
 
 /** What holds for an intent in either direction. */
@@ -243,7 +245,9 @@ function judgeReopened(past: Past, step: PastStep, tell: Tell): void {
       // A label that may have moved may stay where it is meanwhile: it takes nothing from anybody.
       (shape.guard?.gate !== name || past.touches(shape.name, 'target')),
   );
-  if (half !== undefined) tell('I10', `${name} is opened again while ${half.shape.name} is half done`);
+  // What strangers have stays off meanwhile.
+  if (half !== undefined && past.plan.exposed !== true)
+    tell('I10', `${name} is opened again while ${half.shape.name} is half done`);
 }
 
 /** What was taken back before a person is asked is off, or on, when that person comes; and the question is the one that was found. */

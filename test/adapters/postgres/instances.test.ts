@@ -5,6 +5,10 @@ import { scopeOf } from '../store/store-fixture.js';
 import { challengedState } from './challenged.js';
 
 const secret = 'prod:/asked';
+/** A consumer whose instances register. */
+const counted = (name: string) =>
+  ({ name, url: null, canary: false, required: true, cacheTtlMs: 0, instances: 'registered' }) as const;
+
 const notice = (change: Partial<InstanceNotice> = {}): InstanceNotice => ({
   ...{ secret, consumer: 'web', instance: 'web-1', url: null, leaves: false, saidAtS: 1_000 },
   ...change,
@@ -20,7 +24,7 @@ async function registering() {
     note: async (change?: Partial<InstanceNotice>) => register.note(notice(change)),
     there: async (maxSessionAgeMs = 0) =>
       postgresInstances(state.pool).registered(
-        scopeOf(secret, 'asked-1', 1, { policy: { ...policy, maxSessionAgeMs } }),
+        scopeOf(secret, 'asked-1', 1, { policy: { ...policy, maxSessionAgeMs }, consumers: [counted('web')] }),
       ),
     guardSeq: async () => (await state.rowsOf('SELECT guard_seq::integer AS seq FROM keyturn.secrets'))[0]?.['seq'],
     audited: async () =>
@@ -84,6 +88,28 @@ test('an older word changes nothing, in whatever order it comes', async () => {
   await note({ saidAtS: 1_003, leaves: true });
   expect(await note({ saidAtS: 1_002 })).toBe('stale');
   expect(await there()).toEqual([{ ...web1, hasLeft: true }]);
+});
+
+test('of the same second that it goes counts, in whatever order that comes', async () => {
+  const { note, there } = await registering();
+
+  await note({ saidAtS: 1_001 });
+  expect(await note({ saidAtS: 1_001, leaves: true })).toBe('noted');
+  expect(await note({ saidAtS: 1_001 })).toBe('stale');
+  expect(await there()).toEqual([{ ...web1, hasLeft: true }]);
+  expect(await note({ saidAtS: 1_002 })).toBe('noted');
+});
+
+test('no consumer pushes out the instances of another, however many names it takes', async () => {
+  const { state, note, there } = await registering();
+  await note();
+  await state.admin.query(
+    `INSERT INTO keyturn.consumer_instances (secret, consumer, instance, said_at_s, left_at)
+     SELECT '${secret}', 'audit', 'of-' || n, 1, clock_timestamp() FROM generate_series(1, 12000) n`,
+  );
+
+  expect(await there()).toEqual([web1]);
+  expect(await note({ consumer: 'audit', instance: 'one-more' })).toBe('full');
 });
 
 test('who was not heard of for as long as a session may live is not there, and five minutes at the least', async () => {
