@@ -5,7 +5,7 @@ import { adminOption, createOwner, deadTag, isMadeBy, isOfAnother, mayBeMade, me
 import { type PostgresConfig, isSelfManaged, loginsOf, nameOf, primaryOf, tokenRoleOf } from './config.js';
 import { type Role, clearComment, readRole } from './fence.js';
 import { statsCure } from './live-sessions.js';
-import { logFindings } from './refused-logins.js';
+import { logFindings, logsOf } from './refused-logins.js';
 
 const { escapeIdentifier } = pg;
 
@@ -41,7 +41,7 @@ export async function preflight(
     ctx,
     cure: `GRANT CONNECT ON DATABASE ${escapeIdentifier(config.adminDatabase)} TO ${escapeIdentifier(config.admin.username)};`,
   };
-  const [found, servers] = await Promise.all([
+  const [found, servers, logs] = await Promise.all([
     admin.use(primary, work, async (session) => {
       const roles = await readStandings(session, config, [
         ...loginsOf(config),
@@ -57,12 +57,16 @@ export async function preflight(
         ...(await privilegeFindings(looked)),
         ...(await ownershipFindings(looked)),
         ...(await databaseFindings(looked)),
-        ...(await logFindings(session, config)),
       ];
     }),
     Promise.all(config.endpoints.map(async (endpoint) => admin.use(endpoint, work, async ({ server }) => server))),
+    Promise.all(
+      logsOf(config).map(async (endpoint) =>
+        admin.use(endpoint, work, async (session) => logFindings(session, nameOf(endpoint), config)),
+      ),
+    ),
   ]);
-  return [...found, ...serverFindings(config, servers)];
+  return [...found, ...serverFindings(config, servers), ...logs.flat()];
 }
 
 function serverFindings(config: PostgresConfig, servers: readonly AdminSession['server'][]): readonly Finding[] {

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { Secret } from 'keyturn/rotator';
 import postgres from 'keyturn/rotators/postgres';
 import pg from 'pg';
@@ -36,7 +38,7 @@ async function place(settings: Readonly<Record<string, string>> = {}) {
   onTestFinished(async () => connection.close());
   const ctx = contextOf('test:/app', 'r1');
   return {
-    ...{ run, config, superuser },
+    ...{ run, config, superuser, port: Number(port) },
     refused: async (mark: string | null, identity = 'app_a') => connection.refusedLogins!(identity, mark, ctx),
     /** What preflight finds about the log; the roles of this test are another matter. */
     findings: async () => (await connection.preflight(null, ctx)).filter((each) => /refusedLogins/.test(each.sentence)),
@@ -62,7 +64,7 @@ test('a refused login is told of by its address, once the admin may read the log
   expect(await findings()).toMatchObject([{ cure: logCure(config) }]);
   expect(await refused(null)).toEqual({
     kind: 'unknown',
-    reason: 'the log of a server could not be read (PRIVILEGE_MISSING)',
+    reason: expect.stringMatching(/^the log of 127\.0\.0\.1:\d+ could not be read \(PRIVILEGE_MISSING\)$/),
   });
   await run(logCure(config));
   expect(await findings()).toEqual([]);
@@ -94,10 +96,54 @@ test('a server that writes no log in JSON is named by preflight, and tells nothi
   await run(logCure(config));
 
   expect(await findings()).toMatchObject([
-    { sentence: 'refusedLogins is asked for, and the server writes no log in JSON' },
+    { sentence: expect.stringMatching(/^refusedLogins is asked for, and \S+ cannot tell: it writes no log in JSON$/) },
   ]);
   expect(await refused(null)).toEqual({
     kind: 'unknown',
-    reason: 'the log of a server could not be read (it writes none in JSON)',
+    reason: expect.stringMatching(/could not be read \(it writes no log in JSON\)$/),
   });
 }, 60_000);
+
+test.each(['Asia/Jakarta', 'Europe/Dublin', 'Asia/Kolkata', 'Pacific/Guam', 'America/Caracas'])(
+  'lines that nobody can read hide no others, in a log of %s',
+  async (zone) => {
+    const { run, config, refused, tries, port } = await place({ ...inJson, log_timezone: zone });
+    await run(logCure(config));
+    expect(await tries('app_a', 'a wrong one')).toBe('28P01');
+    const mark = markOf(await refused(null));
+    await strange(port, [0x78, 0xff, 0xfe, 0x22, 0x5c]);
+    await strange(port, [...Buffer.from('a"b\\c{}\n')]);
+    expect(await refused(mark)).toMatchObject({ kind: 'known', from: [] });
+
+    expect(await tries('app_a', 'a wrong one')).toBe('28P01');
+    await expect.poll(async () => refused(mark), { timeout: 10_000 }).toMatchObject({ from: ['127.0.0.1'] });
+    await strange(port, [0xff]);
+    expect(await refused(mark)).toMatchObject({ from: ['127.0.0.1'] });
+  },
+  60_000,
+);
+
+test('a server that writes names of hosts is named by preflight', async () => {
+  const { run, config, findings, refused } = await place({ ...inJson, log_hostname: 'on' });
+  await run(logCure(config));
+
+  expect(await findings()).toMatchObject([{ sentence: expect.stringContaining('it writes names of hosts') }]);
+  expect(await refused(null)).toMatchObject({ kind: 'unknown' });
+}, 60_000);
+
+/** Asks to log in with a user name of these bytes, and hears what the server says to that. */
+async function strange(port: number, name: readonly number[]): Promise<void> {
+  const words = Buffer.concat([Buffer.from('user\0'), Buffer.from(name), Buffer.from('\0database\0postgres\0\0')]);
+  const head = Buffer.alloc(8);
+  head.writeInt32BE(words.length + 8, 0);
+  head.writeInt32BE(196_608, 4);
+  const socket = connect({ host: '127.0.0.1', port });
+  socket.write(Buffer.concat([head, words]));
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  // Asked for a password it sends none that fits.
+  if (answer[0] === 0x52) {
+    socket.write(Buffer.from('700000000862616400', 'hex'));
+    await once(socket, 'close');
+  }
+  socket.destroy();
+}
