@@ -43,8 +43,7 @@ export function consumersOf(events: readonly Recorded[], waivers: readonly Waive
     if (event.kind === 'StepDone' && promotions.includes(event.step)) facts = [];
     if (event.kind === 'GateWaiting') facts = consumersSeen(event.facts) ?? facts;
     if (event.kind === 'StepDone') facts = consumersSeen(event.output) ?? facts;
-    if ('facts' in event && 'code' in event && refusals.includes(event.code))
-      facts = withRefusal(facts, event.facts, atMs);
+    if ('code' in event && 'facts' in event && isRefusal(event)) facts = withRefusal(facts, event.facts, atMs);
   }
   return state.plan.consumers.map(({ name, canary, required }) => ({
     consumer: name,
@@ -66,15 +65,27 @@ export function consumersOf(events: readonly Recorded[], waivers: readonly Waive
 /** A gate that is refused writes down who did, and not what the others have said. */
 const refusals: readonly string[] = ['CANARY_REFUSED', 'CONSUMER_REFUSED', 'OLD_STILL_NEEDED'];
 
+/** A login that was refused is nothing that a consumer has said. */
+function isRefusal({ code, facts }: { readonly code: string; readonly facts: ErrorFacts }): boolean {
+  return refusals.includes(code) && (code !== 'OLD_STILL_NEEDED' || 'instance' in facts);
+}
+
 function withRefusal(
   facts: readonly ConsumerFact[],
-  { consumer, finding }: ErrorFacts,
+  { consumer, finding, instance = null }: ErrorFacts,
   atMs: number,
 ): readonly ConsumerFact[] {
   const name = String(consumer);
   const others = facts.filter((each) => each.consumer !== name);
   return [
     ...others,
-    { consumer: name, instance: null, answer: 'refused', reason: String(finding), atMs, sinceMs: atMs },
+    {
+      consumer: name,
+      instance: instance === null ? null : String(instance),
+      answer: 'refused',
+      reason: String(finding),
+      atMs,
+      sinceMs: atMs,
+    },
   ];
 }

@@ -85,22 +85,23 @@ function commandsFor(
 }
 
 /**
- * The required consumers for want of whose proof a rotation is parked, and that nobody has answered for: the one that it
- * parked for, and whoever else had not proved when it last wrote that down.
+ * The required consumers for want of whose proof a rotation drains or is parked, and that nobody has answered for: the one
+ * that it parked for, and whoever else had not proved when it last wrote that down.
  */
 function unprovedIn(
   events: readonly Recorded[],
-  { plan, status, because }: RotationState,
+  state: RotationState,
   waivers: readonly WaiverRow[],
 ): readonly string[] {
-  if (status !== 'parked' || because?.code !== 'DRAIN_TIMED_OUT') return [];
-  const isNamed = (consumer: string): boolean => because.facts['consumer'] === consumer;
-  if (!plan.consumers.some(({ name }) => isNamed(name))) return [];
+  const { plan, status, because } = state;
+  const isDraining = status === 'running' && stepState(state, 'drain').phase === 'open';
+  const named = status === 'parked' && because?.code === 'DRAIN_TIMED_OUT' ? because.facts['consumer'] : undefined;
+  if (!isDraining && !plan.consumers.some(({ name }) => name === named)) return [];
   return consumersOf(events, waivers)
     .filter(({ required, waiver }) => required && waiver === null)
     .filter(({ consumer, instances }) => {
       const hasProved = instances.length > 0 && instances.every(({ answer }) => answer === 'proved');
-      return isNamed(consumer) || !hasProved;
+      return consumer === named || !hasProved;
     })
     .map(({ consumer }) => consumer);
 }

@@ -1,3 +1,4 @@
+import type { Capabilities } from '../core/capabilities.js';
 import type { ShapedSecret } from './schema.js';
 
 /** What is wrong, and in which field of which consumer. */
@@ -24,4 +25,17 @@ export function instanceFaults(consumers: ShapedSecret['consumers']): readonly I
     }
     return [];
   });
+}
+
+/** Says which consumers name sources that nobody would ever look at: who declares them relies on being heard. */
+export function sourceFaults(
+  consumers: ShapedSecret['consumers'],
+  { refusedLogins = false, disable }: Pick<Capabilities, 'refusedLogins' | 'disable'>,
+): readonly InstanceFault[] {
+  if (refusedLogins && disable) return [];
+  const sentence =
+    'with these settings the rotator tells of no refused logins, so nothing would come of them; leave them out (postgres tells with refusedLogins: true)';
+  return consumers.flatMap(({ sources }, index) =>
+    sources === undefined ? [] : [{ at: [index, 'sources'], sentence }],
+  );
 }

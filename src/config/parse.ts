@@ -15,7 +15,7 @@ import {
   parameterNames,
 } from './config.js';
 import { canaryFaults } from './canary-faults.js';
-import { instanceFaults } from './instance-faults.js';
+import { instanceFaults, sourceFaults } from './instance-faults.js';
 import { type IsolatedRotators, isolationKey } from './isolated.js';
 import { isName } from './name.js';
 import { namesakes } from './namesakes.js';
@@ -192,6 +192,8 @@ function checkSecret(
   if (opened === undefined) return undefined;
   const { overlap } = opened.capabilities;
   for (const fault of selfManagedFaults({ path, config, overlap })) problems.push(problem([...at, 'config'], fault));
+  for (const fault of sourceFaults(input.consumers, opened.capabilities))
+    problems.push(problem([...at, 'consumers', ...fault.at], fault.sentence));
   const workflow = chooseWorkflow(input.workflow, overlap, options.workflows);
   if (typeof workflow === 'string') problems.push(problem([...at, 'workflow'], workflow));
   else

@@ -66,7 +66,10 @@ export function factsAfter(
 export function noProofFrom({ name, instances }: Counted, facts: readonly ConsumerFact[]): string {
   const own = facts.filter((each) => each.consumer === name);
   const lacking = own.find((each) => each.answer !== 'proved' && each.reason !== '');
-  if (lacking !== undefined) return `no proof from ${name} (${lacking.reason})`;
+  if (lacking !== undefined) {
+    const who = lacking.instance === null ? '' : `${lacking.instance}: `;
+    return `no proof from ${name} (${who}${lacking.reason})`;
+  }
   if (typeof instances !== 'number') return `no proof from ${name}`;
   return `no proof from ${name} (${provedInstances(own)} of ${instances} instances have proved)`;
 }

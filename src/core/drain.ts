@@ -37,7 +37,8 @@ export function judgeDrain(
   if (refused !== undefined) {
     const facts = { consumer: refused.consumer, finding: refused.reason };
     if (plan.policy.onRefusal !== 'park') return { kind: 'fail', code: 'CONSUMER_REFUSED', facts };
-    return { kind: 'park', code: 'OLD_STILL_NEEDED', facts: { ...facts, standing: 'still works' } };
+    const { instance } = refused;
+    return { kind: 'park', code: 'OLD_STILL_NEEDED', facts: { ...facts, instance, standing: 'still works' } };
   }
   const pending = moment.held
     ? { why: 'held', againInMs: plan.policy.pollMs }

@@ -130,11 +130,11 @@ export const catalogue = {
   DRAIN_TIMED_OUT: {
     class: 'park',
     sentence: 'the old credential of {secret} could not be proved unused within {maxMs} ms: {finding}',
-    cure: 'Move the consumers named, or accept that one has not proved: keyturn consumers waive {rotation} {consumer} --reason TEXT; then: keyturn resume {rotation}; or go back: keyturn rollback {rotation}',
+    cure: 'Move the consumers named, or accept that one has not proved: keyturn consumers waive {rotation} {consumer} --reason TEXT; then: keyturn resume {rotation}; or go back: keyturn rollback {rotation}. Consumers that were changed in the configuration count from the next rotation on.',
   },
   OLD_STILL_NEEDED: {
     class: 'park',
-    sentence: 'consumer {consumer} does not work without the old credential of {secret}, which {standing}: {finding}',
+    sentence: 'consumer {consumer} does not work with the new credential of {secret} alone, and the old one {standing}: {finding}',
     cure: 'Mend the consumer, then: keyturn resume {rotation}; or go back: keyturn rollback {rotation}',
   },
   NOT_TURNED_BACK: {

@@ -111,13 +111,15 @@ export function stepState(state: RotationState, step: string): StepState {
 }
 
 /**
- * Until when a consumer may serve the new credential from its cache after the label has gone back. Milliseconds since
- * 1970; 0: it was never promoted. Destroyed before, it would be refused to whoever rightly holds it.
+ * Until when a consumer may use the new credential after the label has gone back: as long as it is given to move forward, the
+ * longest cache that is declared at the least. Milliseconds since 1970; 0: it was never promoted. Destroyed before, it would be
+ * refused to whoever rightly holds it.
  */
 export function servedUntil(state: RotationState): number {
   const { phase, doneMs } = stepState(state, 'promote');
   if (phase !== 'undone') return 0;
-  return doneMs + Math.max(0, ...state.plan.consumers.map((each) => each.cacheTtlMs));
+  const { policy, consumers } = state.plan;
+  return doneMs + Math.max(policy.graceMs, ...consumers.map((each) => each.cacheTtlMs));
 }
 
 /** True until the rotation has ended. A parked one is open. */

@@ -71,10 +71,10 @@ export function judgeWatch(
   if (harm !== undefined) return { kind: harm.code === 'TARGET_CHANGED' ? 'park' : 'fail', ...harm };
   const needing = whoNeedsOld(plan, facts);
   if (needing !== undefined) {
-    const { consumer, finding } = needing;
+    const { consumer, ...said } = needing;
     // Whoever needs it has it again before anybody is asked, unless strangers would have it too.
     const standing = onAgain(plan).takingBack === undefined ? standingOf(plan) : 'was switched on again';
-    return { kind: 'park', code: 'OLD_STILL_NEEDED', facts: { consumer, finding, standing }, ...onAgain(plan) };
+    return { kind: 'park', code: 'OLD_STILL_NEEDED', facts: { consumer, ...said, standing }, ...onAgain(plan) };
   }
   const wait = (why: string, againInMs: number, consumer?: string): Verdict<WatchFacts, Watch> => {
     const blind = moment.nowMs - moment.openedMs >= plan.policy.drainMaxMs + plan.policy.watchMs;
@@ -126,9 +126,9 @@ export function judgeWatch(
 function whoNeedsOld(
   { exposed }: Plan,
   { consumers = [], refused }: WatchFacts,
-): { readonly consumer: string; readonly finding: string } | undefined {
+): { readonly consumer: string; readonly finding: string; readonly instance?: string | null } | undefined {
   const saying = consumers.find((each) => each.answer === 'refused');
-  if (saying !== undefined) return { consumer: saying.consumer, finding: saying.reason };
+  if (saying !== undefined) return { consumer: saying.consumer, finding: saying.reason, instance: saying.instance };
   const trying = exposed === true ? undefined : refused?.from[0];
   if (trying === undefined) return undefined;
   return { consumer: trying.consumer, finding: `a login with it was refused from ${trying.address}` };

@@ -132,6 +132,8 @@ export interface SecretRow extends Standing {
   readonly lastRotatedAtMs: number | null;
   readonly nextDueAtMs: number | null;
   readonly openRotation: string | null;
+  /** Of the open rotation: `running`, `rolling_back`, `parked`. Null: there is none. */
+  readonly openStatus: Status | null;
 }
 
 /** A named person's acceptance of a missing proof. */

@@ -13,13 +13,19 @@ const at = 'environments.demo.secrets["/demo/api"].consumers[0]';
 const url = 'https://web.internal/keyturn';
 const key = env('WEB_KEY');
 
-const parsed = (consumer: Omit<ConsumerInput, 'name'>) =>
+/** A rotator that tells of refused logins. */
+const hearing: typeof random = {
+  ...random,
+  capabilities: (config) => ({ ...random.capabilities(config), disable: true, refusedLogins: true }),
+};
+
+const parsed = (consumer: Omit<ConsumerInput, 'name'>, rotator: typeof random = hearing) =>
   parseConfig(
     {
       keyring: { file: './keyturn.key' },
       environments: {
         demo: {
-          targets: { tokens: { rotator: random, config: { folder: '/srv/tokens' } } },
+          targets: { tokens: { rotator, config: { folder: '/srv/tokens' } } },
           secrets: {
             '/demo/api': { target: 'tokens', config: { name: 'api' }, consumers: [{ name: 'web', ...consumer }] },
           },
@@ -29,9 +35,9 @@ const parsed = (consumer: Omit<ConsumerInput, 'name'>) =>
     options,
   );
 
-function problems(consumer: Omit<ConsumerInput, 'name'>): readonly string[] {
+function problems(consumer: Omit<ConsumerInput, 'name'>, rotator = hearing): readonly string[] {
   try {
-    parsed(consumer);
+    parsed(consumer, rotator);
   } catch (error) {
     if (isKeyturnError(error)) return [String(error.facts['problems'])];
     throw error;
@@ -91,5 +97,11 @@ describe('where a consumer logs in from', () => {
     [[], `${at}.sources: expected one address or more; leave it out where they are not known`],
   ])('is refused as %j', (sources, problem) => {
     expect(problems({ url, sources })).toEqual([problem]);
+  });
+
+  test('is refused where nobody would hear of it', () => {
+    expect(problems({ url, sources: ['10.1.2.3'] }, random)).toEqual([
+      `${at}.sources: with these settings the rotator tells of no refused logins, so nothing would come of them; leave them out (postgres tells with refusedLogins: true)`,
+    ]);
   });
 });

@@ -148,7 +148,7 @@ describe('a proof that is waited for', () => {
   it('is named with the reason that its consumer gave', () => {
     const other = fact(null, 'pending', { consumer: 'batch', reason: 'it does not use this version yet' });
     expect(noProofFrom({ name: 'app' }, [other, fact('a'), silent, fact('c', 'pending', { reason: 'later' })])).toBe(
-      'no proof from app (no answer)',
+      'no proof from app (b: no answer)',
     );
   });
 
@@ -164,6 +164,6 @@ describe('a proof that is waited for', () => {
     const app = { name: 'app', instances: 3 };
     const proved = [fact('a'), fact('b'), fact('b'), fact(null), fact('c', 'proved', { consumer: 'batch' })];
     expect(noProofFrom(app, proved)).toBe('no proof from app (2 of 3 instances have proved)');
-    expect(noProofFrom(app, [fact('a'), silent])).toBe('no proof from app (no answer)');
+    expect(noProofFrom(app, [fact('a'), silent])).toBe('no proof from app (b: no answer)');
   });
 });

@@ -130,7 +130,7 @@ describe('drain', () => {
     expect(judge({ consumers: [against] }, { plan })).toEqual({
       kind: 'park',
       code: 'OLD_STILL_NEEDED',
-      facts: { consumer: 'app', finding: 'it does not work', standing: 'still works' },
+      facts: { consumer: 'app', instance: null, finding: 'it does not work', standing: 'still works' },
     });
   });
 

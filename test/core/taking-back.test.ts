@@ -137,6 +137,12 @@ describe('what a step is told of the steps before it', () => {
   });
 });
 
+it('a guarded act that may have happened stays as it is where the old credential is exposed', () => {
+  const half = [...drained, meant('off'), failed('off')];
+  expect(decideAt(2, [...half, raised(2)], { plan: { exposed: true } })).toEqual(looksAgain);
+  expect(decideAt(2, [...half, raised(2)])).toEqual(intends('UndoIntended', 'off', 2));
+});
+
 describe('a guarded act that is taken back before a person is asked', () => {
   const asked = { code: 'OLD_STILL_NEEDED', facts: { consumer: 'app' } } as const;
   const decided: RotationEvent = { kind: 'TakeBackDecided', step: 'off', gate: 'drain', ...asked };
@@ -170,6 +176,25 @@ describe('a guarded act that is taken back before a person is asked', () => {
     const parked: RotationEvent = { kind: 'Parked', ...asked };
     const back = [...off, taken('UndoIntended', 'off'), taken('UndoDone', 'off'), parked, resumed];
     expect(decideAt(1, back)).toMatchObject({ events: [{ kind: 'GateOpened', step: 'drain' }] });
+  });
+
+  it('has its gate anew then, however long ago that was opened', () => {
+    const later = requestedMs + 1_000_000;
+    const resumed: Written = {
+      event: { kind: 'CommandTaken', command: 'resume', commandId: 1, by: 'kim', reason: '' },
+      epoch: 1,
+      afterMs: later - requestedMs,
+    };
+    const parked: RotationEvent = { kind: 'Parked', ...asked };
+    const reopened: Written = {
+      event: { kind: 'GateReopened', step: 'drain', why: 'held' },
+      epoch: 1,
+      afterMs: later - requestedMs,
+    };
+    const ofWatch: RotationEvent = { kind: 'TakeBackDecided', step: 'off', gate: 'look', ...asked };
+    const once = [...off.slice(0, -1), ofWatch, taken('UndoIntended', 'off'), taken('UndoDone', 'off'), parked];
+    const state = stateAfter([...once, resumed, reopened]);
+    expect(state.steps['drain']).toMatchObject({ phase: 'open', openedMs: later, attempt: 1, dueMs: 0 });
   });
 
   it('stays to be taken back where that parks for a reason of its own, and ends with turning back', () => {

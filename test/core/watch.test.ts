@@ -4,7 +4,7 @@ import type { QuietFacts } from '../../src/core/evidence.js';
 import type { Plan } from '../../src/core/plan.js';
 import { type RefusedFacts, type WatchFacts, fromConsumers, judgeWatch } from '../../src/core/watch.js';
 import { aConsumer, aMoment, aProof, answers, expected, lookedMs, watchFacts } from '../support/evidence.js';
-import { aPlan, promptPolicy } from '../support/plans.js';
+import { aPlan, ableCapabilities, promptPolicy } from '../support/plans.js';
 
 const watchMs = 5_000;
 const drainMaxMs = 60_000;
@@ -71,7 +71,7 @@ describe('watch', () => {
     const wanted = {
       kind: 'park',
       code: 'OLD_STILL_NEEDED',
-      facts: { consumer: 'report', finding: 'it does not work', standing: 'was switched on again' },
+      facts: { consumer: 'report', instance: null, finding: 'it does not work', standing: 'was switched on again' },
       takingBack: 'disable',
     };
     expect(judge(facts)).toEqual(wanted);
@@ -148,8 +148,25 @@ describe('watch', () => {
     expect(judgeWatch({ plan, moment: aMoment() }, { expected, disabledMs: lookedMs }, facts)).toEqual({
       kind: 'park',
       code: 'OLD_STILL_NEEDED',
-      facts: { consumer: 'app', finding: 'it does not work', standing: 'stays off, because it is exposed' },
+      facts: {
+        consumer: 'app',
+        instance: null,
+        finding: 'it does not work',
+        standing: 'stays off, because it is exposed',
+      },
     });
+  });
+
+  it('says that an old one that cannot be switched off still works', () => {
+    const against = aProof({ answer: 'refused', reason: 'it does not work' });
+    const plan = aPlan({
+      policy: { ...promptPolicy, watchMs, drainMaxMs },
+      capabilities: { ...ableCapabilities, disable: false },
+    });
+    const facts = watchFacts({ consumers: [against] });
+    const verdict = judgeWatch({ plan, moment: aMoment() }, { expected, disabledMs: lookedMs }, facts);
+    expect(verdict).toMatchObject({ kind: 'park', facts: { standing: 'still works' } });
+    expect(verdict).not.toHaveProperty('takingBack');
   });
 
   it('does not wait for who does not answer: it has proved before the old one was switched off', () => {

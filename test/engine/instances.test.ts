@@ -76,3 +76,29 @@ describe('a consumer of several instances', () => {
     expect(waitedMs(world)).toBe(quietMs);
   });
 });
+
+describe('a consumer of which so many instances must have proved', () => {
+  const counted = (looks: (look: number) => readonly ConsumerAnswer[]): World => {
+    let look = 0;
+    const app = { name: 'app', url: null, canary: false, required: true, cacheTtlMs: 0, instances: 2 };
+    const world = new World(
+      aScenario({
+        ...planned({ policy, consumers: [app] }),
+        meddle: (_, { authority, method }) => {
+          if (authority?.step !== 'drain' || method !== 'challenge') return undefined;
+          look += 1;
+          return { answer: looks(look) };
+        },
+      }),
+    );
+    world.run();
+    expect(world.oracle.violations).toEqual([]);
+    return world;
+  };
+
+  it('is quiet from when the last of them has proved, though another had long before', () => {
+    const bProves = 6;
+    const world = counted((look) => [said('proved', look < bProves ? 'a' : look % 2 === 0 ? 'b' : 'a')]);
+    expect(waitedMs(world)).toBe((bProves - 1) * policy.pollMs + quietMs);
+  });
+});

@@ -74,10 +74,7 @@ export function answersOf(
       tell({ consumer, instance, answer: 'unreachable', reason: 'it has gone', gone: true });
       continue;
     }
-    const reason =
-      each.url === null
-        ? `${instance} has registered and did not answer`
-        : `another than ${instance} answers at its address`;
+    const reason = each.url === null ? 'it has registered and did not answer' : 'another answers at its address';
     tell({ consumer, instance, answer: 'unreachable', reason, unheard: true });
   }
   return [...found.values()];

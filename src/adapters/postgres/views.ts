@@ -37,7 +37,7 @@ export function postgresViews(pool: Session): Views {
         pool,
         `SELECT s.secret, s.environment, s.path, s.target, s.held_because AS "heldBecause", s.current_version AS "currentVersion",
            keyturn.to_ms(s.last_rotated_at) AS "lastRotatedAtMs", keyturn.to_ms(s.next_due_at) AS "nextDueAtMs",
-           r.rotation_id AS "openRotation", keyturn.to_ms(clock_timestamp()) AS "nowMs", s.held_by IS NOT NULL AS held,
+           r.rotation_id AS "openRotation", r.status AS "openStatus", keyturn.to_ms(clock_timestamp()) AS "nowMs", s.held_by IS NOT NULL AS held,
            ARRAY(SELECT w.consumer FROM keyturn.waivers w WHERE w.rotation_id = r.rotation_id ORDER BY 1) AS waived,
            s.guard_seq::double precision AS "guardSeq"
          FROM keyturn.secrets s LEFT JOIN keyturn.rotations r ON r.secret = s.secret AND r.closed_at IS NULL

@@ -152,7 +152,9 @@ function secretsTable(rows: readonly SecretRow[]): string {
       row.currentVersion === null ? '–' : String(row.currentVersion),
       showTime(row.lastRotatedAtMs),
       showTime(row.nextDueAtMs),
-      row.openRotation ?? '–',
+      row.openRotation === null
+        ? '–'
+        : `${row.openRotation}${row.openStatus === 'running' ? '' : ` (${row.openStatus})`}`,
       row.held ? (row.heldBecause ?? 'held') : '–',
     ]),
   ]);
@@ -204,9 +206,14 @@ function rotationText(shown: {
         ]
       : []),
     ...(outlook.waits === null ? [] : [['waits', waitText(outlook.waits)]]),
+    ...(isExposed(events) ? [['exposed', 'strangers have the old credential: only you turn back to it']] : []),
     ...(heldBecause === null ? [] : [['hold', heldBecause]]),
     ...outlook.commands.map((command, index) => [index === 0 ? 'commands' : '', command]),
   ]);
+}
+
+function isExposed([first]: readonly Recorded[]): boolean {
+  return first?.event.kind === 'RotationRequested' && first.event.plan.exposed === true;
 }
 
 function waitText({ why, sinceMs, untilMs, limit }: Wait): string {

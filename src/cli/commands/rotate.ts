@@ -27,7 +27,7 @@ export const rotate: Register = (program, action) =>
     .option('--repair', 'a current credential that is already refused is no reason to stop', false)
     .option(
       '--exposed',
-      'strangers have the current credential: tells so, and turns back to it by itself no more once the new one is promoted',
+      'strangers have the current credential: secret.exposed tells so, and after the promotion only a person turns back to it',
       false,
     )
     .option('--wait', 'stay until it ends or parks', false)

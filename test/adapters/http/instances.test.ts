@@ -108,7 +108,7 @@ describe('an application whose instances register', () => {
 
     expect(await asked({ instances: 'registered' }, [there('a', a.url), there('b', a.url)])).toEqual([
       proved('a'),
-      missing('b', 'another than b answers at its address'),
+      missing('b', 'another answers at its address'),
     ]);
   });
 
@@ -119,7 +119,7 @@ describe('an application whose instances register', () => {
     expect(await asked({ url: server.url, instances: 'registered' }, registered)).toEqual([
       proved('a'),
       proved('b'),
-      missing('c', 'c has registered and did not answer'),
+      missing('c', 'it has registered and did not answer'),
     ]);
     expect(server.received).toHaveLength(3);
   });
