@@ -6,7 +6,7 @@ import { type RedisConfig, identityOf } from './config.js';
 import { usageEverywhere } from './live-sessions.js';
 import { probeEverywhere, verifyEverywhere } from './login.js';
 import { identify, isNeverOurs, preflight } from './preflight.js';
-import { refusalsEverywhere } from './refused-logins.js';
+import { refusedEverywhere } from './refused-logins.js';
 
 /** Opens the rotator for one secret. See {@link Connection} for what each member promises. */
 export function connect(config: RedisConfig): Connection {
@@ -60,7 +60,7 @@ export function connect(config: RedisConfig): Connection {
 
     usage: async (identity, ctx) => usageEverywhere(config, identity, ctx),
 
-    refusedLogins: async (identity, mark, ctx) => refusalsEverywhere(config, { identity, mark }, ctx),
+    refusedLogins: async (identity, mark, ctx) => refusedEverywhere(config, { identity, mark }, ctx),
 
     raise: async () => {},
 

@@ -44,13 +44,51 @@ describeWithProgram('refused logins of an account', () => {
     const away = open({ endpoints: [{ host: '127.0.0.1', port: 1 }] });
     expect(await away.refusedLogins!('app-1', null, ctx('r1'))).toEqual({
       kind: 'unknown',
-      reason: 'a server could not be asked (TARGET_UNREACHABLE)',
+      reason: 'the log of 127.0.0.1:1 could not be read (TARGET_UNREACHABLE)',
     });
 
     await person.call('ACL', 'SETUSER', 'keyturn_admin', '-time');
     expect(await connection.refusedLogins!('app-1', null, ctx('r1'))).toEqual({
       kind: 'unknown',
-      reason: 'a server could not be asked (PRIVILEGE_MISSING)',
+      reason: expect.stringMatching(/could not be read \(PRIVILEGE_MISSING\)$/),
     });
+  });
+
+  test('are unknown where the server has forgotten what came since', async () => {
+    const { connection, ctx, port, person } = await borrowTarget();
+    await person.config('SET', 'protected-mode', 'no');
+    await person.config('SET', 'acllog-max-len', '3');
+    const first = await connection.refusedLogins!('app-1', null, ctx('r1'));
+    const since = first.kind === 'known' ? first.mark : '';
+    for (const other of ['one', 'two', 'three']) await tryFrom(port, '127.0.0.8', other);
+
+    await expect
+      .poll(async () => connection.refusedLogins!('app-1', since, ctx('r1')))
+      .toEqual({
+        kind: 'unknown',
+        reason: expect.stringMatching(/it keeps too few entries \(acllog-max-len\)\)$/),
+      });
+  });
+
+  test('are told of by one endpoint though another cannot be asked', async () => {
+    const { ctx, open, port, person } = await borrowTarget();
+    await person.config('SET', 'protected-mode', 'no');
+    const alone = open();
+    const two = open({
+      endpoints: [
+        { host: '127.0.0.1', port },
+        { host: '127.0.0.1', port: 1 },
+      ],
+    });
+    const first = await alone.refusedLogins!('app-1', null, ctx('r1'));
+    const since = first.kind === 'known' ? first.mark : '';
+    expect(await two.refusedLogins!('app-1', since, ctx('r1'))).toMatchObject({ kind: 'unknown' });
+
+    await expect
+      .poll(async () => {
+        await tryFrom(port, '127.0.0.8', 'app-1');
+        return two.refusedLogins!('app-1', since, ctx('r1'));
+      })
+      .toMatchObject({ kind: 'known', from: ['127.0.0.8'] });
   });
 });
