@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
+import { receiver } from '../adapters/http/receiver.js';
 import { keyturn, startKeyturn } from '../cli/keyturn.js';
 import { workspace } from '../cli/workspace.js';
 import { eventually } from '../support/eventually.js';
@@ -32,7 +33,8 @@ function start(env: Readonly<Record<string, string>>): { readonly child: ChildPr
   return { child, errors: () => errors };
 }
 
-test('the example is rotated twice while it queries: it tries, it proves, and no query fails', async () => {
+/** The example at work on a secret that was rotated once, with worker and store. `change` is made to the text of the configuration. */
+async function exampleAtWork(change: (text: string) => string = (text) => text) {
   const place = await workspace();
   const file = join(place.folder, 'keyturn.config.ts');
   const port = await findFreePort();
@@ -48,9 +50,11 @@ test('the example is rotated twice while it queries: it tries, it proves, and no
   const consumers = `consumers: [{ name: 'application', url: 'http://127.0.0.1:${port}/keyturn', canary: true, cacheTtl: '1s', key: env('CONSUMER_KEY') }],`;
   await writeFile(
     file,
-    text
-      .replace("poll: '100ms' },", `poll: '100ms' },\n          ${consumers}`)
-      .replace('secrets: {', 'allowPrivateAddresses: true,\n      secrets: {'),
+    change(
+      text
+        .replace("poll: '100ms' },", `poll: '100ms' },\n          ${consumers}`)
+        .replace('secrets: {', 'allowPrivateAddresses: true,\n      secrets: {'),
+    ),
   );
   await startKeyturn(['worker', '--health-port', 'off'], options, /Working/);
   const made = await run('token', 'create', '--aws', '--env', 'demo', '--path', path, '--allow', 'read', '--json');
@@ -72,6 +76,11 @@ test('the example is rotated twice while it queries: it tries, it proves, and no
       throw new Error(application.errors(), { cause });
     },
   );
+  return { place, run, application, standing };
+}
+
+test('the example is rotated twice while it queries: it tries, it proves, and no query fails', async () => {
+  const { place, run, application, standing } = await exampleAtWork();
   const [before] = (await standing()).users;
 
   expect(await run(...rotate)).toMatchObject({ code: 0 });
@@ -97,4 +106,32 @@ test('the example is rotated twice while it queries: it tries, it proves, and no
       ],
     },
   ]);
+}, 240_000);
+
+test('the example moves back without a failed query when another refuses after it has moved', async () => {
+  const isMoved = { now: false };
+  const refuser = await receiver(({ body }, response) => {
+    const { phase } = (JSON.parse(body) as { readonly data: { readonly phase: string } }).data;
+    const answer = phase === 'drain' && isMoved.now ? { refused: 'its driver cannot speak it' } : { pending: true };
+    response.writeHead(200).end(JSON.stringify({ instance: 'report-1', ...answer }));
+  });
+  const { run, standing } = await exampleAtWork((text) =>
+    text
+      .replace(/grace: '[^']+'/, "grace: '60s'")
+      .replace(
+        "consumers: [{ name: 'application'",
+        `consumers: [{ name: 'report', url: '${refuser.url}' }, { name: 'application'`,
+      ),
+  );
+  const [before] = (await standing()).users;
+
+  const rotating = run(...rotate);
+  await eventually('it has moved', async () => (await standing()).users.length === 2, { maxMs: 60_000 });
+  isMoved.now = true;
+  expect(await rotating).toMatchObject({ code: 1 });
+
+  // From here on nobody but the old login is there.
+  const { queries } = await standing();
+  await eventually('it goes on', async () => (await standing()).queries > queries + 20);
+  expect(await standing()).toMatchObject({ failures: 0, users: [before, expect.any(String)] });
 }, 240_000);
