@@ -59,7 +59,7 @@ export default defineConfig({ keyring: { file: './keyturn.key' }, environments: 
     untilOff: async () =>
       eventually('the old one is off', async () => {
         const rows = await place.ask(
-          "SELECT FROM keyturn.journal WHERE kind = 'StepDone' AND event ->> 'step' = 'disable' AND event -> 'output' ->> 'mark' IS NOT NULL",
+          "SELECT FROM keyturn.journal WHERE kind = 'StepDone' AND event ->> 'step' = 'disable' AND event -> 'output' ->> 'skipped' IS NULL",
         );
         return rows.length > 0;
       }),

@@ -127,6 +127,36 @@ describe('a login with the old credential that is refused while it is off', () =
     expect(ran({ ...deaf, meanwhile: trying(webAddress) }).state.status).toBe('completed');
   });
 
+  it('is not taken for none where the target cannot tell', () => {
+    let isDeaf = true;
+    const world = new World(
+      aScenario({
+        ...located(),
+        meddle: (_, { method, authority }) =>
+          isDeaf && authority?.step === 'watch' && method === 'refusedLogins'
+            ? { answer: { kind: 'unknown', reason: 'the log did not answer' } }
+            : undefined,
+        meanwhile: (each) => {
+          if (isDeaf) trying(webAddress)(each);
+        },
+        ends: 'parked',
+      }),
+    );
+    world.run();
+    expect(world.state).toMatchObject({
+      status: 'parked',
+      because: {
+        code: 'DRAIN_TIMED_OUT',
+        facts: { finding: 'who was refused is not known: the log did not answer' },
+      },
+    });
+    expect(bothLive(world)).toBe(true);
+    isDeaf = false;
+    command(world, 'resume');
+    world.run();
+    expect(world.state.status).toBe('completed');
+  });
+
   it('fills no journal while it is watched for', () => {
     expect(told(ran(located())).length).toBeLessThan(40);
   });
@@ -139,6 +169,18 @@ describe('an exposed credential that is off', () => {
       expect(world.state.status).toBe('completed');
       expect(isEnabledAgain(world)).toBe(false);
     }
+  });
+
+  it('is off for as long as watch says, though the target cannot tell who tries it', () => {
+    const world = new World(
+      aScenario({
+        ...located({ exposed: true }),
+        meddle: (_, { method }) =>
+          method === 'refusedLogins' ? { answer: { kind: 'unknown', reason: 'the log did not answer' } } : undefined,
+      }),
+    );
+    world.run();
+    expect(world.state.status).toBe('completed');
   });
 
   it('stays off where a consumer refuses, until a person turns back', () => {

@@ -87,7 +87,7 @@ export const plantedBugs: readonly PlantedBug[] = [
       "if (facts.refused !== undefined && facts.refused.triedMs < facts.atMs) return wait('a try of the old credential', 1);",
       '',
     ],
-    ['workflows/steps/refused-logins.ts', 'if (isTried && !at.isLast)', 'if (isTried)'],
+    ['workflows/steps/refused-logins.ts', 'if (isTried && (!at.isLast || unknown !== null)) {', 'if (isTried) {'],
   ),
   bug('(d) no grace', [
     evidence,

@@ -14,9 +14,13 @@ import { openStored } from './named.js';
 /** How long a mark is looked back to. What is behind a newer one has been looked at. Milliseconds. */
 const MARK_FOR_MS = 60_000;
 
-/** True where the target tells from where it has refused logins, and a consumer says from where it logs in. */
-function areHeard({ capabilities, consumers }: Plan): boolean {
-  return capabilities.refusedLogins === true && consumers.some(({ sources = [] }) => sources.length > 0);
+/**
+ * True where the target tells from where it has refused logins, and a consumer says from where it logs in. Of what is exposed
+ * nobody asks: whoever has it goes on trying, perhaps from there.
+ */
+function areHeard({ capabilities, consumers, exposed }: Plan): boolean {
+  if (exposed === true || capabilities.refusedLogins !== true) return false;
+  return consumers.some(({ sources = [] }) => sources.length > 0);
 }
 
 /** The mark from which on refused logins with the old credential are looked at; null: they are not, or cannot be now. */
