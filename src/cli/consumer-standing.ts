@@ -20,6 +20,8 @@ export interface InstanceStanding {
 /** A consumer, as a rotation knows it. */
 export interface ConsumerStanding {
   readonly consumer: string;
+  /** Who answers for it; null: nobody is named. */
+  readonly owner: string | null;
   readonly canary: boolean;
   readonly required: boolean;
   /** [] where it was not asked yet. */
@@ -45,8 +47,9 @@ export function consumersOf(events: readonly Recorded[], waivers: readonly Waive
     if (event.kind === 'StepDone') facts = consumersSeen(event.output) ?? facts;
     if ('code' in event && 'facts' in event && isRefusal(event)) facts = withRefusal(facts, event.facts, atMs);
   }
-  return state.plan.consumers.map(({ name, canary, required }) => ({
+  return state.plan.consumers.map(({ name, owner = null, canary, required }) => ({
     consumer: name,
+    owner,
     canary,
     required,
     instances: facts

@@ -188,6 +188,8 @@ export interface ConsumerInput {
    * answer.
    */
   readonly instances?: number | 'registered';
+  /** Who answers for it, for whoever looks at a rotation that waits for it: a team, an address. Default: nobody is named. */
+  readonly owner?: string;
   /**
    * The addresses it logs in from: `10.1.2.3`, `10.1.0.0/16`. A login with the old credential that is refused there while it
    * is off has it switched on again, where the target tells of refused logins. Default: nobody knows.

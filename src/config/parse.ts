@@ -211,10 +211,11 @@ function checkSecret(
     workflow,
     schedule: input.schedule ?? null,
     policy: policyOf(input.policy),
-    consumers: input.consumers.map(({ cacheTtl, url, key, instances, sources, ...rest }) => ({
+    consumers: input.consumers.map(({ cacheTtl, url, key, instances, sources, owner, ...rest }) => ({
       ...rest,
       ...(instances === undefined ? {} : { instances }),
       ...(sources === undefined ? {} : { sources }),
+      ...(owner === undefined ? {} : { owner }),
       url: url ?? null,
       key: key ?? null,
       cacheTtlMs: cacheTtl,

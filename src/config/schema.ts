@@ -117,6 +117,11 @@ const sources = z
   .min(1, 'expected one address or more; leave it out where they are not known')
   .max(100);
 
+const owner = z
+  .string()
+  .regex(/^[^\p{C}]{1,200}$/u, 'expected who answers for it, on one line of at most 200 characters')
+  .refine((text) => text.trim() === text && text !== '', 'expected a name without spaces around it');
+
 const consumer = z.strictObject({
   name,
   url: url.optional(),
@@ -125,6 +130,7 @@ const consumer = z.strictObject({
   cacheTtl: duration.default(0),
   instances: instances.optional(),
   sources: sources.optional(),
+  owner: owner.optional(),
   key: reference.optional(),
 });
 

@@ -23,6 +23,8 @@ export interface PlannedConsumer {
    * Absent: those that answer, as in every journal from before it could be said.
    */
   readonly instances?: number | 'registered';
+  /** Who answers for it: a team, an address. Absent: nobody is named. */
+  readonly owner?: string;
   /** The addresses it logs in from, as `10.1.0.0/16` or `10.1.2.3`. Absent: nobody knows. */
   readonly sources?: readonly string[];
 }

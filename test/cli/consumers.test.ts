@@ -11,7 +11,7 @@ async function unansweredPlace() {
   const place = await workspace();
   const file = join(place.folder, 'keyturn.config.ts');
   const consumers = `consumers: [
-            { name: 'web', url: 'http://127.0.0.1:1/keyturn', cacheTtl: '1s', key: env('CONSUMER_KEY') },
+            { name: 'web', owner: 'team-web', url: 'http://127.0.0.1:1/keyturn', cacheTtl: '1s', key: env('CONSUMER_KEY') },
             { name: 'job', required: false },
           ],`;
   const text = (await readFile(file, 'utf8'))
@@ -29,9 +29,9 @@ test('the consumers that are declared are listed', async () => {
   const listed = await run('consumers', 'list', '--env', 'demo');
 
   expect(listed.stdout).toMatch(
-    /^demo:\/demo\/billing\/db +web +must prove +1\.00 s +http:\/\/127\.0\.0\.1:1\/keyturn$/m,
+    /^demo:\/demo\/billing\/db +web +team-web +must prove +1\.00 s +http:\/\/127\.0\.0\.1:1\/keyturn$/m,
   );
-  expect(listed.stdout).toMatch(/^demo:\/demo\/billing\/db +job +– +is not asked$/m);
+  expect(listed.stdout).toMatch(/^demo:\/demo\/billing\/db +job +– +– +is not asked$/m);
   expect(JSON.parse((await run('consumers', 'list', '--json')).stdout)).toMatchObject([
     { consumer: 'web', canary: false, required: true, cacheTtlMs: 1_000 },
     { consumer: 'job', required: false, url: null },
@@ -50,8 +50,8 @@ test('a rotation whose consumer never answers parks, and the command in its mess
   expect(parked).toContain('no proof from web');
   const command = new RegExp(`keyturn (consumers waive ${rotation}) web --reason "…"$`, 'm').exec(parked)?.[1];
   const shown = await run('consumers', 'show', rotation);
-  expect(shown.stdout).toMatch(/^web +required +– +unreachable /m);
-  expect(shown.stdout).toMatch(/^job +– +pending .* it has no address$/m);
+  expect(shown.stdout).toMatch(/^web +team-web +required +– +unreachable /m);
+  expect(shown.stdout).toMatch(/^job +– +– +pending .* it has no address$/m);
 
   const waive = (command ?? '').split(' ');
   expect((await run(...waive, 'job', '--reason', 'it reads nothing')).stderr).toMatch(
@@ -63,7 +63,7 @@ test('a rotation whose consumer never answers parks, and the command in its mess
     code: 0,
     stdout: `Once promoted, rotation ${rotation} waits for no proof from web; a refusal still turns it back. It is parked: keyturn resume ${rotation}\n`,
   });
-  expect((await run('status', rotation)).stdout).not.toContain(`${rotation} web`);
+  expect((await run('status', rotation)).stdout).not.toMatch(/web --reason "…"$/m);
   expect((await run('consumers', 'show', rotation)).stdout).toMatch(/ by local:\S+: it was switched off$/m);
 
   expect(await run('resume', rotation, '--wait')).toMatchObject({ code: 0 });

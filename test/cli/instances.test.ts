@@ -60,7 +60,7 @@ async function registeredPlace() {
 
 test('each instance that has registered must prove, until it says that it goes', async () => {
   const { place, run, instance, rotate } = await registeredPlace();
-  expect((await run('consumers', 'list')).stdout).toMatch(/ web +must prove +registered /);
+  expect((await run('consumers', 'list')).stdout).toMatch(/ web +– +must prove +registered /);
   const one = await instance('web-1');
   const two = await instance('web-2');
   expect(await rotate()).toMatchObject({ code: 0 });
@@ -71,7 +71,9 @@ test('each instance that has registered must prove, until it says that it goes',
   const [{ id } = { id: '' }] = await place.ask(
     "SELECT rotation_id AS id FROM keyturn.rotations WHERE status = 'parked'",
   );
-  expect((await run('status', String(id))).stdout).toContain('no proof from web (it does not use this version yet)');
+  expect((await run('status', String(id))).stdout).toContain(
+    'no proof from web (web-2: it does not use this version yet)',
+  );
   expect((await run('consumers', 'show', String(id))).stdout).toMatch(/web-1 +proved [^]*web-2 +pending /);
 
   await two.close();

@@ -105,3 +105,14 @@ describe('where a consumer logs in from', () => {
     ]);
   });
 });
+
+describe('who answers for a consumer', () => {
+  test('stands in the plan', () => {
+    const [consumer] = parsed({ url, owner: 'team-payments' }).environments['demo']!.secrets['/demo/api']!.consumers;
+    expect(consumer).toMatchObject({ owner: 'team-payments' });
+  });
+
+  test.each(['', ' team', 'two\nlines', 'x'.repeat(201)])('is refused as %j', (owner) => {
+    expect(problems({ url, owner })).toEqual([expect.stringContaining(`${at}.owner: expected`)]);
+  });
+});

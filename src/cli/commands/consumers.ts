@@ -27,13 +27,14 @@ export const consumers: Register = (program, action) => {
         const rows = declared.map((each) => [
           each.secret,
           each.consumer,
+          each.owner ?? '–',
           each.canary ? 'tries first' : '',
           each.required ? 'must prove' : '',
           each.instances === null ? '' : String(each.instances),
           each.cacheTtlMs === 0 ? '–' : showDuration(each.cacheTtlMs),
           each.url ?? 'is not asked',
         ]);
-        const heading = ['SECRET', 'CONSUMER', 'CANARY', 'REQUIRED', 'INSTANCES', 'CACHE', 'ADDRESS'];
+        const heading = ['SECRET', 'CONSUMER', 'OWNER', 'CANARY', 'REQUIRED', 'INSTANCES', 'CACHE', 'ADDRESS'];
         output.answer(declared, rows.length === 0 ? 'No consumer is declared.' : table([heading, ...rows]));
         return exit.done;
       }),
@@ -105,9 +106,10 @@ function hasCanaryAhead(events: readonly Recorded[]): boolean {
 }
 
 const declaredOf = ({ id, consumers: declared }: SecretConfig) =>
-  declared.map(({ name, url, canary, required, cacheTtlMs, instances = null }) => ({
+  declared.map(({ name, url, canary, required, cacheTtlMs, instances = null, owner = null }) => ({
     secret: id,
     consumer: name,
+    owner,
     canary,
     required,
     instances,
@@ -122,6 +124,7 @@ function standingTable(standing: readonly ConsumerStanding[]): string {
     const instances = each.instances.length === 0 ? [null] : each.instances;
     return instances.map((one, index) => [
       index === 0 ? each.consumer : '',
+      index === 0 ? (each.owner ?? '–') : '',
       index === 0 ? role : '',
       one?.instance ?? '–',
       one === null ? 'not heard of yet' : one.answer,
@@ -131,5 +134,5 @@ function standingTable(standing: readonly ConsumerStanding[]): string {
       index === 0 ? waived : '',
     ]);
   });
-  return table([['CONSUMER', 'IS', 'INSTANCE', 'SAYS', 'SINCE', 'AFTER', 'REASON', 'WAIVED'], ...rows]);
+  return table([['CONSUMER', 'OWNER', 'IS', 'INSTANCE', 'SAYS', 'SINCE', 'AFTER', 'REASON', 'WAIVED'], ...rows]);
 }
