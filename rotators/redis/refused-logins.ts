@@ -64,7 +64,8 @@ async function readLog(
   const entries = log.map((entry) => entryOf(entry, nowMs));
   const newer = entries.filter(({ atMs }) => atMs > sinceMs);
   const from = newer.flatMap((each) => (each.username === identity ? addressIn(each.client) : []));
-  const [, kept] = Array.isArray(most) ? most : [];
+  // A name and its value.
+  const [, kept]: readonly unknown[] = Array.isArray(most) ? most : [];
   const hasForgotten = entries.length >= Number(kept) && newer.length === entries.length;
   if (hasForgotten && from.length === 0) return { name, unread: 'it keeps too few entries (acllog-max-len)' };
   return { name, nowMs, from };
