@@ -65,7 +65,7 @@ async function readLog(
   const newer = entries.filter(({ atMs }) => atMs > sinceMs);
   const from = newer.flatMap((each) => (each.username === identity ? addressIn(each.client) : []));
   // A name and its value.
-  const [, kept]: readonly unknown[] = Array.isArray(most) ? most : [];
+  const kept: unknown = Array.isArray(most) ? most[1] : undefined;
   const hasForgotten = entries.length >= Number(kept) && newer.length === entries.length;
   if (hasForgotten && from.length === 0) return { name, unread: 'it keeps too few entries (acllog-max-len)' };
   return { name, nowMs, from };
