@@ -24,7 +24,7 @@ test('doctor calls neither credential of an open rotation in the way, and names 
 
   const file = join(place.folder, 'keyturn.config.ts');
   const text = await readFile(file, 'utf8');
-  await writeFile(file, text.replace("grace: '0s'", "grace: '1h'"));
+  await writeFile(file, text.replace("quiet: '0s'", "quiet: '1h'"));
   await place.run(...rotate);
   await eventually('the rotation drains', async () => {
     const [row] = await place.ask("SELECT step FROM keyturn.rotations WHERE closed_at IS NULL AND step = 'drain'");

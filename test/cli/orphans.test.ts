@@ -88,7 +88,7 @@ test('what `current` names is no orphan, whoever says so', async () => {
 test('while a rotation is open nothing is called an orphan, and a target that cannot be asked is not called well', async () => {
   const { place, folder, current } = await rotated();
   const file = join(place.folder, 'keyturn.config.ts');
-  await writeFile(file, (await readFile(file, 'utf8')).replace("grace: '0s'", "grace: '1h'"));
+  await writeFile(file, (await readFile(file, 'utf8')).replace("grace: '0s'", "soak: '1h', grace: '0s'"));
   await place.run('rotate', '/demo/app/token', '--env', 'demo', '--reason', 'a test');
 
   const open = await place.run('doctor', '--orphans');

@@ -150,7 +150,7 @@ test('a rotation goes on in no other store than it began in', async () => {
   expect(await run(...rotate, '--wait')).toMatchObject({ code: 0 });
   await inSsm.stop();
   // The next one waits in its drain gate, for as long as it takes to look away.
-  const text = (await readFile(file, 'utf8')).replace("grace: '0s'", "grace: '10m'");
+  const text = (await readFile(file, 'utf8')).replace("quiet: '0s'", "quiet: '10m'");
   await writeFile(file, text);
   const draining = await worker();
   await run(...rotate);
